@@ -1,0 +1,49 @@
+# Thin: every target calls `python -m ROOM` or a program of the environment.
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/installed
+DEBIAN := $(shell cat packages-test.txt)
+MISSING := $(shell for p in $(DEBIAN); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help environment debian studio test lint clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 24
+
+environment: $(STAMP) ## the Python environment in $(VENV)
+
+# musicnn's pins cannot be met together; only its weights are read, so it comes without them.
+$(STAMP): requirements.txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet -r requirements.txt
+	$(PY) -m pip install --quiet --no-deps musicnn==0.1.0
+	touch $(STAMP)
+
+# As root or in CI the Debian packages are installed; otherwise the one line is printed.
+debian:
+ifneq ($(MISSING),)
+	@if [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	    --no-install-recommends $(MISSING) >/dev/null; \
+	elif [ "$$CI" = true ]; then \
+	  sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	    --no-install-recommends $(MISSING) >/dev/null; \
+	else \
+	  echo "Some tests are skipped until: sudo apt-get install --no-install-recommends $(MISSING)"; \
+	fi
+endif
+
+studio: $(STAMP) ## the page on http://127.0.0.1:7860
+	$(PY) app.py
+
+test: $(STAMP) debian ## all tests
+	$(PY) -m pytest
+
+lint: $(STAMP) ## ruff
+	$(PY) -m ruff check .
+
+clean: ## remove caches (not the environment)
+	rm -rf .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

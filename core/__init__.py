@@ -1,0 +1,1 @@
+"""Makes music: WavTokenizer, language model, SRFM and HiFi-Codec joined in a pipeline."""

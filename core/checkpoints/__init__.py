@@ -1,0 +1,1 @@
+"""Where checkpoint layouts meet: the official .pt folders and our own safetensors folders."""

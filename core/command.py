@@ -1,0 +1,195 @@
+"""The command line of core: arguments in, one request, a file and one line of JSON out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from core.errors import FailureError, InputError, StudioError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError("command line", "", f"{message}; see {self.prog} --help")
+
+
+def main(argv: list[str]) -> int:
+    """Run one command. Returns the exit code: 0, 1 (failure) or 2 (input)."""
+    debug, as_json = "--debug" in argv, "--json" in argv
+    try:
+        args = _parser().parse_args([a for a in argv if a != "--debug"])
+        args.run(args)
+        return 0
+    except StudioError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"error": error.as_dict()}))
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: stopped by the keyboard", file=sys.stderr)
+        return 1
+    except (OSError, RuntimeError, MemoryError) as error:
+        if debug:
+            traceback.print_exc()
+        failure = FailureError(args.command, " ".join(str(error).split())[:200],
+                               "failed; add --debug for the details")
+        print(f"error: {failure}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"error": failure.as_dict()}))
+        return failure.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("python -m core", description="Make music with InspireMusic models.")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+
+    generate = _add(commands, "generate", _generate, "music from text")
+    generate.add_argument("--prompt", help="what the music should be like")
+    generate.add_argument("--prompts", type=Path, metavar="FILE.csv",
+                          help="columns id and prompt; --out is then a folder")
+    _making(generate)
+
+    continuing = _add(commands, "continue", _continue, "new music after a piece of audio")
+    continuing.add_argument("--audio", required=True, help="the file to continue")
+    continuing.add_argument("--from", dest="start", type=float, default=0.0, metavar="S",
+                            help="first second of it to use")
+    continuing.add_argument("--to", dest="end", type=float, metavar="S",
+                            help="last second of it to use")
+    continuing.add_argument("--only-new", action="store_true", help="leave the prompt out")
+    continuing.add_argument("--prompt", default="", help="what the music should be like")
+    _making(continuing)
+
+    reconstruct = _add(commands, "reconstruct", _reconstruct, "audio through a codec and back")
+    reconstruct.add_argument("--audio", required=True)
+    reconstruct.add_argument("--through", default="wavtokenizer",
+                             choices=["wavtokenizer", "hificodec", "srfm"])
+    reconstruct.add_argument("--variant", default="nano")
+    reconstruct.add_argument("--out", type=Path, required=True)
+
+    _add(commands, "variants", _variants, "the models of Table 1 and nano")
+    return parser
+
+
+def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], None],
+         help_text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help_text, description=help_text)
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    return parser
+
+
+def _making(parser: argparse.ArgumentParser) -> None:
+    """What generate and continue share; the defaults are those of the request."""
+    parser.add_argument("--seconds", type=float, required=True, help="exact length of NEW music")
+    parser.add_argument("--min-seconds", type=float, help="allow a natural end after this many")
+    parser.add_argument("--variant", default="nano")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--sections", default="", metavar="PLAN|FILE",
+                        help='for example "intro:0-10,verse:10-30"')
+    for name, kind in (("preset", str), ("steps", int), ("guidance", float), ("top-k", int),
+                       ("temperature", float), ("top-p", float), ("dtype", str),
+                       ("device", str), ("compat", str)):
+        parser.add_argument(f"--{name}", type=kind)
+    parser.add_argument("--out", type=Path, required=True)
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Request fields the person named; what was not named keeps the request's default."""
+    from core.request import parse_sections
+
+    named = {name: getattr(args, name) for name in (
+        "seconds", "min_seconds", "variant", "seed", "preset", "steps", "guidance", "top_k",
+        "temperature", "top_p", "dtype", "device", "compat") if getattr(args, name) is not None}
+    return {**named, "sections": parse_sections(args.sections) if args.sections else ()}
+
+
+def _generate(args: argparse.Namespace) -> None:
+    from core.audio import check_writable
+    from core.batch_file import read_prompts
+    from core.request import GenerationRequest
+
+    if (args.prompt is None) == (args.prompts is None):
+        raise InputError("prompt", "", "give either --prompt TEXT or --prompts FILE.csv")
+    settings = _settings(args)
+    if args.prompts is None:
+        check_writable(args.out)
+        request = GenerationRequest(prompt=args.prompt, **settings)
+        _make([(request, args.out)], args.json)
+        return
+    if not args.out.is_dir():
+        raise InputError("output folder", args.out, "does not exist; create it first")
+    jobs = [(GenerationRequest(prompt=prompt, **settings), args.out / f"{name}.wav")
+            for name, prompt in read_prompts(args.prompts)]
+    _make(jobs, args.json)
+
+
+def _continue(args: argparse.Namespace) -> None:
+    from core.audio import check_writable
+    from core.request import AudioPrompt, GenerationRequest
+
+    check_writable(args.out)
+    prompt = AudioPrompt(args.audio, args.start, args.end, args.only_new)
+    request = GenerationRequest(prompt=args.prompt, audio=prompt, **_settings(args))
+    _make([(request, args.out)], args.json)
+
+
+def _make(jobs: list[tuple[Any, Path]], as_json: bool) -> None:
+    """Make every (request, file); one line a result on stdout, progress on stderr."""
+    from core import audio
+    from core.pipeline import GenerationResult, Pipeline, Progress
+
+    first = jobs[0][0]
+    pipeline = Pipeline.load(first.variant, first.dtype, first.device)
+    for request, path in jobs:
+        result = None
+        for event in pipeline.stream(request):
+            if isinstance(event, Progress) and sys.stderr.isatty():
+                print(f"\r{event.stage} {event.fraction:4.0%}, about {event.seconds_left:.0f} s "
+                      "left ", end="", file=sys.stderr, flush=True)
+            elif isinstance(event, GenerationResult):
+                result = event
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+        audio.write(path, result.samples, result.sample_rate)
+        line = {**result.as_dict(), "file": str(path)}
+        print(json.dumps(line) if as_json else f"{path}: {result.seconds:.2f} s at "
+              f"{result.sample_rate} Hz, seed {request.seed}, {result.rtf:.2f} x real time")
+
+
+def _reconstruct(args: argparse.Namespace) -> None:
+    from core import audio
+    from core.pipeline import Pipeline
+
+    audio.check_writable(args.out)
+    sound = audio.read(args.audio)
+    made = Pipeline.load(args.variant).reconstruct(sound, args.through)
+    audio.write(args.out, made.samples, made.sample_rate)
+    about = {"through": args.through, "variant": args.variant, "sample_rate": made.sample_rate,
+             "seconds": round(made.seconds, 6), "file": str(args.out)}
+    print(json.dumps(about) if args.json else f"{args.out}: {made.seconds:.2f} s at "
+          f"{made.sample_rate} Hz through {args.through}")
+
+
+def _variants(args: argparse.Namespace) -> None:
+    from core import variants
+
+    rows = [{"name": v.name, "title": v.title, "sample_rate": v.sample_rate,
+             "flow": v.flow, "super_resolution": v.super_resolution,
+             "parameters": v.parameters, "installed": variants.installed(v), "hub": v.hub}
+            for v in variants.VARIANTS.values()]
+    if args.json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        state = "installed" if row["installed"] else "not installed"
+        print(f"{row['name']:34}{row['sample_rate']:>6} Hz  {row['parameters']:24}{state}")
+

@@ -1,0 +1,50 @@
+"""The two kinds of error a person meets: wrong input (exit 2) and a failure (exit 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class StudioError(Exception):
+    """An error that names the thing, its value and the mend, in one line.
+
+    Attributes:
+        name: what is wrong, in the field's words ("seconds", "prompt audio").
+        value: the offending value as given.
+        mend: what to do about it.
+        exit_code: the process's exit status on the command line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, name: str, value: Any, mend: str) -> None:
+        self.name, self.value, self.mend = name, value, mend
+        super().__init__(name, value, mend)
+
+    def __str__(self) -> str:
+        shown = " ".join(str(self.value).split())
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        middle = f" {shown}" if shown else ""
+        return f"{self.name}{middle}: {self.mend}"
+
+    def as_dict(self) -> dict[str, str]:
+        """The same error for JSON: name, value, mend."""
+        return {"name": self.name, "value": str(self.value)[:200], "mend": self.mend}
+
+
+class InputError(StudioError):
+    """What the person gave cannot be used (exit 2)."""
+
+    exit_code = 2
+
+
+class FailureError(StudioError):
+    """What the person gave was fine, but it could not be done (exit 1)."""
+
+
+class Cancelled(FailureError):
+    """The person stopped the job."""
+
+    def __init__(self) -> None:
+        super().__init__("job", "", "cancelled on request; start it again to get music")

@@ -1,0 +1,162 @@
+"""HiFi-Codec as one class; the kinds of its ends are config values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import InputError
+from core.hificodec.config import HiFiCodecConfig
+from core.hificodec.encoder import KINDS as ENCODER_KINDS
+from core.hificodec.generator import KINDS as GENERATOR_KINDS
+from core.hificodec.quantizer import GroupResidualQuantizer
+from core.hificodec.weight_norm import fold_weight_norm
+
+
+@dataclass(frozen=True)
+class CodecPass:
+    """One training pass.
+
+    Attributes:
+        reconstruction: [B, 1, N * hop].
+        latents: [B, D, N], what the generator was given.
+        codes: [B, N, codebooks], None when the pass was unquantized.
+        quantizer_loss: scalar, 0 when the pass was unquantized.
+    """
+
+    reconstruction: Tensor
+    latents: Tensor
+    codes: Tensor | None
+    quantizer_loss: Tensor
+
+
+class HiFiCodec(nn.Module):
+    """48 kHz audio <-> 150 latents a second (HiFi-Codec, Yang et al. 2023; paper section 2.3)."""
+
+    def __init__(self, config: HiFiCodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = ENCODER_KINDS[config.encoder](config)
+        self.quantizer = GroupResidualQuantizer(config)
+        self.generator = GENERATOR_KINDS[config.generator](config)
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return self.config.hop
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz, of the audio in and out."""
+        return self.config.sample_rate
+
+    @property
+    def latent_dim(self) -> int:
+        """Channels of a latent frame."""
+        return self.config.latent_dim
+
+    @property
+    def context_frames(self) -> int:
+        """Frames to either side that a frame's audio depends on; chunks overlap by this."""
+        return self.generator.context_frames
+
+    def frames(self, samples: int) -> int:
+        """Frames that `encode` gives for `samples` samples."""
+        return self.encoder.frames(samples)
+
+    def forward(self, audio: Tensor, quantize: bool = True) -> CodecPass:
+        """Training pass over audio [B, 1, T]; T a multiple of the hop comes back at length T.
+
+        Args:
+            quantize: False trains encoder and generator alone, for the first few hundred steps:
+                a quantizer that meets an untrained encoder collapses.
+        """
+        latents = self._features(audio)  # [B, D, N]
+        if not quantize:
+            return CodecPass(self.generator(latents), latents, None, latents.new_zeros(()))
+        found = self.quantizer(latents)
+        return CodecPass(self.generator(found.latents), found.latents, found.codes, found.loss)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """[B, 1, T] at 48 kHz -> codes [B, N, codebooks], int64. N = frames(T)."""
+        return self.quantizer.encode(self._features(audio))
+
+    def latents(self, audio: Tensor, quantize: bool = True) -> Tensor:
+        """[B, 1, T] -> [B, D, N], what the SRFM learns to make; quantized as released, or not."""
+        features = self._features(audio)
+        return self.embed(self.quantizer.encode(features)) if quantize else features
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """codes [B, N, codebooks] -> latents [B, D, N]."""
+        return self.quantizer.embed(codes)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """[B, D, N] -> audio [B, 1, N * hop], float32; no re-quantization, as released."""
+        if latents.ndim != 3 or latents.shape[1] != self.latent_dim:
+            raise InputError("latents", tuple(latents.shape),
+                             f"should be [batch, {self.latent_dim}, frames]")
+        return self.generator(latents.to(self._generator_dtype())).float()
+
+    def decode_in_chunks(self, latents: Tensor, chunk_frames: int) -> Iterator[Tensor]:
+        """`decode` in pieces of about `chunk_frames` frames that join to the whole.
+
+        Memory does not grow with the length. Equal to the whole within rounding.
+        """
+        if chunk_frames < 1:
+            raise InputError("chunk_frames", chunk_frames, "should be at least 1")
+        return self.decode_stream(latents.split(chunk_frames, dim=2))
+
+    def decode_stream(self, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Audio of latents that arrive in pieces [B, D, n]; yields [B, 1, m * hop] as soon as a
+        frame's right-hand context is there. The joined output equals `decode` of the joined input.
+        """
+        context, held, ready = self.context_frames, None, 0  # ready: frames of held already out
+        for piece in pieces:
+            held = piece if held is None else torch.cat([held, piece], dim=2)
+            until = held.shape[2] - context
+            if until > ready:
+                yield self.decode(held)[:, :, ready * self.hop : until * self.hop]
+                drop = max(0, until - context)
+                held, ready = held[:, :, drop:], until - drop
+        if held is not None and held.shape[2] > ready:
+            yield self.decode(held)[:, :, ready * self.hop :]
+
+    def encode_in_windows(self, audio: Tensor, window_frames: int,
+                          overlap_frames: int) -> Iterator[Tensor]:
+        """`encode` in overlapping windows: yields codes [B, n, codebooks] that join to frames(T).
+
+        Each window's outer half overlaps are thrown away. Exact for the logmel kind when half the
+        overlap covers its context; approximate for the hifigan kind, whose group norm sees the
+        whole length (`encode` stays exact).
+        """
+        if not 0 <= overlap_frames < window_frames:
+            raise InputError("overlap_frames", overlap_frames,
+                             f"should be between 0 and the window, {window_frames} frames")
+        total, step, margin = (self.frames(audio.shape[-1]), window_frames - overlap_frames,
+                               overlap_frames // 2)
+        start, done = 0, 0
+        while done < total:
+            last = start + window_frames >= total
+            stop = total if last else start + window_frames - margin
+            end = audio.shape[-1] if last else (start + window_frames) * self.hop
+            codes = self.encode(audio[:, :, start * self.hop : end])
+            yield codes[:, done - start : stop - start]
+            start, done = start + step, stop
+
+    def fold_weight_norm(self) -> None:
+        """Fold weight norm into plain weights, for inference: same sound, fewer parameters."""
+        fold_weight_norm(self)
+
+    def _features(self, audio: Tensor) -> Tensor:
+        if audio.ndim != 3 or audio.shape[1] != 1:
+            raise InputError("audio", tuple(audio.shape), "should be [batch, 1, samples]")
+        if audio.shape[2] < self.hop:
+            raise InputError("audio", f"{audio.shape[2]} samples",
+                             f"at least one frame of {self.hop} samples is needed")
+        return self.encoder(audio)
+
+    def _generator_dtype(self) -> torch.dtype:
+        return next(self.generator.parameters()).dtype

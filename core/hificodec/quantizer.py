@@ -1,0 +1,179 @@
+"""Group-residual vector quantization: four indices a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.errors import InputError
+from core.hificodec.config import HiFiCodecConfig
+
+ROWS_AT_ONCE = 8192  # bounds the distance table at 8192 x codes, however long the audio is
+USE_MEMORY = 0.99
+KMEANS_ROUNDS = 10
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """One quantizer pass.
+
+    Attributes:
+        latents: [B, D, N], the codebook vectors; gradients pass straight to the input.
+        codes: [B, N, layers * groups], order layer 0 group 0, layer 0 group 1, layer 1 group 0...
+        loss: scalar, codebook and commitment terms, mean over the residual layers.
+    """
+
+    latents: Tensor
+    codes: Tensor
+    loss: Tensor
+
+
+@dataclass(frozen=True)
+class CodebookUse:
+    """How one codebook was used: distinct codes, codes there are, exp(entropy)."""
+
+    used: int
+    size: int
+    perplexity: float
+
+
+class GroupResidualQuantizer(nn.Module):
+    """HiFi-Codec's quantizer (Yang et al. 2023): channels split into groups, layers of residuals.
+
+    With `restart_below` above 0 (training from scratch) codebooks start from the first batch seen
+    in training mode, or from what `start_from` is given, and codes that fall out of use are moved
+    onto data; the two buffers this needs exist only then.
+    """
+
+    def __init__(self, config: HiFiCodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.latent_dim // config.code_groups
+        self.layers = nn.ModuleList(
+            nn.ModuleList(nn.Embedding(config.codes, width) for _ in range(config.code_groups))
+            for _ in range(config.residual_layers))
+        for book in self._books():
+            nn.init.uniform_(book.weight, -1.0 / config.codes, 1.0 / config.codes)
+        if config.restart_below > 0:
+            self.register_buffer("use", torch.ones(config.codebooks, config.codes))
+            self.register_buffer("started", torch.zeros((), dtype=torch.bool))
+
+    def forward(self, latents: Tensor) -> Quantized:
+        """Quantize [B, D, N]; in training mode also keep the codebooks alive (see the class)."""
+        rows = latents.transpose(1, 2).flatten(0, 1)  # [B * N, D]
+        if self.training and self.config.restart_below > 0 and not self.started:
+            self.start_from(rows.detach())
+        total, codes, losses = torch.zeros_like(rows), [], []
+        for layer in range(self.config.residual_layers):
+            residual = rows - total.detach()
+            found = self._nearest(residual, layer)  # [B * N, groups]
+            vectors = self._look_up(found, layer)
+            losses.append(
+                self.config.codebook_weight * F.mse_loss(vectors, residual.detach())
+                + self.config.commitment_weight * F.mse_loss(residual, vectors.detach()))
+            if self.training and self.config.restart_below > 0:
+                self._revive(residual.detach(), found, layer)
+            total = total + vectors.detach()
+            codes.append(found)
+        straight = (rows + (total - rows).detach()).unflatten(0, (latents.shape[0], -1))
+        indices = torch.cat(codes, dim=1).unflatten(0, (latents.shape[0], -1))  # [B, N, codebooks]
+        return Quantized(straight.transpose(1, 2), indices, torch.stack(losses).mean())
+
+    def encode(self, latents: Tensor) -> Tensor:
+        """[B, D, N] -> codes [B, N, layers * groups], int64."""
+        residual = latents.transpose(1, 2).flatten(0, 1)  # [B * N, D]
+        codes = []
+        for layer in range(self.config.residual_layers):
+            found = self._nearest(residual, layer)
+            residual = residual - self._look_up(found, layer)
+            codes.append(found)
+        return torch.cat(codes, dim=1).unflatten(0, (latents.shape[0], -1))
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """codes [B, N, layers * groups] -> [B, D, N]. InputError for another count of codebooks."""
+        if codes.shape[-1] != self.config.codebooks:
+            raise InputError("codes", tuple(codes.shape),
+                             f"the last axis has to hold {self.config.codebooks} codebooks")
+        groups = self.config.code_groups
+        layers = codes.split(groups, dim=-1)
+        total = sum(self._look_up(found, layer) for layer, found in enumerate(layers))  # [B, N, D]
+        return total.transpose(1, 2)
+
+    @torch.no_grad()
+    def start_from(self, rows: Tensor) -> None:
+        """Set every codebook to k-means centres of encoder outputs `rows` [M, D].
+
+        Best with several times more rows than codes. Needs `restart_below` above 0.
+        """
+        residual = rows
+        for layer, books in enumerate(self.layers):
+            for book, part in zip(books, residual.chunk(self.config.code_groups, dim=1)):
+                book.weight.copy_(_centres(part, self.config.codes))
+            residual = residual - self._look_up(self._nearest(residual, layer), layer)
+        self.started.fill_(True)
+
+    def _books(self) -> list[nn.Embedding]:
+        return [book for books in self.layers for book in books]
+
+    def _nearest(self, rows: Tensor, layer: int) -> Tensor:
+        """[M, D] -> [M, groups], the euclidean nearest code in each group."""
+        parts = rows.chunk(self.config.code_groups, dim=1)
+        return torch.stack([_nearest(part, book.weight)
+                            for part, book in zip(parts, self.layers[layer])], dim=1)
+
+    def _look_up(self, found: Tensor, layer: int) -> Tensor:
+        """[..., groups] -> [..., D]."""
+        return torch.cat([book(found[..., group])
+                          for group, book in enumerate(self.layers[layer])], dim=-1)
+
+    @torch.no_grad()
+    def _revive(self, residual: Tensor, found: Tensor, layer: int) -> None:
+        """Track each code's use (1 = its even share) and move unused codes onto this batch."""
+        parts = residual.chunk(self.config.code_groups, dim=1)
+        for group, (book, part) in enumerate(zip(self.layers[layer], parts)):
+            counts = torch.bincount(found[:, group], minlength=self.config.codes)
+            use = self.use[layer * self.config.code_groups + group]
+            use.lerp_(counts.to(use) * (self.config.codes / len(part)), 1 - USE_MEMORY)
+            dead = (use < self.config.restart_below).nonzero().flatten()
+            if len(dead):
+                chosen = torch.randint(len(part), (len(dead),), device=part.device)
+                # in place on .data: autograd holds this weight for the codebook term
+                book.weight.data[dead] = part[chosen].to(book.weight.dtype)
+                use[dead] = 1.0
+
+
+def code_use(codes: Tensor, size: int) -> tuple[CodebookUse, ...]:
+    """Use of each codebook over codes [..., codebooks] with `size` codes in each."""
+    found = []
+    for column in codes.flatten(0, -2).unbind(-1):
+        share = torch.bincount(column, minlength=size).double() / len(column)
+        entropy = -(share * share.clamp_min(1e-12).log()).sum()
+        found.append(CodebookUse(int((share > 0).sum()), size, float(entropy.exp())))
+    return tuple(found)
+
+
+def _nearest(rows: Tensor, weight: Tensor) -> Tensor:
+    """Index of the nearest of `weight` [codes, w] for each of `rows` [M, w]."""
+    with torch.no_grad():
+        squares = weight.square().sum(1)
+        return torch.cat([
+            (part.square().sum(1, keepdim=True) + squares - 2 * part @ weight.T).argmin(1)
+            for part in rows.split(ROWS_AT_ONCE)])
+
+
+def _centres(rows: Tensor, count: int) -> Tensor:
+    """k-means of [M, w] to [count, w]; empty centres are drawn again from the rows."""
+    order = torch.randperm(len(rows), device=rows.device)
+    centres = rows[order[torch.arange(count, device=rows.device) % len(rows)]].clone()
+    if len(rows) < count:  # repeated rows have to differ, else one of each pair is never nearest
+        centres += 0.05 * rows.std() * torch.randn_like(centres)
+    for _ in range(KMEANS_ROUNDS):
+        found = _nearest(rows, centres)
+        counts = torch.bincount(found, minlength=count)
+        sums = torch.zeros_like(centres).index_add_(0, found, rows)
+        filled = counts > 0
+        centres[filled] = sums[filled] / counts[filled, None].to(sums)
+    return centres

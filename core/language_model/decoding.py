@@ -1,0 +1,221 @@
+"""Writing audio tokens: guidance, several requests at once, bounded context.
+
+Every request owns one row (no guidance) or two. Products run over all rows, padded to a fixed
+multiple, because a product's rounding may change with its number of rows; attention runs for
+each request alone. So a request's tokens do not depend on its neighbours.
+
+Positions. Row positions count from 0 at the sos vector, without gaps, in the unconditional row
+too. With `context_tokens` W, a request whose audio in context would exceed W is read in anew as
+[prefix, its last W // 2 audio tokens], again from position 0: it attends to the prefix (text and
+every section's times and structure) and to the last W // 2 to W audio tokens, and no position
+lies past prefix + W, so a model never leaves the range it was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.errors import InputError
+from core.language_model.backbone import rotary_tables
+from core.language_model.cache import KeyValueCache
+from core.language_model.config import LanguageModelConfig
+from core.language_model.model import LanguageModel
+from core.language_model.packed import PackedModel
+from core.language_model.prefix import Prefix, check_ids
+from core.language_model.request import DecodeRequest, StepTokens
+from core.language_model.sampling import Sampler
+
+ROW_MULTIPLE = 8  # four guided requests; on a CPU eight rows cost little more than two
+
+
+class _Lane:
+    """One request while it is being written: its rows, its part of the cache, its tokens."""
+
+    def __init__(self, prefix: Prefix, first_row: int, context_tokens: int | None) -> None:
+        self.prefix, self.request = prefix, prefix.request
+        self.rows = slice(first_row, first_row + len(prefix.lengths))
+        self.generated: list[int] = []
+        self.ended = False
+        total = len(self.request.prompt) + self.request.max_tokens
+        self.window = min(context_tokens or total, total)
+        self.refill = self.window if self.window == total else self.window // 2
+        self.capacity = max(prefix.lengths) + self.window
+        self.length = 0  # keys in the cache, gaps included
+        self.mask: Tensor | None = None
+
+    def attach(self, cache: KeyValueCache, config: LanguageModelConfig) -> None:
+        """Views of this lane's rows of the cache, made once."""
+        self.heads, self.kv_heads = config.heads, config.kv_heads
+        self.cached = [layer[self.rows] for layer in cache.layers]  # [rows, 2 kv, tokens, D]
+        self.keys = [c[:, :config.kv_heads] for c in self.cached]
+        self.values = [c[:, config.kv_heads:] for c in self.cached]
+
+    def hide_gaps(self, gaps: list[int]) -> None:
+        """Mask the cache positions before each row's first key."""
+        self.mask = None
+        if any(gaps):
+            key = self.cached[0]
+            self.mask = key.new_zeros(len(gaps), 1, 1, key.shape[2])
+            for row, gap in zip(self.mask, gaps):
+                row[..., :gap] = torch.finfo(key.dtype).min
+
+    def attend(self, layer: int, heads: Tensor) -> Tensor:
+        """One new token in each row: [rows, heads + 2 kv, D] -> [rows, heads * D]."""
+        end = self.length + 1
+        self.cached[layer][:, :, self.length] = heads[:, self.heads:]
+        # The query heads that share a key head stand where a sequence would.
+        query = heads[:, :self.heads].unflatten(1, (self.kv_heads, -1))  # [rows, kv, group, D]
+        mask = None if self.mask is None else self.mask[..., :end]
+        mixed = F.scaled_dot_product_attention(
+            query, self.keys[layer][:, :, :end], self.values[layer][:, :, :end], mask)
+        return mixed.flatten(1)
+
+    def attend_prefix(self, layer: int, heads: Tensor, lengths: list[int]) -> Tensor:
+        """Whole rows after one another: [sum of lengths, heads + 2 kv, D] -> [..., heads * D]."""
+        mixed = []
+        for row, part in enumerate(heads.transpose(0, 1).split(lengths, 1)):  # [.., P, D]
+            end = max(lengths)
+            self.cached[layer][row, :, end - part.shape[1]:end] = part[self.heads:]
+            query, key, value = part.split((self.heads, self.kv_heads, self.kv_heads))
+            mixed.append(F.scaled_dot_product_attention(
+                query[None], key[None], value[None], is_causal=True, enable_gqa=True)[0])
+        return torch.cat(mixed, 1).transpose(0, 1).flatten(1)
+
+
+class _Session:
+    """All lanes of one call, with the weights, the cache and the next step's logits."""
+
+    def __init__(self, model: LanguageModel, prefixes: list[Prefix], dtype: torch.dtype,
+                 row_multiple: int) -> None:
+        self.model, self.config, self.dtype = model, model.config, dtype
+        self.device = model.head.weight.device
+        self.packed = PackedModel(model, dtype)
+        self.lanes: list[_Lane] = []
+        rows = 0
+        for prefix in prefixes:
+            self.lanes.append(_Lane(prefix, rows, self.config.context_tokens))
+            rows = self.lanes[-1].rows.stop
+        rows += -rows % row_multiple
+        self.capacity = max(lane.capacity for lane in self.lanes)
+        cache = KeyValueCache(self.config, rows, self.capacity, dtype, self.device)
+        self.row_lane = torch.zeros(rows, dtype=torch.int64, device=self.device)
+        for number, lane in enumerate(self.lanes):
+            lane.attach(cache, self.config)
+            self.row_lane[lane.rows] = number
+        # Rows of ended lanes keep counting; the table must reach as far as they get.
+        reach = self.capacity + max(lane.request.max_tokens for lane in self.lanes)
+        positions = torch.arange(reach, device=self.device)
+        self.tables = [t.to(dtype) for t in rotary_tables(self.config, positions)]  # [reach, D]
+        self.positions = torch.zeros(rows, dtype=torch.int64, device=self.device)
+        self.logits = torch.zeros(rows, self.config.audio_vocabulary + 1, device=self.device)
+        for lane in self.lanes:
+            self.read(lane)
+
+    def rotation(self, positions: Tensor) -> list[Tensor]:
+        """Cosine and signed sine [M, heads + 2 kv, D]; values stay as they are."""
+        turning, still = self.config.heads + self.config.kv_heads, self.config.kv_heads
+        return [torch.cat((table[positions][:, None].expand(-1, turning, -1),
+                           table.new_full((len(positions), still, table.shape[-1]), rest)), 1)
+                for table, rest in zip(self.tables, (1.0, 0.0))]
+
+    def read(self, lane: _Lane) -> None:
+        """Read a lane's prefix and latest audio into its cache; its logits follow."""
+        inputs = lane.prefix.inputs(lane.generated, lane.refill)
+        lengths = [len(row) for row in inputs]
+        lane.length = max(lengths)
+        lane.hide_gaps([lane.length - n for n in lengths])
+        positions = torch.cat([torch.arange(n, device=self.device) for n in lengths])
+        x = self.packed.blocks(
+            torch.cat(inputs).to(self.dtype), *self.rotation(positions),
+            lambda layer, heads: lane.attend_prefix(layer, heads, lengths))
+        last = torch.tensor(lengths, device=self.device).cumsum(0) - 1
+        self.logits[lane.rows] = self.packed.logits(x[last])
+        self.positions[lane.rows] = torch.tensor(lengths, device=self.device)
+
+    def advance(self, tokens: Tensor) -> None:
+        """Read one new token of every lane that goes on. tokens: [lanes]."""
+        going = [lane for lane in self.lanes if not lane.ended]
+        full = [lane for lane in going if lane.length == lane.capacity]
+        stepping = [lane for lane in going if lane.length < lane.capacity]
+        if stepping:
+            # An ended lane may hold the end token, which has no embedding.
+            known = tokens.clamp(max=self.config.audio_vocabulary - 1)[self.row_lane]
+            x = F.embedding(known, self.model.audio_embedding.weight).to(self.dtype)
+            self.logits = self.packed.logits(self.packed.blocks(
+                x, *self.rotation(self.positions),
+                lambda layer, heads: self._attend(layer, heads, stepping)))
+            self.positions += 1
+            for lane in stepping:
+                lane.length += 1
+        for lane in full:
+            self.read(lane)
+
+    def _attend(self, layer: int, heads: Tensor, lanes: list[_Lane]) -> Tensor:
+        mixed = heads.new_zeros(len(heads), self.config.heads * self.config.head_dim)
+        for lane in lanes:
+            mixed[lane.rows] = lane.attend(layer, heads[lane.rows])
+        return mixed
+
+
+@torch.inference_mode()
+def decode(model: LanguageModel, requests: Sequence[DecodeRequest], *,
+           dtype: torch.dtype | None = None, compat: str | None = None,
+           random_vectors: Sequence[Tensor] | None = None,
+           row_multiple: int = ROW_MULTIPLE) -> Iterator[StepTokens]:
+    """Write all requests together, one `StepTokens` a step; stop iterating to cancel.
+
+    Args:
+        dtype: of weights and cache; the model's own by default.
+        compat: "official" for the released unconditional row (see `Prefix`).
+        random_vectors: with compat, each request's [3, S, hidden] (or [1, 3, S, hidden]) vectors
+            in place of times and structures in the unconditional row.
+        row_multiple: rows are padded to a multiple of it. Tokens are equal between calls of
+            different batch sizes when it is the same.
+
+    Raises: InputError for an unknown id or compat, before the first token.
+    """
+    if compat not in (None, "official"):
+        raise InputError("compat", compat, "should be official or absent")
+    if not requests:
+        raise InputError("requests", "[]", "at least one is needed")
+    for request in requests:
+        check_ids(model.config, request)
+    given = random_vectors or [None] * len(requests)
+    prefixes = [Prefix(model, r, compat == "official", v) for r, v in zip(requests, given)]
+    session = _Session(model, prefixes, dtype or model.head.weight.dtype, row_multiple)
+    yield from _steps(session, requests)
+
+
+def _steps(session: _Session, requests: Sequence[DecodeRequest]) -> Iterator[StepTokens]:
+    end, device, lanes = session.config.end_token, session.device, session.lanes
+    sampler = Sampler(requests, end + 1, device)
+    first = torch.tensor([lane.rows.start for lane in lanes], device=device)
+    second = torch.tensor([lane.rows.stop - 1 for lane in lanes], device=device)
+    guidance = torch.tensor([[r.guidance if r.guided else 1.0] for r in requests], device=device)
+    min_tokens = torch.tensor([r.min_tokens for r in requests], device=device)
+    any_guided = any(r.guided for r in requests)
+    for step in range(max(r.max_tokens for r in requests)):
+        logits = session.logits[first]  # [lanes, V + 1]
+        if any_guided:
+            logits = guidance * logits + (1 - guidance) * session.logits[second]
+        log_probabilities = logits.log_softmax(-1)
+        log_probabilities[:, end].masked_fill_(min_tokens > step, -torch.inf)
+        drawn = sampler(log_probabilities, step)
+        tokens: list[int | None] = []
+        for lane, token in zip(lanes, drawn.tolist()):
+            if lane.ended or token == end:
+                lane.ended = True
+                tokens.append(None)
+                continue
+            lane.generated.append(token)
+            lane.ended = len(lane.generated) == lane.request.max_tokens
+            tokens.append(token)
+        yield StepTokens(step, tuple(tokens), tuple(lane.ended for lane in lanes),
+                         log_probabilities)
+        if all(lane.ended for lane in lanes):
+            return
+        session.advance(drawn)

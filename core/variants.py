@@ -1,0 +1,124 @@
+"""Every model of the paper's Table 1, its ablations, and nano: one frozen record each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InputError
+from core.workspace import models_folder
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+
+# How tokens become sound (paper section 3.3, Tables 2 and 8).
+WAVTOKENIZER = "wavtokenizer"  # WavTokenizer's own decoder, 24 kHz ("w/o flow")
+SRFM_48K = "srfm-48khz"  # tokens -> 150 Hz latents -> 48 kHz
+SRFM_24K = "srfm-24khz"  # tokens -> 75 Hz latents -> 24 kHz ("w/o super-resolution")
+CASCADE = "cascade"  # WavTokenizer's 24 kHz sound, encoded again, then super-resolved
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One model as people choose it.
+
+    Attributes:
+        name: slug for the page, the command line and the API.
+        title: name in the paper.
+        folder: model folder, by name in the models folder, or "assets/..." when shipped.
+        hub: repository on the Hugging Face hub, None for our own.
+        sound: how tokens become sound (the four constants above).
+        sample_rate: of the result, Hz.
+        parameters: as Table 1 prints them, or counted for our own.
+        context_seconds: music the language model was trained to see at once; longer pieces slide.
+        default_structure: structure of a request without sections.
+        note: what a person should know before choosing it.
+    """
+
+    name: str
+    title: str
+    folder: str
+    hub: str | None
+    sound: str
+    sample_rate: int
+    parameters: str
+    context_seconds: float
+    default_structure: str = "intro"
+    note: str = ""
+
+    @property
+    def flow(self) -> bool:
+        """Table 1, column Flow Matching."""
+        return self.sound != WAVTOKENIZER
+
+    @property
+    def super_resolution(self) -> bool:
+        """Table 1, column Super Resolution."""
+        return self.sound in (SRFM_48K, CASCADE)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """What must be loaded to make music with it."""
+        needed = ("wavtokenizer", "language_model")
+        return needed + ("srfm", "hificodec") if self.flow else needed
+
+
+def _nano(name: str, title: str, sound: str, rate: int, **more: object) -> Variant:
+    return Variant(name, title, "assets/nano", None, sound, rate, "see the model card",
+                   context_seconds=30.0, default_structure="verse", **more)  # type: ignore[arg-type]
+
+
+def _official(slug: str, hub: str, sound: str, size: str, long: bool = False) -> Variant:
+    suffix = {WAVTOKENIZER: "-no-flow", SRFM_24K: "-24khz"}.get(sound, "")
+    title = "InspireMusic-" + slug.upper().replace("LONG", "Long").replace("B-", "B-")
+    title += {WAVTOKENIZER: " (w/o flow)", SRFM_24K: "-24kHz"}.get(sound, "")
+    rate = 48000 if sound in (SRFM_48K, CASCADE) else 24000
+    return Variant(f"inspiremusic-{slug}{suffix}", title, hub, f"FunAudioLLM/{hub}", sound, rate,
+                   size, context_seconds=480.0 if long else 30.0)
+
+
+VARIANTS: dict[str, Variant] = {v.name: v for v in (
+    _nano("nano", "nano", SRFM_48K, 48000),
+    _nano("nano-no-flow", "nano (w/o flow)", WAVTOKENIZER, 24000),
+    _nano("nano-24khz", "nano-24kHz", SRFM_24K, 24000),
+    _nano("nano-long", "nano-Long", SRFM_48K, 48000,
+          note="nano with a sliding context; no weights of its own"),
+    _official("0.5b", "InspireMusic-Base", SRFM_48K, "0.8B"),
+    _official("0.5b", "InspireMusic-Base-24kHz", SRFM_24K, "0.8B"),
+    _official("0.5b", "InspireMusic-Base", WAVTOKENIZER, "0.5B"),
+    _official("1.5b", "InspireMusic-1.5B", SRFM_48K, "1.8B"),
+    _official("1.5b", "InspireMusic-1.5B-24kHz", SRFM_24K, "1.8B"),
+    _official("1.5b", "InspireMusic-1.5B", WAVTOKENIZER, "1.5B"),
+    _official("1.5b-long", "InspireMusic-1.5B-Long", SRFM_48K, "1.8B", long=True),
+    _official("1.5b-long", "InspireMusic-1.5B-Long", WAVTOKENIZER, "1.5B", long=True),
+)}
+
+
+def folder_of(variant: Variant) -> Path:
+    """Where the variant's weights lie.
+
+    Raises: InputError that says what to fetch and where to put it, when they are not there.
+    """
+    shipped = variant.folder.startswith("assets/")
+    folder = ASSETS.parent / variant.folder if shipped else models_folder() / variant.folder
+    if not folder.is_dir():
+        raise InputError("variant", variant.name, f"is not installed; put its folder at {folder}")
+    return folder
+
+
+def installed(variant: Variant) -> bool:
+    """Whether all of its components' weights are on this machine."""
+    try:
+        folder = folder_of(variant)
+    except InputError:
+        return False
+    return all((folder / f"{c}.safetensors").is_file() for c in variant.components)
+
+
+def get(name: str) -> Variant:
+    """The variant of this name.
+
+    Raises: InputError naming the nearest known ones.
+    """
+    if name not in VARIANTS:
+        raise InputError("variant", name, "is unknown; choose one of " + ", ".join(VARIANTS))
+    return VARIANTS[name]

@@ -1,0 +1,10 @@
+"""WavTokenizer: audio [B, 1, T] at 24 kHz <-> tokens [B, T / 320] of one codebook."""
+
+from core.wavtokenizer.config import WavTokenizerConfig
+from core.wavtokenizer.decoder import ISTFTHead, VocosBackbone
+from core.wavtokenizer.logmel import LogMel
+from core.wavtokenizer.model import WavTokenizer, WavTokenizerOutput
+from core.wavtokenizer.quantizer import CodebookUsage, codebook_usage
+
+__all__ = ["CodebookUsage", "ISTFTHead", "LogMel", "VocosBackbone", "WavTokenizer",
+           "WavTokenizerConfig", "WavTokenizerOutput", "codebook_usage"]

@@ -1,0 +1,118 @@
+"""Features to audio: the Vocos backbone at the frame rate and the inverse-STFT head."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.wavtokenizer.convnext import EPS, KERNEL, ConvNeXtBlock, initialise, layer_norm
+from core.wavtokenizer.framing import edge, overlap_add
+
+NORM_GROUPS = 32
+LARGEST_MAGNITUDE = 100.0  # safeguard of the official head
+
+
+def _group_norm(dim: int) -> nn.GroupNorm:
+    return nn.GroupNorm(NORM_GROUPS, dim, eps=EPS)
+
+
+class ResnetBlock(nn.Module):
+    """Group norm, swish, convolution over 3, twice; residual."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = _group_norm(dim), _group_norm(dim)
+        self.conv1 = nn.Conv1d(dim, dim, 3, padding=1)
+        self.conv2 = nn.Conv1d(dim, dim, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, L] -> [B, C, L]."""
+        y = self.conv1(F.silu(self.norm1(x)))
+        return x + self.conv2(F.silu(self.norm2(y)))
+
+
+class AttentionBlock(nn.Module):
+    """One head of attention over all frames; residual."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm = _group_norm(dim)
+        self.query, self.key = nn.Conv1d(dim, dim, 1), nn.Conv1d(dim, dim, 1)
+        self.value, self.out = nn.Conv1d(dim, dim, 1), nn.Conv1d(dim, dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, L] -> [B, C, L]."""
+        y = self.norm(x)
+        query, key, value = (layer(y).transpose(1, 2)[:, None]  # [B, 1, L, C]
+                             for layer in (self.query, self.key, self.value))
+        y = F.scaled_dot_product_attention(query, key, value)[:, 0]  # [B, L, C]
+        return x + self.out(y.transpose(1, 2))
+
+
+def pos_net(dim: int) -> nn.Sequential:
+    """The official stack in front of the ConvNeXt blocks; its norms see the whole input."""
+    return nn.Sequential(ResnetBlock(dim), ResnetBlock(dim), AttentionBlock(dim),
+                         ResnetBlock(dim), ResnetBlock(dim), _group_norm(dim))
+
+
+class VocosBackbone(nn.Module):
+    """Embedding convolution, optional pos_net, ConvNeXt blocks, final norm.
+
+    Args of the constructor:
+        inputs: channels of the features.
+        dim, intermediate, layers: width, inner width and number of ConvNeXt blocks.
+        kernel: frames seen by the embedding convolution (odd).
+        bandwidths: number of bandwidth ids the norms know; 0 for plain layer norms.
+        with_pos_net: put the ResNet-and-attention stack in front.
+
+    Attributes:
+        context_frames: frames to either side an output frame depends on; None for all.
+    """
+
+    def __init__(self, inputs: int, dim: int, intermediate: int, layers: int, *, kernel: int = 7,
+                 bandwidths: int = 0, with_pos_net: bool = False) -> None:
+        super().__init__()
+        self.bandwidths = bandwidths
+        self.context_frames = None if with_pos_net else kernel // 2 + layers * (KERNEL // 2)
+        self.embed = nn.Conv1d(inputs, dim, kernel, padding=kernel // 2)
+        self.pos_net = pos_net(dim) if with_pos_net else nn.Identity()
+        self.norm = layer_norm(dim, bandwidths)
+        self.blocks = nn.ModuleList(
+            ConvNeXtBlock(dim, intermediate, 1 / layers, bandwidths) for _ in range(layers))
+        self.final_norm = nn.LayerNorm(dim, eps=EPS)
+        self.apply(initialise)
+
+    def forward(self, features: Tensor, bandwidth_id: int = 0) -> Tensor:
+        """[B, inputs, L] -> [B, L, dim]."""
+        x = self.pos_net(self.embed(features))  # [B, dim, L]
+        x = self.norm(x.transpose(1, 2), bandwidth_id).transpose(1, 2)
+        for block in self.blocks:
+            x = block(x, bandwidth_id)
+        return self.final_norm(x.transpose(1, 2))
+
+
+class ISTFTHead(nn.Module):
+    """Log-magnitude and phase of every frame, then the inverse STFT with "same" padding.
+
+    Attributes:
+        context_frames: frames to either side whose windows reach into a hop of audio.
+    """
+
+    def __init__(self, dim: int, n_fft: int, hop: int) -> None:
+        super().__init__()
+        self.n_fft, self.hop = n_fft, hop
+        self.context_frames = -(-edge(n_fft, hop) // hop)
+        self.out = nn.Linear(dim, n_fft + 2)
+        self.register_buffer("window", torch.hann_window(n_fft))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, L, dim] -> [B, 1, L * hop], in float32."""
+        log_magnitude, phase = self.out(x).float().chunk(2, dim=-1)  # each [B, L, bins]
+        # The inner limit keeps exp finite: an infinite value turns a clamped gradient into nan.
+        magnitude = log_magnitude.clamp(max=5.0).exp().clamp(max=LARGEST_MAGNITUDE)
+        spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
+        window = self.window.float()
+        frames = torch.fft.irfft(spectrum, self.n_fft) * window  # [B, L, n_fft]
+        envelope = overlap_add(window.square().expand(1, x.shape[1], -1), self.hop)  # [1, L * hop]
+        return (overlap_add(frames, self.hop) / envelope)[:, None]

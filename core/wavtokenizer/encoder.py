@@ -1,0 +1,159 @@
+"""Audio to features, one vector a hop: EnCodec's SEANet, or log-mel bands and ConvNeXt."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.wavtokenizer.config import WavTokenizerConfig
+from core.wavtokenizer.convnext import KERNEL, ConvNeXtBlock, PlainLayerNorm, initialise
+from core.wavtokenizer.framing import edge
+from core.wavtokenizer.logmel import LogMel
+
+# Music's log-mel magnitudes lie around -2 with a spread of 3; the first layer wants 0 and 1.
+LOG_MEL_MEAN, LOG_MEL_SPREAD = -2.0, 3.0
+
+
+def reflect_pad(x: Tensor, left: int, right: int) -> Tensor:
+    """Reflect padding also where x is shorter than the padding (EnCodec: zeros first).
+
+    Args:
+        x: [B, C, L].
+    """
+    missing = max(left, right) - x.shape[-1] + 1
+    if missing <= 0:
+        return F.pad(x, (left, right), mode="reflect")
+    padded = F.pad(F.pad(x, (0, missing)), (left, right), mode="reflect")
+    return padded[..., : padded.shape[-1] - missing]
+
+
+class WeightNormConv1d(nn.Module):
+    """Reflect-padded convolution, weight = g * v / |v|; output length ceil(L / stride).
+
+    The padding is split in two with the odd sample left; the last window is filled up right.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.stride, self.kernel = stride, kernel
+        self.weight_v = nn.Parameter(torch.empty(outputs, inputs, kernel))
+        # Keeps the spread of ELU signals through the depth; the default shrinks them.
+        nn.init.kaiming_normal_(self.weight_v, nonlinearity="linear")
+        self.weight_g = nn.Parameter(self._norm(self.weight_v.detach()))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.register_parameter("weight", None)
+
+    @staticmethod
+    def _norm(weight: Tensor) -> Tensor:
+        return weight.flatten(1).norm(dim=1)[:, None, None]  # [out, 1, 1]
+
+    def fold(self) -> None:
+        """Merge g and v into one weight, for inference."""
+        if self.weight is None:
+            weight = self.weight_v * (self.weight_g / self._norm(self.weight_v))
+            self.weight = nn.Parameter(weight.detach(), requires_grad=False)
+            del self.weight_g, self.weight_v
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, in, L] -> [B, out, ceil(L / stride)]."""
+        weight = self.weight
+        if weight is None:
+            weight = self.weight_v * (self.weight_g / self._norm(self.weight_v))
+        padding = self.kernel - self.stride
+        right = padding // 2
+        extra = -x.shape[-1] % self.stride
+        x = reflect_pad(x, padding - right, right + extra)
+        return F.conv1d(x, weight, self.bias, stride=self.stride)
+
+
+class ResidualUnit(nn.Module):
+    """ELU, convolution over 3, ELU, pointwise; beside a pointwise shortcut."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.ELU(), WeightNormConv1d(dim, dim // 2, 3),
+            nn.ELU(), WeightNormConv1d(dim // 2, dim, 1))
+        self.shortcut = WeightNormConv1d(dim, dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, L] -> [B, C, L]."""
+        return self.shortcut(x) + self.branch(x)
+
+
+class ResidualLSTM(nn.Module):
+    """LSTM over time with a skip around it."""
+
+    def __init__(self, dim: int, layers: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(dim, dim, layers, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, L] -> [B, C, L]."""
+        return x + self.lstm(x.transpose(1, 2))[0].transpose(1, 2)
+
+
+class SEANetEncoder(nn.Module):
+    """EnCodec's encoder, non-causal, as the official WavTokenizer uses it.
+
+    `layers` keeps the official order, so that one index names one layer in both.
+    """
+
+    context_frames = None  # the LSTM remembers everything before
+
+    def __init__(self, config: WavTokenizerConfig) -> None:
+        super().__init__()
+        dim = config.seanet_filters
+        layers: list[nn.Module] = [WeightNormConv1d(1, dim, 7)]
+        for ratio in reversed(config.ratios):
+            layers += [ResidualUnit(dim), nn.ELU(),
+                       WeightNormConv1d(dim, 2 * dim, 2 * ratio, stride=ratio)]
+            dim *= 2
+        layers += [ResidualLSTM(dim, config.seanet_lstm_layers), nn.ELU(),
+                   WeightNormConv1d(dim, config.feature_dim, 7)]
+        self.layers = nn.Sequential(*layers)
+
+    def fold(self) -> None:
+        """Merge weight norm everywhere, for inference."""
+        for module in self.layers.modules():
+            if isinstance(module, WeightNormConv1d):
+                module.fold()
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """[B, 1, T] -> [B, D, ceil(T / hop)]."""
+        return self.layers(audio)
+
+
+class LogMelEncoder(nn.Module):
+    """Fixed log-mel front end, then ConvNeXt blocks: local, no gradient through the STFT."""
+
+    def __init__(self, config: WavTokenizerConfig) -> None:
+        super().__init__()
+        dim, kernel, layers = config.encoder_dim, config.encoder_kernel, config.encoder_layers
+        self.context_frames = (-(-edge(config.mel_n_fft, config.hop) // config.hop)
+                               + kernel // 2 + layers * (KERNEL // 2))
+        self.log_mel = LogMel(config.sample_rate, config.mel_n_fft, config.hop, config.mel_bands)
+        self.embed = nn.Conv1d(config.mel_bands, dim, kernel, padding=kernel // 2)
+        self.norm = PlainLayerNorm(dim)
+        self.blocks = nn.ModuleList(
+            ConvNeXtBlock(dim, config.encoder_intermediate, 1 / layers) for _ in range(layers))
+        self.final_norm = PlainLayerNorm(dim)
+        self.out = nn.Linear(dim, config.feature_dim)
+        self.apply(initialise)
+        nn.init.xavier_uniform_(self.out.weight)  # features of spread about 1 from the start
+
+    def fold(self) -> None:
+        """Nothing to merge: this encoder has no weight norm."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """[B, 1, T] -> [B, D, ceil(T / hop)]."""
+        with torch.no_grad():
+            mel = self.log_mel(audio.squeeze(1))  # [B, bands, N]
+            mel = (mel - LOG_MEL_MEAN) / LOG_MEL_SPREAD
+        x = self.embed(mel.to(self.embed.weight.dtype))  # [B, dim, N]
+        x = self.norm(x.transpose(1, 2)).transpose(1, 2)
+        for block in self.blocks:
+            x = block(x)
+        x = self.final_norm(x.transpose(1, 2))  # [B, N, dim]
+        return self.out(x).transpose(1, 2)

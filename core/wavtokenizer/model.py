@@ -1,0 +1,132 @@
+"""WavTokenizer: audio at 24 kHz to 75 tokens a second from one codebook, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor, nn
+
+from core.errors import InputError
+from core.wavtokenizer.config import WavTokenizerConfig
+from core.wavtokenizer.decoder import ISTFTHead, VocosBackbone
+from core.wavtokenizer.encoder import LogMelEncoder, SEANetEncoder
+from core.wavtokenizer.quantizer import EuclideanQuantizer, FactorisedQuantizer
+
+_ENCODERS = {"seanet": SEANetEncoder, "logmel": LogMelEncoder}
+_QUANTIZERS = {"euclidean": EuclideanQuantizer, "factorised": FactorisedQuantizer}
+
+
+@dataclass(frozen=True)
+class WavTokenizerOutput:
+    """What a training pass gives for audio [B, 1, T]; N = ceil(T / hop).
+
+    Attributes:
+        audio: [B, 1, N * hop] reconstruction.
+        tokens: [B, N] int64; None where quantization was passed over.
+        features: [B, D, N] of the encoder, before quantization.
+        codebook_loss: scalar to add to the reconstruction loss; 0 where passed over.
+    """
+
+    audio: Tensor
+    tokens: Tensor | None
+    features: Tensor
+    codebook_loss: Tensor
+
+
+class WavTokenizer(nn.Module):
+    """Encoder, one codebook, Vocos decoder (Ji et al. 2024); kinds and sizes by config."""
+
+    def __init__(self, config: WavTokenizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = _ENCODERS[config.encoder](config)
+        self.quantizer = _QUANTIZERS[config.quantizer](config)
+        self.backbone = VocosBackbone(
+            config.feature_dim, config.decoder_dim, config.decoder_intermediate,
+            config.decoder_layers, kernel=config.decoder_kernel,
+            bandwidths=config.decoder_bandwidths, with_pos_net=config.decoder_pos_net)
+        self.head = ISTFTHead(config.decoder_dim, config.n_fft, config.hop)
+
+    @property
+    def hop(self) -> int:
+        """Samples a token."""
+        return self.config.hop
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second."""
+        return self.config.sample_rate
+
+    @property
+    def codebook_size(self) -> int:
+        """Number of codes; tokens lie in 0 .. codebook_size - 1."""
+        return self.config.codebook_size
+
+    @property
+    def context_frames(self) -> int | None:
+        """Frames to either side that a frame of decoded audio depends on.
+
+        A chunk decoded with so many more tokens on both sides, and cut, equals the same part of
+        the whole. None where the decoder sees everything (pos_net).
+        """
+        backbone = self.backbone.context_frames
+        return None if backbone is None else backbone + self.head.context_frames
+
+    @property
+    def encoder_context_frames(self) -> int | None:
+        """The same for encoding: hops of audio to either side; None for the SEANet's LSTM."""
+        return self.encoder.context_frames
+
+    def features(self, audio: Tensor) -> Tensor:
+        """Encoder outputs before quantization, [B, 1, T] -> [B, D, ceil(T / hop)].
+
+        Raises: InputError for audio without samples or of another shape.
+        """
+        if audio.ndim != 3 or audio.shape[1] != 1 or audio.shape[2] == 0:
+            raise InputError("audio", tuple(audio.shape), "needs the shape [batch, 1, samples]")
+        return self.encoder(audio)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """[B, 1, T] -> tokens [B, ceil(T / hop)] int64; put the model in `eval` first."""
+        return self.quantizer.encode(self.features(audio))
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Tokens [B, N] -> quantized features [B, D, N].
+
+        Raises: InputError for a token outside the codebook.
+        """
+        outside = tokens[(tokens < 0) | (tokens >= self.codebook_size)]
+        if outside.numel():
+            raise InputError("token", int(outside[0]), f"tokens run from 0 to "
+                             f"{self.codebook_size - 1} in this codebook")
+        return self.quantizer.embed(tokens)
+
+    def decode(self, tokens: Tensor, bandwidth_id: int = 0) -> Tensor:
+        """Tokens [B, N] -> audio [B, 1, N * hop] in float32.
+
+        `bandwidth_id` picks the norms of a decoder with bandwidths (official inference: 0).
+        """
+        return self.head(self.backbone(self.embed(tokens), bandwidth_id))
+
+    def forward(self, audio: Tensor, quantize: bool = True) -> WavTokenizerOutput:
+        """Training pass over [B, 1, T]; `quantize=False` for the first steps (no collapse)."""
+        features = self.features(audio)
+        quantized = self.quantizer(features, quantize)
+        decoded = self.head(self.backbone(quantized.features))
+        return WavTokenizerOutput(decoded, quantized.tokens, features, quantized.loss)
+
+    def initialise_codebook(self, features: Tensor, generator: Generator | None = None) -> None:
+        """K-means over encoder outputs [B, D, N]; best with several times codebook_size frames."""
+        self.quantizer.initialise_codebook(features, generator)
+
+    def restart_dead_codes(self, features: Tensor, below: float = 0.1,
+                           generator: Generator | None = None) -> int:
+        """Move codes used less than `below` times the mean onto encoder outputs [B, D, N].
+
+        The mean runs over about the last 100 training steps. Returns: codes moved.
+        """
+        return self.quantizer.restart_dead_codes(features, below, generator)
+
+    def fold(self) -> None:
+        """Merge weight norm into plain weights, for inference; the state dict changes."""
+        self.encoder.fold()

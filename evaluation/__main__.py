@@ -1,0 +1,26 @@
+"""`python -m evaluation nano | listening ...`: measure. See `--help` of each."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from core.errors import StudioError
+
+COMMANDS = {"nano": "evaluation.nano.command", "listening": "evaluation.listening.command"}
+
+
+def main(argv: list[str]) -> int:
+    """Dispatch to a command; a StudioError becomes one line on stderr and its exit code."""
+    if not argv or argv[0] not in COMMANDS:
+        print(f"{__doc__}\ncommands: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        return int(importlib.import_module(COMMANDS[argv[0]]).main(argv[1:]) or 0)
+    except StudioError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+"""Which trials a rater gets: those heard least so far, in a seeded order.
+
+A rater's list is chosen in one go from what all raters before were given, so counts of any two
+(system, item) cells never differ by more than one while everybody finishes. Cells a rater left
+open, or withdrew, count as free again and are filled first.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE, Prepared
+from .study import CCR, Study
+
+TRAINING = "training"
+Cell = tuple[str, str]  # system, item
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One screen. `first` and `second` are clip names as heard; `second` is empty for MOS.
+
+    `system_second`: in a pair, whether the system (not the baseline) is heard second. `item`
+    of an attention check is the right answer.
+    """
+
+    kind: str
+    system: str
+    item: str
+    first: str
+    second: str = ""
+    system_second: bool = False
+
+
+def cells(study: Study) -> list[Cell]:
+    """Everything a study compares, one (system, item) each."""
+    return [(system.name, item.id) for item in study.items for system in study.compared]
+
+
+def choose_cells(study: Study, given: Mapping[Cell, int], random_: random.Random) -> list[Cell]:
+    """The `trials_per_rater` cells with the lowest counts in `given`.
+
+    Among equals whole items are taken together, in random order, so that a rater hears the
+    systems on the same items and differences are paired.
+    """
+    items = [item.id for item in study.items]
+    random_.shuffle(items)
+    item_rank = {item: rank for rank, item in enumerate(items)}
+    everything = cells(study)
+    random_.shuffle(everything)
+    everything.sort(key=lambda cell: (given.get(cell, 0), item_rank[cell[1]]))
+    return everything[:study.trials_per_rater]
+
+
+def spread_items(trials: Sequence[Trial], random_: random.Random) -> list[Trial]:
+    """The trials in random order, one item not twice in a row wherever that can be."""
+    waiting: dict[str, list[Trial]] = {}
+    for trial in random_.sample(list(trials), len(trials)):
+        waiting.setdefault(trial.item, []).append(trial)
+    left = Counter({item: len(group) for item, group in waiting.items()})
+    ordered: list[Trial] = []
+    while len(ordered) < len(trials):
+        last = ordered[-1].item if ordered else None
+        open_items = [item for item in left if left[item] and item != last] or [last]
+        most = max(left[item] for item in open_items)
+        # An item with more than half of the rest must come now or it will repeat.
+        remaining = len(trials) - len(ordered)
+        pressing = [item for item in open_items if left[item] == most and 2 * most >= remaining]
+        item = random_.choice(pressing or open_items)
+        ordered.append(waiting[item].pop())
+        left[item] -= 1
+    return ordered
+
+
+def plan_trials(study: Study, prepared: Prepared, given: Mapping[Cell, int],
+                number: int) -> list[Trial]:
+    """The whole list of rater `number`: training, then main trials with controls among them.
+
+    The same study, counts and number give the same list.
+    """
+    random_ = random.Random(f"{study.seed}/{number}")
+    names = {(clip.kind, clip.system, clip.item): clip.name for clip in prepared.clips}
+    systems = [system.name for system in study.compared]
+    training = [(random_.choice(systems), item.id) for item in study.training_items]
+    chosen = choose_cells(study, given, random_)
+    main = spread_items(_main_trials(study, MAIN, chosen, names, random_), random_)
+    for control in _controls(study, prepared, names, random_):
+        main.insert(random_.randint(min(1, len(main)), len(main)), control)
+    return _main_trials(study, TRAINING, training, names, random_) + main
+
+
+def _main_trials(study: Study, kind: str, chosen: Sequence[Cell],
+                 names: Mapping[tuple[str, str, str], str],
+                 random_: random.Random) -> list[Trial]:
+    if study.method != CCR:
+        return [Trial(kind, system, item, names[MAIN, system, item]) for system, item in chosen]
+    # Half of a rater's pairs have the system second; which ones is chance.
+    second = [index % 2 == 0 for index in range(len(chosen))]
+    random_.shuffle(second)
+    trials = []
+    for (system, item), system_second in zip(chosen, second):
+        heard = [names[MAIN, system, item], names[MAIN, str(study.baseline), item]]
+        first, last = reversed(heard) if system_second else heard
+        trials.append(Trial(kind, system, item, first, last, system_second))
+    return trials
+
+
+def _controls(study: Study, prepared: Prepared, names: Mapping[tuple[str, str, str], str],
+              random_: random.Random) -> list[Trial]:
+    controls, trials = study.controls, []
+    for kind, count in ((ANCHOR, controls.anchors), (REFERENCE, controls.references)):
+        trials += [Trial(kind, clip.system, clip.item, clip.name)
+                   for clip in random_.sample(prepared.of_kind(kind), count)]
+    for clip in random_.sample(prepared.of_kind(IDENTICAL), controls.identical_pairs):
+        pair = [names[MAIN, clip.system, clip.item], clip.name]
+        random_.shuffle(pair)
+        trials.append(Trial(IDENTICAL, clip.system, clip.item, *pair))
+    beeps = prepared.of_kind(ATTENTION)
+    for clip in random_.choices(beeps, k=controls.attention) if beeps else []:
+        trials.append(Trial(ATTENTION, "", clip.item, clip.name,
+                            clip.name if study.method == CCR else ""))
+    return trials

@@ -1,0 +1,232 @@
+"""Makes the clips raters hear: equal in all but the music, under names that tell nothing.
+
+`<folder>/clips` may be served; `<folder>/key.json` (which name is whose, gains) may not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import random
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InputError
+from core.workspace import work_folder
+
+from . import clip as sound
+from . import sources
+from .study import Study
+
+MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION = (
+    "main", "anchor", "reference", "identical", "attention")
+CLIPS, KEY = "clips", "key.json"
+FIXED_TIME = 946_684_800  # 2000-01-01: a file's date tells nothing
+NAME_BYTES = 12
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """One prepared clip and what only the researcher may know of it.
+
+    `system` is empty for attention checks, whose `item` is the number of beeps; anchors and
+    identical copies keep the system they were made of. `loudness` is that of the source cut in
+    LUFS, `gain_db` what was added; `peak` the peak that results.
+    """
+
+    name: str
+    kind: str
+    system: str
+    item: str
+    source: str
+    source_sha256: str
+    loudness: float
+    gain_db: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All clips of a study. `target` is the common loudness that was reached, in LUFS."""
+
+    folder: Path
+    study_digest: str
+    target: float
+    clips: tuple[ClipRecord, ...]
+
+    def of_kind(self, kind: str) -> list[ClipRecord]:
+        return [record for record in self.clips if record.kind == kind]
+
+    def main_name(self, system: str, item: str) -> str:
+        """File name of a system's clip of an item."""
+        return next(record.name for record in self.clips
+                    if (record.kind, record.system, record.item) == (MAIN, system, item))
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A clip to be made; `source` is None for beeps."""
+
+    kind: str
+    system: str
+    item: str
+    source: Path | None
+
+
+def prepared_folder(study: Study) -> Path:
+    """Where a study's clips lie by default: in the work folder, by the study's name."""
+    return work_folder() / "listening" / study.name
+
+
+def _wanted(study: Study) -> list[_Wanted]:
+    by_system = {system.name: sources.system_clips(study, system) for system in study.systems}
+    wanted = [_Wanted(MAIN, system, item, path) for system, clips in by_system.items()
+              for item, path in clips.items()]
+    references, controls = sources.reference_clips(study), study.controls
+    wanted += [_Wanted(REFERENCE, "", item, path) for item, path in references.items()]
+    chooser = random.Random(f"{study.seed}/controls")
+    for item in study.items:
+        system = chooser.choice(sorted(by_system))
+        source = by_system[system][item.id]
+        if controls.anchors:
+            wanted.append(_Wanted(ANCHOR, "" if references else system, item.id,
+                                  references.get(item.id, source)))
+        if controls.identical_pairs:
+            wanted.append(_Wanted(IDENTICAL, system, item.id, source))
+    if controls.attention:
+        wanted += [_Wanted(ATTENTION, "", str(count), None)
+                   for count in range(1, study.scale[1] + 1)]
+    return wanted
+
+
+def _sound_of(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> np.ndarray:
+    """The clip before levelling, [T, channels]."""
+    form = study.clip
+    if wanted.source is None:
+        audio = sound.beeps(int(wanted.item), study.clip_seconds, form)
+        return sound.fade_ends(audio, form.fade, form.sample_rate)
+    start, parts = form.start, []
+    if study.continuation is not None:
+        prompt = prompts[wanted.item]
+        length = study.continuation.prompt_seconds
+        parts.append(sound.read_cut(prompt, -length, length, form))
+        if study.continuation.whole:
+            start += sound.seconds_of(prompt)
+    parts.append(sound.read_cut(wanted.source, start, form.seconds, form))
+    audio = np.concatenate(parts)  # [T, channels]
+    if wanted.kind == ANCHOR:
+        audio = sound.low_pass(audio, study.controls.anchor_cutoff, form.sample_rate)
+    return sound.fade_ends(audio, form.fade, form.sample_rate)
+
+
+def _measure(study: Study, wanted: list[_Wanted],
+             prompts: dict[str, Path]) -> tuple[float, list[tuple[float, float]]]:
+    """The loudness all can share without clipping, and each clip's loudness and peak."""
+    measured = []
+    for one in wanted:
+        audio = _sound_of(study, one, prompts)
+        name = one.source.name if one.source else "attention check"
+        measured.append((sound.loudness(audio, study.clip.sample_rate, name),
+                         float(np.max(np.abs(audio)))))
+    # Lowering everybody keeps clips equal; limiting the loud ones would change their sound.
+    target = min(study.clip.loudness, *(
+        level + 20 * np.log10(sound.PEAK_LIMIT / peak) for level, peak in measured))
+    return float(target), measured
+
+
+def _file_name(one: _Wanted, blind: bool) -> str:
+    if blind:
+        return f"{secrets.token_hex(NAME_BYTES)}.wav"
+    return f"{one.kind}--{one.system}--{one.item}.wav"
+
+
+def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Prepared:
+    """Make every clip of a study, or read them back when they were made already.
+
+    Not blind, names say what a clip is: for the researcher's own ears (`preview`) only.
+
+    Raises: InputError for a missing, short, silent or unreadable clip, and when the folder
+    holds clips of another version of the study.
+    """
+    folder = folder or prepared_folder(study)
+    wanted, prompts = _wanted(study), sources.prompt_clips(study)
+    hashes = {one.source: _sha256(one.source) for one in wanted if one.source}
+    if (folder / KEY).exists():
+        made = read_prepared(study, folder)
+        if {record.source_sha256 for record in made.clips} - {""} != set(hashes.values()):
+            raise InputError("prepared clips", folder, "were made of other sound files; give the "
+                             "changed study a new name")
+        return made
+    target, measured = _measure(study, wanted, prompts)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".clips-", dir=folder))
+    os.chmod(unfinished, 0o755)
+    records: list[ClipRecord | None] = [None] * len(wanted)
+    order = list(range(len(wanted)))
+    random.SystemRandom().shuffle(order)  # the order of files on disk tells nothing
+    try:
+        for index in order:
+            one, (level, peak) = wanted[index], measured[index]
+            gain = 10 ** ((target - level) / 20)
+            name = _file_name(one, blind)
+            sound.write_wav(unfinished / name, gain * _sound_of(study, one, prompts),
+                            study.clip.sample_rate)
+            os.utime(unfinished / name, (FIXED_TIME, FIXED_TIME))
+            records[index] = ClipRecord(
+                name, one.kind, one.system, one.item, str(one.source or ""),
+                hashes.get(one.source, ""), level, target - level, gain * peak)
+        shutil.rmtree(folder / CLIPS, ignore_errors=True)
+        os.replace(unfinished, folder / CLIPS)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    made = Prepared(folder, study.digest, target, tuple(r for r in records if r is not None))
+    _write_key(made)
+    return made
+
+
+def _write_key(made: Prepared) -> None:
+    content = {"study_digest": made.study_digest, "target": made.target,
+               "clips": [dataclasses.asdict(record) for record in made.clips]}
+    part = made.folder / f"{KEY}.part"
+    part.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    os.chmod(part, 0o600)
+    os.replace(part, made.folder / KEY)
+
+
+def read_prepared(study: Study, folder: Path | None = None) -> Prepared:
+    """The clips `prepare` made.
+
+    Raises: InputError when there are none, when they belong to another version of the study or
+    when a file is gone.
+    """
+    folder = folder or prepared_folder(study)
+    if not (folder / KEY).is_file():
+        raise InputError("prepared clips", folder, "do not exist; run `python -m evaluation "
+                         "listening prepare STUDY`")
+    content = json.loads((folder / KEY).read_text(encoding="utf-8"))
+    if content["study_digest"] != study.digest:
+        raise InputError("study", study.name, "changed after its clips were made; give the "
+                         "changed study a new name")
+    records = tuple(ClipRecord(**record) for record in content["clips"])
+    gone = [record.name for record in records if not (folder / CLIPS / record.name).is_file()]
+    if gone:
+        raise InputError("prepared clip", gone[0], f"and {len(gone) - 1} more are gone; restore "
+                         "them from a backup of the folder")
+    return Prepared(folder, study.digest, content["target"], records)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def require_comparable(study: Study) -> None:
+    """Raises: InputError for any clip that could not be prepared, without writing any."""
+    _measure(study, _wanted(study), sources.prompt_clips(study))

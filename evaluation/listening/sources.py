@@ -1,0 +1,118 @@
+"""Finds a study's items and the sound file of every system and item."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+from core.errors import InputError
+
+from .study import Item, Study, System
+
+EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
+RUN_MANIFEST = "manifest.csv"
+_ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def _rows(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a CSV file that has the needed columns."""
+    if not path.is_file():
+        raise InputError("file", path, "does not exist")
+    with open(path, newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream)
+        missing = [column for column in needed if column not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(f"columns of {path.name}", ", ".join(reader.fieldnames or ()),
+                             f"{', '.join(missing)} missing")
+        return list(reader)
+
+
+def _items(path: Path, needed: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    rows: dict[str, dict[str, str]] = {}
+    for row in _rows(path, needed):
+        if not _ITEM_ID.fullmatch(row["id"] or ""):
+            raise InputError(f"item id in {path.name}", row["id"],
+                             "use letters, digits, '.', '_' and '-'")
+        if row["id"] in rows:
+            raise InputError(f"item id in {path.name}", row["id"], "stands there twice")
+        rows[row["id"]] = row
+    return rows
+
+
+def run_manifest(folder: Path) -> dict[str, dict[str, str]]:
+    """A benchmark run's items: {id: {id, caption, file}}; file counts from the run folder."""
+    return _items(folder / RUN_MANIFEST, ("id", "caption", "file"))
+
+
+def items_of(systems: tuple[System, ...], items_file: object, folder: Path) -> dict[str, Item]:
+    """Items by id, in order: of `items_file` (CSV: id, caption), else those all runs share.
+
+    Raises: InputError when neither is there, or runs disagree about a caption.
+    """
+    if items_file is not None:
+        if not isinstance(items_file, str):
+            raise InputError("items", items_file, "name a CSV file with columns id and caption")
+        rows = _items(folder / items_file, ("id", "caption"))
+        return {key: Item(key, (row["caption"] or "").strip()) for key, row in rows.items()}
+    runs = [run_manifest(folder / system.source) for system in systems if system.is_run]
+    if not runs:
+        raise InputError("items", None, "name a CSV file with columns id and caption")
+    shared = [key for key in runs[0] if all(key in run for run in runs)]
+    for key in shared:
+        captions = {(run[key]["caption"] or "").strip() for run in runs}
+        if len(captions) > 1:
+            raise InputError("caption of item", key, "differs between the runs; name an items "
+                             "file that decides")
+    return {key: Item(key, (runs[0][key]["caption"] or "").strip()) for key in shared}
+
+
+def _in_folder(folder: Path, item: str) -> Path | None:
+    return next((path for extension in EXTENSIONS
+                 if (path := folder / f"{item}{extension}").is_file()), None)
+
+
+def _in_run(folder: Path, manifest: dict[str, dict[str, str]], item: str) -> Path | None:
+    if item not in manifest:
+        return None
+    path = (folder / manifest[item]["file"]).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise InputError("file of the run", manifest[item]["file"],
+                         "lies outside the run's folder")
+    return path if path.is_file() else None
+
+
+def _require_all(what: str, paths: dict[str, Path | None]) -> dict[str, Path]:
+    missing = [item for item, path in paths.items() if path is None]
+    if missing:
+        raise InputError(f"clips of {what}", ", ".join(missing[:5]),
+                         f"{len(missing)} of {len(paths)} missing "
+                         f"(<item id> with {', '.join(EXTENSIONS)})")
+    return {item: path for item, path in paths.items() if path is not None}
+
+
+def system_clips(study: Study, system: System) -> dict[str, Path]:
+    """{item id: file} of a system, training items included. Raises: InputError if any lacks."""
+    folder = study.folder / system.source
+    ids = [item.id for item in (*study.items, *study.training_items)]
+    if system.is_run:
+        manifest = run_manifest(folder)
+        return _require_all(system.name, {i: _in_run(folder, manifest, i) for i in ids})
+    return _require_all(system.name, {i: _in_folder(folder, i) for i in ids})
+
+
+def reference_clips(study: Study) -> dict[str, Path]:
+    """{item id: file} of the hidden references; empty where the study has none."""
+    if not study.controls.references:
+        return {}
+    folder = study.folder / str(study.controls.reference)
+    return _require_all("the reference", {i.id: _in_folder(folder, i.id) for i in study.items})
+
+
+def prompt_clips(study: Study) -> dict[str, Path]:
+    """{item id: file} of the prompts of a continuation study; empty otherwise."""
+    if study.continuation is None:
+        return {}
+    folder = study.folder / study.continuation.prompts
+    return _require_all("the prompts", {item.id: _in_folder(folder, item.id)
+                                        for item in (*study.items, *study.training_items)})

@@ -1,0 +1,44 @@
+"""Statistics of a listening test: pure functions on arrays, float64, numpy and scipy only.
+
+Sources: two-way clustered variance of Cameron, Gelbach and Miller (2011); exact Wilcoxon
+signed-rank test; Holm (1979); Krippendorff (2011); Shrout and Fleiss (1979); ITU-T P.800
+Annex E (CCR) and P.808 (controls).
+"""
+
+from .agreement import (
+    Agreement,
+    IntraclassCorrelation,
+    agreement,
+    intraclass_correlation,
+    krippendorff_alpha,
+    score_matrix,
+)
+from .comparison import (
+    CONTROL_LIMIT,
+    ComparisonResult,
+    ComparisonTable,
+    IdenticalPairs,
+    SystemComparison,
+    compare,
+    identical_pairs,
+)
+from .interval import METHOD, NAIVE_METHOD, MeanInterval, dense_half_widths, mean_interval
+from .ratings import (
+    PairedDifference,
+    RaterMeans,
+    RatingTable,
+    SystemMean,
+    paired_difference,
+    paired_differences,
+    system_means,
+)
+from .signed_rank import SignedRank, holm, signed_rank
+
+__all__ = [
+    "Agreement", "IntraclassCorrelation", "agreement", "intraclass_correlation",
+    "krippendorff_alpha", "score_matrix", "CONTROL_LIMIT", "ComparisonResult",
+    "ComparisonTable", "IdenticalPairs", "SystemComparison", "compare", "identical_pairs",
+    "METHOD", "NAIVE_METHOD", "MeanInterval", "dense_half_widths", "mean_interval",
+    "PairedDifference", "RaterMeans", "RatingTable", "SystemMean", "paired_difference",
+    "paired_differences", "system_means", "SignedRank", "holm", "signed_rank",
+]

@@ -1,0 +1,116 @@
+"""Weights of the metrics' models: found by path, variable or folder, and known by their hash.
+
+No model here can be built from weights whose hash is neither listed nor stated by the person,
+so no number is ever reported from random or mistaken weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import FailureError, InputError
+from core.workspace import models_folder
+from evaluation.metrics.download import download
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class KnownWeights:
+    """One published file of weights.
+
+    Attributes:
+        name: the model, in the field's words.
+        file: its file name under `$STUDIO_MODELS/metrics`.
+        url: where it is published.
+        sha256: hashes of the published file (packed and unpacked where it comes packed); empty
+            when none was ever verified, so that the person must state it.
+        variable: environment variable that names a path; `<variable>_SHA256` states a hash.
+        licence: licence of the weights, for the report.
+    """
+
+    name: str
+    file: str
+    url: str
+    sha256: tuple[str, ...]
+    variable: str
+    licence: str
+
+    @property
+    def place(self) -> Path:
+        """Where a download goes and where the file is looked for."""
+        return models_folder() / "metrics" / self.file
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights whose hash was checked.
+
+    Attributes:
+        path: the file.
+        sha256: its hash; part of every cache key and printed with every result.
+        official: whether it is the published file's hash.
+    """
+
+    path: Path
+    sha256: str
+    official: bool
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def check(known: KnownWeights, path: Path, stated: str | None = None) -> Weights:
+    """Hash a file and compare it with the stated hash, else with the published one.
+
+    Raises: InputError when the hash differs, or when none is known and none is stated.
+    """
+    found = sha256_of(path)
+    stated = stated or os.environ.get(f"{known.variable}_SHA256")
+    expected = (stated.lower(),) if stated else known.sha256
+    state = f"state its hash with {known.variable}_SHA256={found} if you trust this file"
+    if not expected:
+        raise InputError(f"{known.name} weights", path, f"no published hash is known; {state}")
+    if found not in expected:
+        mend = f"sha256 is {found}, not {expected[0]}; fetch {known.url} again"
+        raise InputError(f"{known.name} weights", path, mend if stated else f"{mend}, or {state}")
+    return Weights(path, found, official=found in known.sha256)
+
+
+def locate(
+    known: KnownWeights,
+    path: str | Path | None = None,
+    stated: str | None = None,
+    fetch: bool = False,
+) -> Weights:
+    """Find weights by path, then variable, then folder, then (when allowed) by download.
+
+    Args:
+        known: the published file.
+        path: an explicit path; wins over everything.
+        stated: the hash that the person vouches for.
+        fetch: whether a download is allowed.
+    Raises: InputError for a path that is absent or a wrong hash; FailureError, saying what to
+        fetch and where to put it, when the weights are not here.
+    """
+    given = path or os.environ.get(known.variable)
+    if given:
+        named = Path(given).expanduser()
+        if not named.is_file():
+            raise InputError(f"{known.name} weights", given, f"no such file; see {known.url}")
+        return check(known, named, stated)
+    if not known.place.is_file():
+        if not fetch:
+            mend = f"fetch {known.url} and put it at {known.place}, or set {known.variable}"
+            raise FailureError(f"{known.name} weights", "absent", mend)
+        download(known.url, known.place, (stated,) if stated else known.sha256)
+    return check(known, known.place, stated)

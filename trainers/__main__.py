@@ -1,0 +1,29 @@
+"""`python -m trainers corpus|prepare|train|report`."""
+
+from __future__ import annotations
+
+import sys
+
+from core.errors import StudioError
+
+
+def main(argv: list[str]) -> int:
+    """Dispatch to a command; a StudioError becomes one line on stderr and its exit code."""
+    from trainers import command
+    from trainers.corpus import command as corpus
+
+    commands = {"corpus": corpus.main, "train": command.train, "store": command.store,
+                "tokenise": command.tokenise}
+    if not argv or argv[0] not in commands:
+        print(__doc__.strip() if __doc__ else "", file=sys.stderr)
+        print("commands: " + ", ".join(commands), file=sys.stderr)
+        return 2
+    try:
+        return int(commands[argv[0]](argv[1:]) or 0)
+    except StudioError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,111 @@
+"""Decoded audio as one float16 memory map: reading a crop costs a copy, not a FLAC decoder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import audio
+from core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One piece in the store: where its samples lie and which split it belongs to."""
+
+    id: str
+    split: str
+    offset: int
+    frames: int
+
+
+class AudioStore:
+    """Mono pieces at one rate behind each other in `audio.f16`, listed in `index.json`."""
+
+    def __init__(self, folder: Path) -> None:
+        index = folder / "index.json"
+        if not index.is_file():
+            raise InputError("audio store", folder, "has no index.json; build it first")
+        listing = json.loads(index.read_text())
+        self.sample_rate: int = listing["sample_rate"]
+        self.entries = tuple(Entry(*row) for row in listing["entries"])
+        self._samples = np.memmap(folder / "audio.f16", np.float16, mode="r")
+
+    def of(self, split: str) -> tuple[Entry, ...]:
+        """The pieces of a split (train, validation, test)."""
+        return tuple(e for e in self.entries if e.split == split)
+
+    def piece(self, entry: Entry) -> np.ndarray:
+        """One piece whole, float32 [T]."""
+        return self.crop(entry, 0, entry.frames)
+
+    def crop(self, entry: Entry, start: int, frames: int) -> np.ndarray:
+        """`frames` samples from `start`, float32 [frames], zeros past the end."""
+        start_at = entry.offset + start
+        stop = entry.offset + min(entry.frames, start + frames)
+        samples = np.asarray(self._samples[start_at:stop], dtype=np.float32)
+        return np.pad(samples, (0, frames - len(samples)))
+
+    def batch(self, entries: tuple[Entry, ...], size: int, frames: int,
+              generator: torch.Generator) -> Tensor:
+        """Random crops [size, 1, frames]; a piece is drawn in proportion to its length."""
+        weights = torch.tensor([e.frames for e in entries], dtype=torch.float64)
+        chosen = torch.multinomial(weights, size, replacement=True, generator=generator)
+        crops = []
+        for index in chosen.tolist():
+            last = max(1, entries[index].frames - frames + 1)
+            start = int(torch.randint(last, (1,), generator=generator))
+            crops.append(self.crop(entries[index], start, frames))
+        return torch.from_numpy(np.stack(crops))[:, None]  # [size, 1, frames]
+
+
+def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) -> AudioStore:
+    """Decode `(id, split, path)` files to mono at `sample_rate`; an existing store is extended.
+
+    Files already in the store are skipped, so a corpus may grow; the index is written last and
+    whole, so a killed build loses only its own new pieces.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    index = folder / "index.json"
+    entries: list[list] = []
+    if index.is_file():
+        listing = json.loads(index.read_text())
+        if listing["sample_rate"] != sample_rate:
+            raise InputError("audio store", folder, f"holds {listing['sample_rate']} Hz, "
+                             f"{sample_rate} Hz was asked; choose another folder")
+        entries = listing["entries"]
+    known = {row[0] for row in entries}
+    offset = sum(row[3] for row in entries)
+    with open(folder / "audio.f16", "ab") as store:
+        store.truncate(2 * offset)
+        for number, (name, split, path) in enumerate(files):
+            if name in known:
+                continue
+            sound = audio.read(path)
+            mono = audio.resample(sound.mono(), sound.sample_rate, sample_rate)
+            store.write(mono.astype(np.float16).tobytes())
+            entries.append([name, split, offset, len(mono)])
+            offset += len(mono)
+            if number % 100 == 99:
+                print(f"decoded {number + 1} of {len(files)}", file=sys.stderr, flush=True)
+    fresh = folder / "index.json.new"
+    fresh.write_text(json.dumps({"sample_rate": sample_rate, "entries": entries}))
+    os.replace(fresh, index)
+    return AudioStore(folder)
+
+
+def corpus_files(corpus: Path) -> list[tuple[str, str, Path]]:
+    """(id, split, path) of every finished piece of a corpus folder, in the order of ids."""
+    found = []
+    for record in sorted(corpus.glob("*.json")):
+        sound = record.with_suffix(".flac")
+        if sound.is_file():
+            found.append((record.stem, json.loads(record.read_text())["split"], sound))
+    return found

@@ -1,0 +1,93 @@
+"""The commands of `python -m trainers`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.checkpoints import studio_layout
+from core.errors import InputError
+from core.workspace import pause_while_claimed
+from trainers import audio_store, run_config
+from trainers.loop import Loop
+from trainers.shards import Piece, write_pieces
+from trainers.text_tokenizer import train_text_tokenizer
+
+
+def train(argv: list[str]) -> int:
+    """Train what a yaml describes; resumes what is in the output folder."""
+    parser = argparse.ArgumentParser("python -m trainers train", description=train.__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--out", type=Path, help="default: $STUDIO_WORK/runs/NAME-OF-CONFIG")
+    parser.add_argument("--threads", type=int, help="instead of the config's")
+    parser.add_argument("--steps", type=int, help="instead of the config's")
+    args = parser.parse_args(argv)
+    run = run_config.read(args.config)
+    given = {k: v for k, v in (("threads", args.threads), ("steps", args.steps)) if v}
+    loop = dataclasses.replace(run.loop, **given)
+    torch.set_num_threads(loop.threads)
+    out = args.out or run_config.folder("$STUDIO_WORK/runs") / args.config.stem
+    figures = Loop(run_config.task_of(run), loop, out, run.raw).run()
+    print(json.dumps({"folder": str(out), **figures}))
+    return 0
+
+
+def store(argv: list[str]) -> int:
+    """Decode a corpus folder into a memory-mapped store at one rate."""
+    parser = argparse.ArgumentParser("python -m trainers store", description=store.__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--rate", type=int, default=24000)
+    args = parser.parse_args(argv)
+    files = audio_store.corpus_files(args.corpus)
+    if not files:
+        raise InputError("corpus", args.corpus, "holds no finished pieces")
+    made = audio_store.build(files, args.rate, args.out)
+    seconds = sum(e.frames for e in made.entries) / made.sample_rate
+    print(json.dumps({"pieces": len(made.entries), "hours": round(seconds / 3600, 3)}))
+    return 0
+
+
+def tokenise(argv: list[str]) -> int:
+    """WavTokenizer tokens of a store's pieces as WebDataset shards, and a text tokenizer."""
+    parser = argparse.ArgumentParser("python -m trainers tokenise", description=tokenise.__doc__)
+    parser.add_argument("corpus", type=Path, help="folder with ID.json")
+    parser.add_argument("store", type=Path, help="audio store at the tokenizer's rate")
+    parser.add_argument("model", type=Path, help="folder with wavtokenizer.safetensors")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--text-entries", type=int, default=1536)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    model = studio_layout.load(args.model, "wavtokenizer")
+    audio = audio_store.AudioStore(args.store)
+    captions: list[str] = []
+
+    def pieces() -> Iterator[Piece]:
+        for number, entry in enumerate(audio.entries):
+            pause_while_claimed()
+            about = json.loads((args.corpus / f"{entry.id}.json").read_text())
+            with torch.inference_mode():
+                sound = torch.from_numpy(audio.piece(entry))[None, None]  # [1, 1, T]
+                tokens = model.encode(sound)[0].numpy().astype(np.uint16)
+            if entry.split == "train":
+                captions.extend(about["captions"])
+            facts = {k: v for k, v in about.items()
+                     if k not in ("captions", "sections", "split", "id")}
+            if number % 100 == 99:
+                print(f"tokenised {number + 1} of {len(audio.entries)}", file=sys.stderr)
+            yield Piece(entry.id, entry.split, tuple(about["captions"]),
+                        tuple((s["structure"], s["start_s"], s["end_s"]) for s in about["sections"]),
+                        tokens, None, facts)
+
+    count = write_pieces(args.out, pieces(), "pieces")
+    tokenizer = train_text_tokenizer(captions, args.text_entries, args.out / "tokenizer.json")
+    print(json.dumps({"pieces": count, "text_entries": tokenizer.get_vocab_size()}))
+    return 0

@@ -1,0 +1,18 @@
+"""All styles by name."""
+
+from __future__ import annotations
+
+from core.errors import InputError
+from trainers.corpus.style import Style
+from trainers.corpus.styles_acoustic import ACOUSTIC
+from trainers.corpus.styles_band import BAND
+from trainers.corpus.styles_electronic import ELECTRONIC
+
+STYLES: dict[str, Style] = {style.name: style for style in ACOUSTIC + BAND + ELECTRONIC}
+
+
+def style_named(name: str) -> Style:
+    """The style of that name. Raises InputError listing the names there are."""
+    if name not in STYLES:
+        raise InputError("style", name, f"choose one of: {', '.join(sorted(STYLES))}")
+    return STYLES[name]

@@ -1,0 +1,173 @@
+"""Composes the piece of a seed: every choice, then the arrangement."""
+
+from __future__ import annotations
+
+import random
+
+from core.errors import InputError
+from trainers.corpus.arrangement import Arranger, Plan
+from trainers.corpus.catalogue import STYLES, style_named
+from trainers.corpus.form import place_sections, plan_form
+from trainers.corpus.instruments import INSTRUMENTS
+from trainers.corpus.moods import MOODS
+from trainers.corpus.piece import Part, Piece, Space, split_of
+from trainers.corpus.style import ROLES, Style
+from trainers.corpus.theory import KEYS, MINOR_MODES
+from trainers.corpus.titles import title_for
+
+SHORTEST_SECONDS, LONGEST_SECONDS = 20.0, 600.0
+DEFAULT_SECONDS = (40.0, 70.0)
+# The last chord rings on for this long after the last bar.
+TAIL_SECONDS = 0.6
+TARGET_LUFS = -16.0
+
+
+def style_of(seed: int) -> str:
+    """The style of a seed's piece: every run of seeds as long as the catalogue has each once."""
+    names = sorted(STYLES)
+    block, place = divmod(seed, len(names))
+    random.Random(f"{block}/styles").shuffle(names)
+    return names[place]
+
+
+def piece_id(seed: int, style: str, seconds: float | None) -> str:
+    """File name of a piece: seed, style and, where asked for, the length."""
+    ending = "" if seconds is None else f"-{seconds:g}s"
+    return f"{seed:07d}-{style.replace(' ', '-')}{ending}"
+
+
+def compose(seed: int, style: str | None = None, seconds: float | None = None) -> Piece:
+    """The piece of a seed.
+
+    style: a name of the catalogue; None takes the seed's own. seconds: exact length; None
+    takes 40 to 70 s. Asked for a length, the tempo moves by up to half a bar over the piece so
+    that the bars fill it. Raises InputError for an unknown style or an impossible length.
+    """
+    if seconds is not None and not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise InputError("seconds", seconds,
+                         f"ask for {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s")
+    if seed < 0:
+        raise InputError("seed", seed, "give a whole number of at least 0")
+    chosen = style_named(style or style_of(seed))
+    stream = f"{seed}/{chosen.name}"
+    rng = random.Random(f"{stream}/choices")
+    mood_name = rng.choice(chosen.moods)
+    mood = MOODS[mood_name]
+    energy = round(min(1.0, max(0.05, 0.6 * chosen.energy + 0.4 * mood.energy
+                                + rng.uniform(-0.08, 0.08))), 3)
+    mode = choose_mode(chosen, mood.valence, rng)
+    key = rng.choice(KEYS)
+    tempo = choose_tempo(chosen, mood.energy, rng)
+    beats = 2 if chosen.meter == (6, 8) else chosen.meter[0]
+    bars, tempo, duration = fit_bars(tempo, beats, seconds, rng)
+    bar_seconds = beats * 60 / tempo
+    form = tuple(plan_form(bars, bar_seconds, rng))
+    parts = choose_parts(chosen, random.Random(f"{stream}/parts"))
+    plan = make_plan(chosen, parts, form, random.Random(f"{stream}/plan"), tonic=KEYS.index(key),
+                     mode=mode, tempo=tempo, energy=energy, beats=beats,
+                     swing=round(rng.uniform(*chosen.swing), 3))
+    space = Space(round(rng.uniform(*chosen.room), 3), round(rng.uniform(0.1, 0.6), 3),
+                  round(rng.uniform(0.4, 0.9), 3), rng.random() < 0.6)
+    verse = tuple(dict.fromkeys(plan.progressions["verse"] + plan.progressions["chorus"]))
+    return Piece(
+        id=piece_id(seed, chosen.name, seconds), seed=seed, title=title_for(stream, mood_name),
+        style=chosen.name, key=key, mode=mode, tempo=tempo, meter=chosen.meter, swing=plan.swing,
+        mood=mood_name, energy=energy, duration_s=duration,
+        sections=place_sections(list(form), bar_seconds, duration), parts=parts,
+        has_drums=any(part.role == "drums" for part in parts), progression=verse,
+        loudness=round(TARGET_LUFS + 3.0 * (energy - 0.5), 2), space=space, split=split_of(seed),
+        notes=Arranger(plan, stream).arrange())
+
+
+def choose_mode(style: Style, valence: float, rng: random.Random) -> str:
+    """A mode of the style that suits the mood: sad moods avoid major thirds, happy ones minor."""
+    wants_minor = valence < -0.3 or (valence < 0.35 and rng.random() < 0.5)
+    fitting = [mode for mode in style.modes if (mode in MINOR_MODES) == wants_minor]
+    return rng.choice(fitting or style.modes)
+
+
+def choose_tempo(style: Style, mood_energy: float, rng: random.Random) -> float:
+    """Whole beats per minute; energetic moods lean to the style's fast end."""
+    low, high = style.tempo
+    place = 0.55 * rng.random() + 0.45 * (mood_energy + rng.uniform(-0.15, 0.15))
+    return float(round(low + (high - low) * min(1.0, max(0.0, place))))
+
+
+def fit_bars(
+    tempo: float, beats: int, seconds: float | None, rng: random.Random
+) -> tuple[int, float, float]:
+    """(bars, tempo, duration): whole bars plus the tail; exact when seconds are given."""
+    wanted = rng.uniform(*DEFAULT_SECONDS) if seconds is None else seconds
+    bars = max(4, round((wanted - TAIL_SECONDS) * tempo / 60 / beats))
+    if seconds is None:
+        bars = max(8, bars // 2 * 2)
+        return bars, tempo, round(bars * beats * 60 / tempo + TAIL_SECONDS, 3)
+    return bars, round(bars * beats * 60 / (seconds - TAIL_SECONDS), 4), float(seconds)
+
+
+def choose_parts(style: Style, rng: random.Random) -> tuple[Part, ...]:
+    """One instrument for every role that is in this piece."""
+    parts = []
+    for role in ROLES:
+        voice = style.voices.get(role)
+        if voice is None:
+            continue
+        chance = style.drums_chance if role == "drums" else voice.chance
+        if rng.random() >= chance:
+            continue
+        name = rng.choice(voice.instruments)
+        instrument = INSTRUMENTS[name]
+        balance = {"lead": 1.0, "drums": 1.0, "bass": 0.98, "chords": 0.84, "riff": 0.74,
+                   "counter": 0.78, "pad": 0.66}[role]
+        parts.append(Part(role, name, instrument.bank, instrument.program,
+                          min(127, round(instrument.volume * balance * rng.uniform(0.94, 1.05))),
+                          rng.randint(20, 70) if role != "bass" else rng.randint(0, 20),
+                          rng.randint(0, 50) if role != "drums" else 0))
+    return tuple(parts)
+
+
+def make_plan(
+    style: Style, parts: tuple[Part, ...], form: tuple[tuple[str, int], ...],
+    rng: random.Random, *, tonic: int, mode: str, tempo: float, energy: float, beats: int,
+    swing: float,
+) -> Plan:
+    """Progressions, patterns and who plays where."""
+    pool = style.minors if mode in MINOR_MODES else style.majors
+    verse, chorus = rng.choice(pool), rng.choice(pool)
+    progressions = {"intro": tuple(verse.split()), "verse": tuple(verse.split()),
+                    "chorus": tuple(chorus.split()), "outro": tuple(chorus.split())}
+    patterns: dict[tuple[str, str], str] = {}
+    for part in parts:
+        options = style.grooves if part.role == "drums" else style.voices[part.role].patterns
+        if not options:
+            continue
+        first, second = rng.choice(options), rng.choice(options)
+        for structure, pattern in (("intro", first), ("verse", first), ("chorus", second),
+                                   ("outro", second)):
+            patterns[part.role, structure] = pattern
+    roles = [part.role for part in parts]
+    return Plan(style, tonic, mode, tempo, swing, energy, beats, form, progressions, parts,
+                patterns, choose_playing(form, roles, rng))
+
+
+def choose_playing(
+    form: tuple[tuple[str, int], ...], roles: list[str], rng: random.Random
+) -> tuple[frozenset[str], ...]:
+    """The roles of each section: thin at the edges, full in the chorus. Drums play throughout,
+    so that every excerpt of a piece has what its caption says."""
+    lead_in_intro, lead_in_outro = rng.random() < 0.35, rng.random() < 0.6
+    bass_in_intro, riff_in_verse = rng.random() < 0.5, rng.random() < 0.5
+    playing = []
+    for index, (structure, _) in enumerate(form):
+        absent = set()
+        if structure == "intro":
+            absent = {"counter"} | (set() if lead_in_intro else {"lead"})
+            absent |= set() if bass_in_intro else {"bass"}
+            absent |= {"pad"} if "riff" in roles else set()
+        elif structure == "verse":
+            absent = {"pad"} if index < 2 else {"counter"}
+            absent |= set() if riff_in_verse else {"riff"}
+        elif structure == "outro":
+            absent = {"riff", "counter"} | (set() if lead_in_outro else {"lead"})
+        playing.append(frozenset(set(roles) - absent))
+    return tuple(playing)

@@ -1,0 +1,79 @@
+"""A training run as one yaml file: what is taught, from which data, by which loop.
+
+    task: wavtokenizer
+    data: $STUDIO_WORK/store-24000      # variables are filled in
+    model: {...}                        # the component's own config
+    training: {...}                     # the task's config
+    loop: {...}                         # trainers.loop.LoopConfig
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.checkpoints.studio_layout import config_from_json
+from core.errors import InputError
+from core.workspace import work_folder
+from trainers.loop import LoopConfig, Task
+
+TASKS = ("wavtokenizer", "language_model")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The parsed file; `raw` is kept for the record."""
+
+    task: str
+    data: dict[str, Path]
+    model: dict[str, Any]
+    training: dict[str, Any]
+    loop: LoopConfig
+    raw: dict[str, Any]
+
+
+def read(path: Path) -> RunConfig:
+    """Raises: InputError for a missing or unreadable file, or unknown settings."""
+    if not path.is_file():
+        raise InputError("training config", path, "does not exist")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        unknown = set(raw) - {"task", "data", "model", "training", "loop"}
+    except (yaml.YAMLError, TypeError) as error:
+        raise InputError("training config", path.name, f"is not readable yaml ({error})") from error
+    if unknown:
+        raise InputError("training config", sorted(unknown)[0], "is not a part of it; known are "
+                         "task, data, model, training, loop")
+    if raw.get("task") not in TASKS:
+        raise InputError("task", raw.get("task"), "must be one of " + ", ".join(TASKS))
+    data = raw["data"] if isinstance(raw["data"], dict) else {"folder": raw["data"]}
+    folders = {name: folder(value) for name, value in data.items()}
+    return RunConfig(raw["task"], folders, raw.get("model") or {}, raw.get("training") or {},
+                     config_from_json(LoopConfig, raw.get("loop") or {}), raw)
+
+
+def folder(text: str) -> Path:
+    """A path with $STUDIO_WORK and ~ filled in."""
+    os.environ.setdefault("STUDIO_WORK", str(work_folder()))
+    return Path(os.path.expandvars(text)).expanduser()
+
+
+def task_of(run: RunConfig) -> Task:
+    """The task a run describes, its model freshly initialised."""
+    if run.task == "wavtokenizer":
+        from core.wavtokenizer import WavTokenizerConfig
+        from trainers.audio_store import AudioStore
+        from trainers.wavtokenizer import WavTokenizerTask, WavTokenizerTaskConfig
+        return WavTokenizerTask(config_from_json(WavTokenizerConfig, run.model),
+                                config_from_json(WavTokenizerTaskConfig, run.training),
+                                AudioStore(run.data["folder"]))
+    from core.language_model import LanguageModelConfig
+    from trainers.language_model import LanguageModelTask, LanguageModelTaskConfig
+    from trainers.shards import read_pieces
+    return LanguageModelTask(config_from_json(LanguageModelConfig, run.model),
+                             config_from_json(LanguageModelTaskConfig, run.training),
+                             read_pieces(run.data["shards"]), run.data["text_tokenizer"])
