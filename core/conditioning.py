@@ -3,43 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from tokenizers import Tokenizer
-
-from core.errors import InputError
 from core.language_model import OFFICIAL_INFERENCE_STRUCTURES, STRUCTURES
 from core.request import GenerationRequest, Section
+from core.text_tokenizer import TextTokenizer
 
-class TextTokenizer:
-    """Text -> ids, from a tokenizer.json.
-
-    Attributes:
-        source: where it comes from, for results and cards.
-    """
-
-    def __init__(self, tokenizer: Tokenizer, source: str) -> None:
-        self._tokenizer, self.source = tokenizer, source
-
-    @classmethod
-    def from_folder(cls, folder: Path) -> TextTokenizer:
-        """Raises: InputError when the folder's tokenizer.json is missing or broken."""
-        path = folder / "tokenizer.json"
-        if not path.is_file():
-            raise InputError("text tokenizer", path.name, f"is missing in {folder.name}")
-        try:
-            return cls(Tokenizer.from_file(str(path)), "tokenizer.json")
-        except Exception as error:  # tokenizers raises bare Exception for a broken file
-            raise InputError("text tokenizer", path.name, f"cannot be read ({error})") from error
-
-    @property
-    def size(self) -> int:
-        """Number of ids."""
-        return self._tokenizer.get_vocab_size()
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """Ids of a text, no special tokens added."""
-        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+__all__ = ["Conditioning", "TextTokenizer", "conditioning"]
 
 
 @dataclass(frozen=True)

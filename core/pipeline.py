@@ -14,7 +14,7 @@ import torch
 
 from core import audio, variants
 from core.audio import Limiter, Sound
-from core.checkpoints import studio_layout
+from core.checkpoints import opening
 from core.conditioning import TextTokenizer, conditioning
 from core.errors import Cancelled, FailureError, InputError
 from core.language_model import DecodeRequest, decode
@@ -120,7 +120,7 @@ class Pipeline:
         self.wavtokenizer = models["wavtokenizer"]
         self.language_model = models["language_model"]
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
-        self.model = {"folder": folder.name, **studio_layout.read_config(folder).get("about", {}),
+        self.model = {"folder": folder.name, **opening.about(folder),
                       "text_tokenizer": tokenizer.source}
 
     @classmethod
@@ -132,11 +132,11 @@ class Pipeline:
         began = time.perf_counter()
         variant = variants.get(name)
         folder = variants.folder_of(variant)
-        models = {c: studio_layout.load(folder, c, torch.float32, device)
+        language = torch.bfloat16 if dtype == "bf16" else torch.float32
+        models = {c: opening.open_component(
+                      folder, c, language if c == "language_model" else torch.float32, device)
                   for c in variant.components}
-        if dtype == "bf16":
-            models["language_model"].to(torch.bfloat16)
-        tokenizer = TextTokenizer.from_folder(folder)
+        tokenizer = opening.text_tokenizer(folder)
         return cls(variant, folder, models, tokenizer, time.perf_counter() - began)
 
     def generate(self, request: GenerationRequest) -> GenerationResult:

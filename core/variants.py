@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.checkpoints import hub, official_layout
+from core.checkpoints.opening import components_of
 from core.errors import InputError
 from core.workspace import models_folder
 
@@ -93,25 +95,43 @@ VARIANTS: dict[str, Variant] = {v.name: v for v in (
 )}
 
 
-def folder_of(variant: Variant) -> Path:
-    """Where the variant's weights lie.
+def local_folder(variant: Variant) -> Path | None:
+    """Where the variant's weights lie on this machine: models folder, else Hugging Face cache."""
+    if variant.folder.startswith("assets/"):
+        return ASSETS.parent / variant.folder
+    placed = models_folder() / variant.folder
+    if placed.is_dir() or variant.hub is None:
+        return placed
+    return hub.cached(variant.hub, _official_files(variant))
 
-    Raises: InputError that says what to fetch and where to put it, when they are not there.
+
+def folder_of(variant: Variant) -> Path:
+    """Where the variant's weights lie, downloaded first when the hub has them and we do not.
+
+    Raises: InputError that says what to fetch and where to put it, when neither works.
     """
-    shipped = variant.folder.startswith("assets/")
-    folder = ASSETS.parent / variant.folder if shipped else models_folder() / variant.folder
-    if not folder.is_dir():
+    folder = local_folder(variant)
+    if folder is None and variant.hub is not None:
+        folder = hub.fetch(variant.hub, _official_files(variant),
+                           models_folder() / variant.folder)
+    if folder is None or not folder.is_dir():
         raise InputError("variant", variant.name, f"is not installed; put its folder at {folder}")
     return folder
 
 
 def installed(variant: Variant) -> bool:
     """Whether all of its components' weights are on this machine."""
+    folder = local_folder(variant)
     try:
-        folder = folder_of(variant)
+        return folder is not None and set(variant.components) <= set(components_of(folder))
     except InputError:
         return False
-    return all((folder / f"{c}.safetensors").is_file() for c in variant.components)
+
+
+def _official_files(variant: Variant) -> tuple[str, ...]:
+    names = [name for component in variant.components
+             for name in official_layout.files(component)]
+    return tuple(dict.fromkeys(names))  # once each, in order
 
 
 def get(name: str) -> Variant:

@@ -13,7 +13,7 @@ def main(argv: list[str]) -> int:
     from trainers.corpus import command as corpus
 
     commands = {"corpus": corpus.main, "train": command.train, "store": command.store,
-                "tokenise": command.tokenise}
+                "tokenise": command.tokenise, "assemble": command.assemble}
     if not argv or argv[0] not in commands:
         print(__doc__.strip() if __doc__ else "", file=sys.stderr)
         print("commands: " + ", ".join(commands), file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,4 +91,30 @@ def tokenise(argv: list[str]) -> int:
     count = write_pieces(args.out, pieces(), "pieces")
     tokenizer = train_text_tokenizer(captions, args.text_entries, args.out / "tokenizer.json")
     print(json.dumps({"pieces": count, "text_entries": tokenizer.get_vocab_size()}))
+    return 0
+
+
+def assemble(argv: list[str]) -> int:
+    """Copy trained components into a model folder, in the dtype they ship in."""
+    parser = argparse.ArgumentParser("python -m trainers assemble", description=assemble.__doc__)
+    parser.add_argument("component", type=Path, help="folder of a run's best or last export")
+    parser.add_argument("model", type=Path, help="model folder; made or added to")
+    parser.add_argument("--name", help="the model's name in results")
+    args = parser.parse_args(argv)
+    exported = studio_layout.read_config(args.component)["components"]
+    trained = json.loads((args.component / "training.json").read_text())
+    for component in exported:
+        module = studio_layout.load(args.component, component)
+        about = {}
+        if (args.model / "config.json").is_file():
+            about = studio_layout.read_config(args.model).get("about", {})
+        about[component] = {"steps": trained["step"], "hours": round(trained["seconds"] / 3600, 3),
+                            "seed": trained["loop"]["seed"]}
+        if args.name:
+            about["name"] = args.name
+        studio_layout.save(args.model, component, module, torch.float16, {"about": about})
+    tokenizer = args.component / "tokenizer.json"
+    if tokenizer.is_file():
+        shutil.copyfile(tokenizer, args.model / "tokenizer.json")
+    print(json.dumps({"model": str(args.model), "components": list(exported)}))
     return 0

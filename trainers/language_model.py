@@ -21,6 +21,7 @@ from core.language_model import (
     LanguageModelBatch,
     LanguageModelConfig,
     LanguageModelExample,
+    sections_within,
 )
 from trainers.shards import Piece
 
@@ -69,6 +70,8 @@ class LanguageModelTask:
         self.train = [p for p in pieces if p.split == "train"]
         self.held_out = [p for p in pieces if p.split == "validation"]
         self.captions = {p.id: [tokenizer.encode(c) for c in p.captions] for p in pieces}
+        self.sections = {p.id: [(STRUCTURES[name], a, b) for name, a, b in p.sections]
+                         for p in pieces}
         self.lengths = np.array([len(p.tokens) for p in self.train], float)
         self.unigram = _unigram_entropy(self.train, self.held_out, model.audio_vocabulary)
 
@@ -99,7 +102,7 @@ class LanguageModelTask:
         rate = self.config.token_rate
         return LanguageModelExample(
             text, crop.astype(np.int64),
-            crop_sections(piece.sections, start / rate, (start + len(crop)) / rate))
+            sections_within(self.sections[piece.id], start / rate, (start + len(crop)) / rate))
 
     def _precision(self) -> contextlib.AbstractContextManager:
         if self.config.bf16:
@@ -129,15 +132,6 @@ class LanguageModelTask:
         """The component in the studio's layout, with its text tokenizer."""
         studio_layout.save(folder, "language_model", self.model)
         shutil.copyfile(self.text_tokenizer, folder / "tokenizer.json")
-
-
-def crop_sections(sections: tuple[tuple[str, float, float], ...], start: float,
-                  end: float) -> tuple[tuple[int, float, float], ...]:
-    """(structure id, start s, end s) of what lies in [start, end), counted from `start`."""
-    inside = [(STRUCTURES[name], max(a, start) - start, min(b, end) - start)
-              for name, a, b in sections if a < end and b > start]
-    return tuple(s for s in inside if s[2] - s[1] > 0.05) or (
-        (STRUCTURES["outro"], 0.0, end - start),)
 
 
 def _unigram_entropy(train: list[Piece], held_out: list[Piece], vocabulary: int) -> float:

@@ -1,7 +1,8 @@
 """A training run as one yaml file: what is taught, from which data, by which loop.
 
     task: wavtokenizer
-    data: $STUDIO_WORK/store-24000      # variables are filled in
+    data: {folder: $STUDIO_WORK/store-24000}    # variables are filled in; a codec may have
+                                                # start_from: FOLDER with weights to begin with
     model: {...}                        # the component's own config
     training: {...}                     # the task's config
     loop: {...}                         # trainers.loop.LoopConfig
@@ -16,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from core.checkpoints import studio_layout
 from core.checkpoints.studio_layout import config_from_json
 from core.errors import InputError
 from core.workspace import work_folder
@@ -50,8 +52,9 @@ def read(path: Path) -> RunConfig:
                          "task, data, model, training, loop")
     if raw.get("task") not in TASKS:
         raise InputError("task", raw.get("task"), "must be one of " + ", ".join(TASKS))
-    data = raw["data"] if isinstance(raw["data"], dict) else {"folder": raw["data"]}
-    folders = {name: folder(value) for name, value in data.items()}
+    if not isinstance(raw.get("data"), dict):
+        raise InputError("data", raw.get("data"), "must name folders, like {folder: PATH}")
+    folders = {name: folder(value) for name, value in raw["data"].items()}
     return RunConfig(raw["task"], folders, raw.get("model") or {}, raw.get("training") or {},
                      config_from_json(LoopConfig, raw.get("loop") or {}), raw)
 
@@ -68,9 +71,13 @@ def task_of(run: RunConfig) -> Task:
         from core.wavtokenizer import WavTokenizerConfig
         from trainers.audio_store import AudioStore
         from trainers.wavtokenizer import WavTokenizerTask, WavTokenizerTaskConfig
-        return WavTokenizerTask(config_from_json(WavTokenizerConfig, run.model),
+        task = WavTokenizerTask(config_from_json(WavTokenizerConfig, run.model),
                                 config_from_json(WavTokenizerTaskConfig, run.training),
                                 AudioStore(run.data["folder"]))
+        if "start_from" in run.data:
+            start = studio_layout.load(run.data["start_from"], "wavtokenizer")
+            task.model.load_state_dict(start.state_dict())
+        return task
     from core.language_model import LanguageModelConfig
     from trainers.language_model import LanguageModelTask, LanguageModelTaskConfig
     from trainers.shards import read_pieces

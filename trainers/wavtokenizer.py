@@ -14,11 +14,14 @@ from core import audio
 from core.checkpoints import studio_layout
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig, codebook_usage
 from trainers.audio_store import AudioStore
+from trainers.discriminators import Discriminators, DiscriminatorsConfig
 from trainers.spectral_loss import RESOLUTIONS, MultiResolutionMel
 
 DEAD_CODE_EVERY = 50
 INITIALISE_BATCHES = 48
 SAMPLE_SECONDS = 8.0
+ADVERSARIAL_WEIGHT = 0.05  # beside a mel distance of weight 1
+FEATURE_WEIGHT = 0.1
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class WavTokenizerTaskConfig:
             (on from step 0 it collapses).
         codebook_weight: of the codebook and commitment loss beside the mel distance.
         resolutions: mel resolutions drawn a step (of four); all in validation.
+        decoder_only: the tokens stay as they are and only the decoder learns, so that a
+            language model may learn the same tokens meanwhile.
+        adversarial: discriminators judge the sound too (paper section 3.1).
         bf16: autocast of encoder and backbone.
         validation_crops: held-out crops a validation.
     """
@@ -40,6 +46,8 @@ class WavTokenizerTaskConfig:
     unquantized_steps: int = 300
     codebook_weight: float = 1.0
     resolutions: int = 2
+    decoder_only: bool = False
+    adversarial: bool = False
     bf16: bool = False
     validation_crops: int = 32
     seed: int = 0
@@ -57,7 +65,11 @@ class WavTokenizerTask:
         self.config, self.store = config, store
         self.model = WavTokenizer(model)
         self.modules: dict[str, nn.Module] = {"wavtokenizer": self.model}
-        self.groups = {"generator": [p for p in self.model.parameters() if p.requires_grad]}
+        taught = [self.model.backbone, self.model.head] if config.decoder_only else [self.model]
+        self.groups = {"generator": [p for m in taught for p in m.parameters()]}
+        if config.adversarial:
+            self.modules["discriminators"] = Discriminators(DiscriminatorsConfig())
+            self.groups["discriminators"] = list(self.modules["discriminators"].parameters())
         self.distance = MultiResolutionMel(model.sample_rate)
         self.frames = round(config.crop_seconds * model.sample_rate / model.hop) * model.hop
         self.train, self.held_out = store.of("train"), store.of("validation")
@@ -68,21 +80,42 @@ class WavTokenizerTask:
         return self.store.batch(self.train, self.config.batch, self.frames, generator)
 
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
-        """Mel distance of the reconstruction, and the codebook's own loss."""
-        quantize = step >= self.config.unquantized_steps
-        if step == self.config.unquantized_steps:
+        """Mel distance of the reconstruction, the codebook's own loss, and what the
+        discriminators say."""
+        quantize = self.config.decoder_only or step >= self.config.unquantized_steps
+        if not self.config.decoder_only and step == self.config.unquantized_steps:
             self._initialise(step)
         real = self.batch(step)
         with self._precision():
-            output = self.model(real, quantize=quantize)
+            made, loss, logs = self._reconstruct(real, quantize, step)
         among = torch.randperm(len(RESOLUTIONS))[:self.config.resolutions]
-        mel = self.distance(output.audio, real, tuple(among.tolist()))
-        logs = {"mel": float(mel.detach())}
+        mel = self.distance(made, real, tuple(among.tolist()))
+        logs["mel"] = float(mel.detach())
+        loss = loss + mel
+        if self.config.adversarial:
+            judged = self.modules["discriminators"].generator_losses(real, made)
+            loss = loss + ADVERSARIAL_WEIGHT * judged.adversarial + (
+                FEATURE_WEIGHT * judged.feature_matching)
+        yield "generator", loss, logs
+        if self.config.adversarial:
+            yield "discriminators", self.modules["discriminators"].loss(real, made.detach()), {}
+
+    def _reconstruct(self, real: Tensor, quantize: bool,
+                     step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """(sound [B, 1, T], codebook loss, figures) of real sound [B, 1, T]."""
+        if self.config.decoder_only:
+            self.model.encoder.eval()
+            self.model.quantizer.eval()
+            with torch.no_grad():
+                codes = self.model.embed(self.model.encode(real))  # [B, D, N]
+            return self.model.head(self.model.backbone(codes)), real.new_zeros(()), {}
+        output = self.model(real, quantize=quantize)
+        logs: dict[str, float] = {}
         if quantize:
             logs["codes_in_batch"] = codebook_usage(output.tokens, self.model.codebook_size).codes
             if step % DEAD_CODE_EVERY == 0:
                 logs["codes_restarted"] = self.model.restart_dead_codes(output.features.detach())
-        yield "generator", mel + self.config.codebook_weight * output.codebook_loss, logs
+        return output.audio, self.config.codebook_weight * output.codebook_loss, logs
 
     def _precision(self) -> contextlib.AbstractContextManager:
         if self.config.bf16:

@@ -52,3 +52,54 @@ class KeyMap:
     def to_official(self, official_keys: Iterable[str]) -> dict[str, str]:
         """our key -> official key, the inverse over a known set of official keys."""
         return {ours: official for official, ours in self.to_ours(official_keys).items()}
+
+    def official_name(self, ours: str) -> str:
+        """The official key of one of our names.
+
+        Raises: InputError for a name no rule makes; official keys have no place for it.
+        """
+        for pattern, template in self.rules:
+            found = re.fullmatch(_template_pattern(template), ours)
+            if found:
+                key = _filled(pattern, found)
+                if key is not None and self.our_name(key) == ours:
+                    return key
+        raise InputError("tensor", ours, "has no name in the official layout; only models of the "
+                         "released architecture can be written in it")
+
+
+def _template_pattern(template: str) -> str:
+    """A pattern that finds a template's groups again: "a.{0}.b" -> "a\\.(?P<g0>.+?)\\.b"."""
+    parts = re.split(r"\{(\d+)\}", template)
+    return "".join(f"(?P<g{part}>.+?)" if odd else re.escape(part)
+                   for part, odd in zip(parts, [False, True] * len(parts)))
+
+
+def _filled(pattern: str, groups: re.Match[str]) -> str | None:
+    """The official key: the pattern with every capturing group replaced by its text.
+
+    None when a text does not fit its group, or the pattern is more than literals and groups.
+    """
+    key, position, number = "", 0, 0
+    while position < len(pattern):
+        character = pattern[position]
+        if character == "\\":
+            key, position = key + pattern[position + 1], position + 2
+        elif character == "(":
+            end = _closing(pattern, position) + 1
+            text = groups.groupdict().get(f"g{number}")
+            if text is None or not re.fullmatch(pattern[position:end], text):
+                return None
+            key, position, number = key + text, end, number + 1
+        else:
+            key, position = key + character, position + 1
+    return key
+
+
+def _closing(pattern: str, opening: int) -> int:
+    depth = 0
+    for position in range(opening, len(pattern)):
+        depth += {"(": 1, ")": -1}.get(pattern[position], 0)
+        if depth == 0:
+            return position
+    raise ValueError(f"unbalanced pattern {pattern}")

@@ -57,8 +57,8 @@ def _rules() -> tuple[tuple[str, str], ...]:
               (stage + r"2(?:\.conv)?" + _KIND, "estimator.{0}.{1}.resample.{2}")]
     rules += [(unet + rf"final_block\.{literal(theirs)}{_KIND}", f"estimator.final.{ours}.{{0}}")
               for theirs, ours in _CONV_BLOCK]
-    rules += [(stage + rf"0\.{literal(theirs)}{_KIND}", f"estimator.{{0}}.{{1}}.resnet.{ours}.{{2}}")
-              for theirs, ours in _RESNET]
+    rules += [(stage + rf"0\.{literal(theirs)}{_KIND}",
+               f"estimator.{{0}}.{{1}}.resnet.{ours}.{{2}}") for theirs, ours in _RESNET]
     rules += [(stage + rf"1\.(\d+)\.{literal(theirs)}{_KIND}",
                f"estimator.{{0}}.{{1}}.transformers.{{2}}.{ours}.{{3}}")
               for theirs, ours in _TRANSFORMER]

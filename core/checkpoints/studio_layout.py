@@ -22,27 +22,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from core.checkpoints.assembly import COMPONENTS, assemble, component_class
 from core.errors import InputError
 
 LAYOUT = 1
-COMPONENTS = ("wavtokenizer", "language_model", "srfm", "hificodec")
-
-
-def component_class(component: str) -> tuple[type, type]:
-    """(module class, config class) of a component's name."""
-    if component == "wavtokenizer":
-        from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
-        return WavTokenizer, WavTokenizerConfig
-    if component == "language_model":
-        from core.language_model import LanguageModel, LanguageModelConfig
-        return LanguageModel, LanguageModelConfig
-    if component == "srfm":
-        from core.srfm import SRFM, SRFMConfig
-        return SRFM, SRFMConfig
-    if component == "hificodec":
-        from core.hificodec import HiFiCodec, HiFiCodecConfig
-        return HiFiCodec, HiFiCodecConfig
-    raise InputError("component", component, "is unknown; known are " + ", ".join(COMPONENTS))
 
 
 def config_from_json(kind: type, data: dict[str, Any]) -> Any:
@@ -105,6 +88,35 @@ def save(folder: Path, component: str, module: nn.Module, dtype: torch.dtype = t
     os.replace(fresh, path)
 
 
+def is_studio(folder: Path) -> bool:
+    """Whether the folder has a config.json of this project."""
+    path = folder / "config.json"
+    if not path.is_file():
+        return False
+    try:
+        return "layout" in json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError):
+        return False
+
+
+def components(folder: Path) -> tuple[str, ...]:
+    """Components whose settings and weights are both there."""
+    settings = read_config(folder)["components"]
+    return tuple(c for c in COMPONENTS
+                 if c in settings and (folder / f"{c}.safetensors").is_file())
+
+
+def config(folder: Path, component: str) -> Any:
+    """The component's sizes.
+
+    Raises: InputError for a component the folder lacks, or a setting it does not know.
+    """
+    settings = read_config(folder)["components"].get(component)
+    if settings is None:
+        raise InputError("model folder", folder, f"has no {component}; choose another variant")
+    return config_from_json(component_class(component)[1], settings)
+
+
 def load(folder: Path, component: str, dtype: torch.dtype = torch.float32,
          device: str = "cpu") -> nn.Module:
     """One component in eval mode, its tensors read once and cast to `dtype`.
@@ -112,32 +124,21 @@ def load(folder: Path, component: str, dtype: torch.dtype = torch.float32,
     Raises: InputError for a component the folder lacks, a damaged file, or tensors that do not
     fit the config.
     """
-    config = read_config(folder)
-    settings = config["components"].get(component)
     path = folder / f"{component}.safetensors"
-    if settings is None or not path.is_file():
-        raise InputError("model folder", folder, f"has no {component}; choose another variant")
-    module_class, config_class = component_class(component)
-    with torch.device("meta"):
-        module = module_class(config_from_json(config_class, settings))
-    tensors = _read(path, dtype, device)
-    expected = {k: tuple(v.shape) for k, v in module.state_dict().items()}
-    for name in sorted(expected.keys() ^ tensors.keys()):
-        missing = "is missing" if name in expected else "is not known to this component"
-        raise InputError("tensor", f"{path.name}:{name}", missing)
-    for name, shape in expected.items():
-        if tuple(tensors[name].shape) != shape:
-            raise InputError("tensor", f"{path.name}:{name}", f"has shape "
-                             f"{tuple(tensors[name].shape)}, the config says {shape}")
-    module.load_state_dict(tensors, assign=True)
-    return module.eval().requires_grad_(False)
+    sizes = config(folder, component)
+    return assemble(component, sizes, tensors(path), path.name, dtype, device)
 
 
-def _read(path: Path, dtype: torch.dtype, device: str) -> dict[str, torch.Tensor]:
+def tensors(path: Path) -> dict[str, torch.Tensor]:
+    """A component's tensors in their stored dtype, mapped from its file.
+
+    Raises: InputError for a missing or damaged file.
+    """
+    if not path.is_file():
+        raise InputError("weights", path, "the file is missing; fetch it again")
     try:
-        with safe_open(path, framework="pt", device=device) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise InputError("weights", path.name, f"are damaged or cut short ({error}); fetch the "
                          "file again") from error
-    return {k: v.to(dtype) if v.is_floating_point() else v for k, v in tensors.items()}

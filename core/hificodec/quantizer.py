@@ -12,8 +12,9 @@ from core.errors import InputError
 from core.hificodec.config import HiFiCodecConfig
 
 ROWS_AT_ONCE = 8192  # bounds the distance table at 8192 x codes, however long the audio is
-USE_MEMORY = 0.99
+USE_MEMORY = 0.98
 KMEANS_ROUNDS = 10
+ROWS_PER_CENTRE = 4
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,22 @@ class GroupResidualQuantizer(nn.Module):
     def start_from(self, rows: Tensor) -> None:
         """Set every codebook to k-means centres of encoder outputs `rows` [M, D].
 
-        Best with several times more rows than codes. Needs `restart_below` above 0.
+        Best with several times more rows than codes; with fewer, the codes beyond M / 4 are
+        single rows, shifted a little. Needs `restart_below` above 0.
         """
+        count = min(self.config.codes, max(1, len(rows) // ROWS_PER_CENTRE))
         residual = rows
-        for layer, books in enumerate(self.layers):
-            for book, part in zip(books, residual.chunk(self.config.code_groups, dim=1)):
-                book.weight.copy_(_centres(part, self.config.codes))
-            residual = residual - self._look_up(self._nearest(residual, layer), layer)
+        for books in self.layers:
+            parts = residual.chunk(self.config.code_groups, dim=1)
+            centres = [_centres(part, count) for part in parts]
+            for book, part, found in zip(books, parts, centres):
+                extra = part[torch.randint(len(part), (self.config.codes - count,),
+                                           device=part.device)]
+                extra = extra + 0.1 * part.std() * torch.randn_like(extra)
+                book.weight.copy_(torch.cat([found, extra]))
+            # against the centres alone: a code for every row would leave the next layer nothing
+            residual = residual - torch.cat(
+                [found[_nearest(part, found)] for part, found in zip(parts, centres)], dim=1)
         self.started.fill_(True)
 
     def _books(self) -> list[nn.Embedding]:
@@ -165,11 +175,8 @@ def _nearest(rows: Tensor, weight: Tensor) -> Tensor:
 
 
 def _centres(rows: Tensor, count: int) -> Tensor:
-    """k-means of [M, w] to [count, w]; empty centres are drawn again from the rows."""
-    order = torch.randperm(len(rows), device=rows.device)
-    centres = rows[order[torch.arange(count, device=rows.device) % len(rows)]].clone()
-    if len(rows) < count:  # repeated rows have to differ, else one of each pair is never nearest
-        centres += 0.05 * rows.std() * torch.randn_like(centres)
+    """k-means of [M, w] to [count, w], count <= M; a centre without rows stays where it is."""
+    centres = rows[torch.randperm(len(rows), device=rows.device)[:count]].clone()
     for _ in range(KMEANS_ROUNDS):
         found = _nearest(rows, centres)
         counts = torch.bincount(found, minlength=count)

@@ -5,6 +5,7 @@ from core.language_model.cache import cache_bytes
 from core.language_model.conditions import (
     OFFICIAL_INFERENCE_STRUCTURES,
     STRUCTURES,
+    sections_within,
     time_embedding,
 )
 from core.language_model.config import LanguageModelConfig
@@ -29,5 +30,6 @@ __all__ = [
     "candidates",
     "decode",
     "gumbel_noise",
+    "sections_within",
     "time_embedding",
 ]

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from core.language_model.batch import Section
+
 # The ids that training used. The official inference scripts swap verse and chorus.
 STRUCTURES = {"intro": 0, "chorus": 1, "verse": 2, "verse1": 2, "verse2": 3, "outro": 4}
 OFFICIAL_INFERENCE_STRUCTURES = {"intro": 0, "verse": 1, "chorus": 2, "outro": 4}
+SHORTEST = 0.05  # seconds; what is left of a section at the edge of a span counts from here on
+
+
+def sections_within(sections: Sequence[Section], start: float, end: float) -> tuple[Section, ...]:
+    """The sections that lie in [start, end) seconds, cut to it and counted from `start`.
+
+    A span that no section reaches counts as one section of the last structure given.
+    """
+    inside = tuple((name, max(a, start) - start, min(b, end) - start)
+                   for name, a, b in sections if a < end and b > start)
+    return tuple(s for s in inside if s[2] - s[1] > SHORTEST) or (
+        (sections[-1][0], 0.0, end - start),)
 
 
 def time_embedding(seconds: Tensor, hidden: int) -> Tensor:

@@ -67,12 +67,13 @@ class TransformerBlock(nn.Module):
 class Stage(nn.Module):
     """One resnet and its transformers; an optional convolution then changes the rate."""
 
-    def __init__(self, config: SRFMConfig, inputs: int, outputs: int,
+    def __init__(self, config: SRFMConfig, level: int, inputs: int, outputs: int,
                  resample: nn.Module | None = None) -> None:
         super().__init__()
         self.resnet = ResnetBlock(config, inputs, outputs)
+        blocks = config.blocks if level >= config.transformers_from else 0
         self.transformers = nn.ModuleList(
-            TransformerBlock(config, outputs) for _ in range(config.blocks))
+            TransformerBlock(config, outputs) for _ in range(blocks))
         self.resample = resample
 
     def forward(self, x: Tensor, mask: Tensor | None, time: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ class SRFMConfig:
         channels: estimator channels, one entry a level; every level but the last halves the rate.
         patch: latent frames folded into one estimator position (1: none, as released).
         blocks: transformer blocks after every resnet; 0 makes the estimator convolutional.
+        transformers_from: first level with transformer blocks (0: all, as released).
         mid_blocks: resnet + transformers pairs at the lowest rate.
         attention_window: positions to each side an estimator query attends to; 0 means all.
         attention_mask: `additive` adds the 0/1 padding mask to the scores, as the released
@@ -57,6 +58,7 @@ class SRFMConfig:
     heads: int = 8
     head_dim: int = 64
     blocks: int = 4
+    transformers_from: int = 0
     mid_blocks: int = 8
     attention_window: int = 0
     attention_mask: str = "additive"
@@ -102,9 +104,10 @@ class SRFMConfig:
 
 
 NANO_SRFM = SRFMConfig(
-    token_width=128, latent_dim=64, encoder_width=192, encoder_heads=4, encoder_feed_forward=384,
+    token_width=128, latent_dim=64, encoder_width=128, encoder_heads=4, encoder_feed_forward=384,
     encoder_blocks=2, encoder_dropout=0.0, encoder_window=48, regulator_layers=1,
-    channels=(192, 224), patch=2, heads=4, head_dim=48, blocks=1, mid_blocks=2,
+    channels=(160, 192), patch=2, heads=4, head_dim=48, blocks=1, transformers_from=1,
+    mid_blocks=2,
     attention_window=24, attention_mask="exclude", feed_forward_factor=2, time_factor=2,
     norm="layer", activation="silu")
 """A model small enough to be trained on two CPU cores: the estimator works at the token rate

@@ -56,15 +56,15 @@ class Estimator(nn.Module):
         for level, outputs in enumerate(channels):
             stride = 1 if level == len(channels) - 1 else 2
             resample = nn.Conv1d(outputs, outputs, 3, stride=stride, padding=1)
-            self.down.append(Stage(config, width, outputs, resample))
+            self.down.append(Stage(config, level, width, outputs, resample))
             width = outputs
         for _ in range(config.mid_blocks):
-            self.mid.append(Stage(config, width, width))
+            self.mid.append(Stage(config, level, width, width))
         for level in reversed(range(len(channels))):
             outputs = channels[max(level - 1, 0)]
             resample = nn.Conv1d(outputs, outputs, 3, padding=1) if level == 0 else \
                 nn.ConvTranspose1d(outputs, outputs, 4, stride=2, padding=1)
-            self.up.append(Stage(config, 2 * channels[level], outputs, resample))
+            self.up.append(Stage(config, level, 2 * channels[level], outputs, resample))
         self.final = ConvBlock(config, channels[0], channels[0])
         self.output = nn.Conv1d(channels[0], config.latent_dim * config.patch, 1)
 

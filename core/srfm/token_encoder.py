@@ -56,8 +56,6 @@ class RelativeAttention(nn.Module):
         if mask is not None:
             scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
         weights = functional.dropout(scores.softmax(-1), self.dropout, self.training)
-        if mask is not None:  # a query with no visible key gives 0, not a mean over padding
-            weights = weights.masked_fill(~mask, 0.0)
         return self.output((weights @ value).transpose(1, 2).flatten(2))
 
 

@@ -157,9 +157,9 @@ class FactorisedQuantizer(nn.Module):
 
     def _directions(self, features: Tensor) -> Tensor:
         """[B, D, N] -> unit vectors [B, N, code_dim] in float32."""
-        narrow = self.project_in(features.transpose(1, 2)).float()  # [B, N, code_dim]
-        narrow = self.spread(narrow.transpose(1, 2)).transpose(1, 2)
-        return F.normalize(narrow, dim=-1)
+        narrow = self.project_in(features.transpose(1, 2)).transpose(1, 2)  # [B, code_dim, N]
+        narrow = self.spread(narrow.to(self.spread.running_mean.dtype)).transpose(1, 2)
+        return F.normalize(narrow.float(), dim=-1)
 
     def _codes(self) -> Tensor:
         return F.normalize(self.codebook.float(), dim=-1)

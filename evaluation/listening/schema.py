@@ -26,7 +26,8 @@ schema_version = sa.Table("schema_version", metadata,
 study_table = sa.Table(
     "study", metadata, sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("content", sa.Text, nullable=False), sa.Column("opened_at", sa.Double, nullable=False))
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("opened_at", sa.Double, nullable=False))
 rater_table = sa.Table(
     "rater", metadata, sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("study", sa.ForeignKey("study.name"), nullable=False),
@@ -34,25 +35,31 @@ rater_table = sa.Table(
     sa.Column("token_hash", sa.String(64), nullable=False),
     sa.Column("consent_hash", sa.String(64), nullable=False),
     sa.Column("completion_code", sa.String(16), nullable=False),
-    sa.Column("joined_at", sa.Double, nullable=False), sa.Column("seen_at", sa.Double, nullable=False),
+    sa.Column("joined_at", sa.Double, nullable=False),
+    sa.Column("seen_at", sa.Double, nullable=False),
     sa.Column("finished_at", sa.Double), sa.Column("withdrawn_at", sa.Double),
     sa.UniqueConstraint("study", "token_hash"), sa.UniqueConstraint("study", "number"))
 trial_table = sa.Table(
     "trial", metadata, sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("rater_id", sa.ForeignKey("rater.id"), nullable=False),
-    sa.Column("position", sa.Integer, nullable=False), sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("system", sa.String(80), nullable=False), sa.Column("item", sa.String(80), nullable=False),
-    sa.Column("first", sa.String(255), nullable=False), sa.Column("second", sa.String(255), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("system", sa.String(80), nullable=False),
+    sa.Column("item", sa.String(80), nullable=False),
+    sa.Column("first", sa.String(255), nullable=False),
+    sa.Column("second", sa.String(255), nullable=False),
     sa.Column("system_second", sa.Boolean, nullable=False),
     sa.UniqueConstraint("rater_id", "position"))
 answer_table = sa.Table(
     "answer", metadata, sa.Column("trial_id", sa.ForeignKey("trial.id"), primary_key=True),
     sa.Column("rater_id", sa.ForeignKey("rater.id"), nullable=False, index=True),
     sa.Column("scores", sa.Text, nullable=False), sa.Column("comment", sa.Text, nullable=False),
-    sa.Column("listening", sa.Text, nullable=False), sa.Column("answered_at", sa.Double, nullable=False))
+    sa.Column("listening", sa.Text, nullable=False),
+    sa.Column("answered_at", sa.Double, nullable=False))
 event_table = sa.Table(
     "event", metadata, sa.Column("rater_id", sa.ForeignKey("rater.id"), primary_key=True),
-    sa.Column("key", sa.String(64), primary_key=True), sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("detail", sa.Text, nullable=False), sa.Column("at", sa.Double, nullable=False))
 
 # Answers are append-only: the database itself refuses to change one (withdrawal deletes them).

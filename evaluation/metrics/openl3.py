@@ -66,7 +66,9 @@ class OpenL3:
         network = OpenL3Network(read_keras_layers(weights.path))
         network = network.to(self.device, memory_format=torch.channels_last)
         self.network = network.eval().requires_grad_(False)
-        bank = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=FFT, n_mels=BANDS, htk=False, norm="slaney")
+        bank = librosa.filters.mel(
+            sr=SAMPLE_RATE, n_fft=FFT, n_mels=BANDS, htk=False, norm="slaney"
+        )
         self.bank = torch.from_numpy(bank.astype(np.float32)).to(self.device)  # [256, 1025]
         self.hann = torch.hann_window(FFT, periodic=True, device=self.device)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,17 +97,18 @@ class Passt:
         self.weights, self.seconds = weights, seconds
         self.device = torch.device(device)
         model = build_passt(KINDS[seconds])
-        state = torch.load(weights.path, map_location="cpu", weights_only=True)
         try:
+            state = torch.load(weights.path, map_location="cpu", weights_only=True)
             model.net.load_state_dict(state)
-        except (RuntimeError, TypeError) as error:
-            url = KINDS[seconds].checkpoint.url
-            raise InputError("PaSST weights", weights.path, f"not this model's; see {url}") from error
+        except (RuntimeError, TypeError, pickle.UnpicklingError) as error:
+            mend = f"not this model's; see {KINDS[seconds].checkpoint.url}"
+            raise InputError("PaSST weights", weights.path, mend) from error
         self.model = model.eval().requires_grad_(False).to(self.device)
 
     def _forward(self, batch: Tensor) -> Tensor:
-        # hear21passt draws from the global generator even in eval mode
-        with torch.inference_mode(), torch.random.fork_rng():
+        # hear21passt draws from the global generator even in eval mode, and prints its shapes
+        quiet = contextlib.redirect_stdout(io.StringIO())
+        with torch.inference_mode(), torch.random.fork_rng(), quiet:
             return self.model(batch.to(self.device)).cpu()
 
     def logits(self, audio: np.ndarray, windows: list[Window]) -> np.ndarray:

@@ -1,12 +1,13 @@
 """What each model is given to hear of a file: rate, channels and level, as each toolkit does it.
 
-Source: stable-audio-metrics ("SAM", commit fd55536) for `openl3_signals`, `passt_signal` with
-peak level and `clap_signal`; audiocraft for `passt_signal` without it; musicnn 0.1.0 for
+Source: stable-audio-metrics ("SAM", commit fd55536) for `openl3_signals`, and `passt_signal`
+and `clap_signal` at -1 dB; audiocraft for these two without a level; musicnn 0.1.0 for
 `musicnn_signal`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import librosa
@@ -23,19 +24,36 @@ CLAP_RATE = 48_000
 INT16_MAX = 32_767
 
 
-def read(path: Path, rate: int | None, mono: bool) -> tuple[np.ndarray, int]:
+@dataclass(frozen=True)
+class Span:
+    """The part of a file that is heard: seconds from `begin`, or to the end when None."""
+
+    begin: float = 0.0
+    seconds: float | None = None
+
+
+WHOLE = Span()
+
+
+def read(
+    path: Path, rate: int | None, mono: bool, span: Span = WHOLE
+) -> tuple[np.ndarray, int]:
     """[channels, samples] (or [samples] when mono) float32 and its rate; None keeps the rate.
+
+    The span is cut out first, so level and resampling never see the rest of the file.
 
     Raises: InputError when the file is absent, cannot be decoded or holds no samples.
     """
     if not path.is_file():
         raise InputError("audio file", path, "no such file")
     try:
-        audio, found = librosa.load(path, sr=rate, mono=mono)
+        audio, found = librosa.load(
+            path, sr=rate, mono=mono, offset=span.begin, duration=span.seconds
+        )
     except (OSError, RuntimeError, EOFError) as error:  # soundfile raises RuntimeError
         raise InputError("audio file", path, f"cannot be decoded ({error})") from error
     if not audio.size:
-        raise InputError("audio file", path, "holds no samples")
+        raise InputError("audio file", path, f"holds no samples from {span.begin:g} s on")
     return audio, int(found)
 
 
@@ -50,16 +68,16 @@ def peak_level(audio: np.ndarray, decibels: float = PEAK_DB) -> np.ndarray:
     return audio * np.float32(10 ** (decibels / 20) / peak)
 
 
-def openl3_middle(path: Path) -> np.ndarray:
+def openl3_middle(path: Path, span: Span = WHOLE) -> np.ndarray:
     """[channels, samples] at 44.1 kHz and -1 dB peak, jointly over channels."""
-    audio, rate = read(path, rate=None, mono=False)
+    audio, rate = read(path, None, mono=False, span=span)
     audio = peak_level(np.atleast_2d(audio))
     if rate == OPENL3_MIDDLE_RATE:
         return audio
     return soxr.resample(audio.T, rate, OPENL3_MIDDLE_RATE).T  # quality HQ
 
 
-def openl3_signals(path: Path, channels: int) -> list[np.ndarray]:
+def openl3_signals(path: Path, channels: int, span: Span = WHOLE) -> list[np.ndarray]:
     """A file as SAM hands it to openl3: one 48 kHz signal for each channel to embed.
 
     channels=1 averages the channels after level and 44.1 kHz; channels=2 keeps left and right.
@@ -68,7 +86,7 @@ def openl3_signals(path: Path, channels: int) -> list[np.ndarray]:
 
     Returns: 1 or 2 arrays [samples] float32 at 48 kHz.
     """
-    audio = openl3_middle(path)
+    audio = openl3_middle(path, span)
     if channels == 1:
         audio = audio.mean(axis=0, keepdims=True)
     elif len(audio) > 2:
@@ -79,9 +97,11 @@ def openl3_signals(path: Path, channels: int) -> list[np.ndarray]:
     return [kaiser_resample.kaiser_best(channel, middle, target) for channel in audio]
 
 
-def passt_signal(path: Path, peak_db: float | None = PEAK_DB) -> np.ndarray:
+def passt_signal(
+    path: Path, peak_db: float | None = PEAK_DB, span: Span = WHOLE
+) -> np.ndarray:
     """[samples] float32, 32 kHz mono; `peak_db` None leaves the level alone."""
-    audio, _ = read(path, PASST_RATE, mono=True)
+    audio, _ = read(path, PASST_RATE, mono=True, span=span)
     return audio if peak_db is None else peak_level(audio, peak_db)
 
 
@@ -91,12 +111,14 @@ def int16_round_trip(audio: np.ndarray) -> np.ndarray:
     return (coarse / np.float32(INT16_MAX)).astype(np.float32)
 
 
-def clap_signal(path: Path) -> np.ndarray:
-    """[samples] float32, 48 kHz mono at -1 dB peak, through int16 and back."""
-    audio, _ = read(path, CLAP_RATE, mono=True)
-    return int16_round_trip(peak_level(audio))
+def clap_signal(
+    path: Path, peak_db: float | None = PEAK_DB, span: Span = WHOLE
+) -> np.ndarray:
+    """[samples] float32, 48 kHz mono, at `peak_db` (None: as it is), through int16 and back."""
+    audio, _ = read(path, CLAP_RATE, mono=True, span=span)
+    return int16_round_trip(audio if peak_db is None else peak_level(audio, peak_db))
 
 
-def musicnn_signal(path: Path) -> np.ndarray:
+def musicnn_signal(path: Path, span: Span = WHOLE) -> np.ndarray:
     """[samples] float32, 16 kHz mono, level as it is."""
-    return read(path, musicnn.SAMPLE_RATE, mono=True)[0]
+    return read(path, musicnn.SAMPLE_RATE, mono=True, span=span)[0]

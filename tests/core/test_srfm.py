@@ -136,11 +136,13 @@ def test_solvers_follow_a_known_flow(solver: str, error: float) -> None:
     assert abs(float(end) - torch.e) < error * torch.e
 
 
-@pytest.mark.parametrize("kind", ["local", "convolutional"])
-def test_windows_of_a_local_model_equal_the_whole(kind: str) -> None:
-    model, tokens = build(KINDS[kind]), tokens_of(150)
+@pytest.mark.parametrize("changes", [{}, {"blocks": 0, "patch": 4}])
+def test_windows_of_a_local_model_equal_the_whole(changes: dict) -> None:
+    # one velocity sees at most 17 tokens to each side here, three steps see 51
+    model = build(replace(LOCAL, channels=(32,), mid_blocks=0, **changes))
+    tokens = tokens_of(150)
     whole = model.generate(tokens, frames=300, steps=3, noise=FrameNoise((7,), 8)(0, 300))
-    plan = WindowPlan(first=20, window=40, overlap=20, lookahead=48)
+    plan = WindowPlan(first=20, window=40, overlap=24, lookahead=52)
     found = windows(model, [tokens], plan, steps=3)
     assert found.shape == whole.shape
     torch.testing.assert_close(found, whole, rtol=0, atol=1e-3)
@@ -245,22 +247,21 @@ def test_dropped_conditions_do_not_reach_the_loss() -> None:
 
 def test_it_learns_a_toy_mapping_and_restores_statistics() -> None:
     torch.manual_seed(0)
-    table = torch.randn(32, 8)
-    config = replace(LOCAL, latent_mean=(5.0,) * 8, latent_std=(2.0,) * 8)
-    model = SRFM(config)
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
-    tokens = tokens_of(24, batch=16)
-    latents = 5 + 2 * table[tokens].repeat_interleave(2, dim=1).transpose(1, 2)  # [B, D, T]
+    table = torch.randn(4, 8)
+    model = SRFM(replace(LOCAL, vocab_size=4, latent_mean=(5.0,) * 8, latent_std=(2.0,) * 8))
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
     losses = []
-    for _ in range(60):
+    for step in range(30):
+        tokens = tokens_of(12, batch=16, seed=step) % 4
+        latents = 5 + 2 * table[tokens].repeat_interleave(2, dim=1).transpose(1, 2)  # [B, D, T]
         loss = model.loss(tokens, None, latents, None)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
-    assert sum(losses[20:30]) < 0.8 * sum(losses[:10])
-    made = model.eval().generate(tokens, frames=48, noise=torch.randn(16, 8, 48))
-    assert float((made - latents).square().mean()) < float((latents - 5).square().mean())
+        losses.append(loss.item())
+    assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
+    made = model.eval().generate(tokens, frames=24, noise=torch.randn(16, 8, 24))
+    assert abs(made.mean().item() - 5) < 1
 
 
 def test_wrong_input_is_named() -> None:

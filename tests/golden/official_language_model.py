@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 
 import golden_folder
 import pytest
@@ -15,7 +14,6 @@ from torch import Tensor
 from core.checkpoints import inert_yaml
 from core.checkpoints import official_language_model as official
 from core.language_model import (
-    IGNORED,
     DecodeRequest,
     LanguageModel,
     LanguageModelBatch,
@@ -48,12 +46,8 @@ def having(suffix: str) -> list[str]:
     return names
 
 
-def test_every_language_model_field_is_known() -> None:
-    known = re.compile(
-        r"(train|traindrop)_\w+|(t2m|cont|nocfg)_\w+|topk_\w+|nucleus_\w+|time_embedding_(in|out)\w*")
-    cases = {n for n in vectors() if not known.fullmatch(n)}
-    assert not cases or all(c.rsplit("_", 1)[0] for c in cases)
-    for prefix in ("train_", "t2m_", "topk_", "nucleus_", "time_embedding_"):
+def test_every_kind_of_vector_is_there() -> None:
+    for prefix in ("train_", "t2m_", "cont_", "nocfg_", "topk_", "nucleus_", "time_embedding_"):
         assert any(k.startswith(prefix) for k in vectors()), f"no {prefix}* vector"
 
 
@@ -115,8 +109,6 @@ def test_loss_and_gradients(case: str) -> None:
                          ("llm_decoder_bias", "head.bias")):
         if f"{case}_grad_{theirs}" in want:
             near(gradients[ours], want[f"{case}_grad_{theirs}"], 1e-5)
-    assert (training_batch(case).audio_ids >= 0).any()
-    assert IGNORED == -1
 
 
 @pytest.mark.parametrize("case", having("_tokens"))

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from functools import cache
-from pathlib import Path
 
 import golden_folder
 import numpy as np
@@ -65,7 +64,7 @@ def embeddings(side: str, item: str) -> dict[int, np.ndarray]:
     signals = {channels: preparation.openl3_signals(path, channels) for channels in (1, 2)}
     distinct = {one.tobytes(): one for pair in signals.values() for one in pair}
     embedded = dict(zip(distinct, openl3_model().embed_many(distinct.values())))
-    parts = {channels: [embedded[one.tobytes()] for one in signals[channels]] for channels in (1, 2)}
+    parts = {n: [embedded[one.tobytes()] for one in signals[n]] for n in signals}
     return {1: parts[1][0], 2: np.hstack((parts[2] * 2)[:2])}
 
 
@@ -220,8 +219,8 @@ def test_audiocraft_kl():
     kld = kl.segment_kl(generated, reference)
     kld_qp = kl.segment_kl(generated, reference, "generated||reference")
     for key, expected in golden["per_item"].items():
-        ours = {"kld": kld.per_clip[key], "kld_pq": kld.per_clip[key], "kld_qp": kld_qp.per_clip[key]}
-        ours["kld_both"] = ours["kld"] + ours["kld_qp"]
+        ours = {"kld": kld.per_clip[key], "kld_qp": kld_qp.per_clip[key]}
+        ours |= {"kld_pq": ours["kld"], "kld_both": ours["kld"] + ours["kld_qp"]}
         for name, value in expected.items():
             assert ours[name] == pytest.approx(value, abs=1e-5)
         assert ours["kld"] == pytest.approx(golden["float64_per_item_kld"][key], abs=1e-9)

@@ -118,7 +118,7 @@ class Arranger:
             pattern = self.plan.patterns[part.role, bar.structure]
             if bar.is_end:
                 # A last chord, rolled upwards by instruments that die away quickly.
-                pattern = "0-1-2-3-4-------" if part.instrument in RINGING else "x" + "-" * 15
+                pattern = "0--1--2--3--4-5-" if part.instrument in RINGING else "x" + "-" * 15
             strokes = play_chords(pattern, self.plan.beats, changes)
             if part.instrument in RINGING:
                 strokes = [ring(stroke, changes, self.plan.beats) for stroke in strokes]

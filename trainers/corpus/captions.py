@@ -24,6 +24,8 @@ def aspects(w: Words) -> str:
     """A shuffled list of aspects, as MusicCaps lists them."""
     items = [w.style(), w.mood(), w.quality(), w.tempo(), *(w.described(r) for r in w.roles()[:3])]
     items.append(w.described("drums") if w.piece.has_drums else w.no_drums())
+    if w.is_solo():
+        items.append(w.alone())
     if w.rng.random() < 0.5:
         items.append(w.no_vocals())
     if w.rng.random() < 0.3:
@@ -39,11 +41,11 @@ def prose(w: Words) -> str:
         f"The song is an instrumental {w.style()} track.",
         f"This is {article(w.style())} instrumental.",
         f"{_capital(article(w.mood()))} {w.style()} instrumental."))
-    sentences = [w.pick((f"The tempo is {_plain(w.tempo())}.",
-                         f"It is played at {w.bpm()}.", f"The music is {_plain(w.tempo())}."))]
+    sentences = [w.pick((f"The tempo is {_plain(w.tempo())}.", f"It is played at {w.bpm()}.",
+                         f"The tempo of this song is {_plain(w.tempo())}."))]
     lead = w.roles()[0]
     sentences.append(w.pick((
-        f"{_capital(article(w.described(lead)))} leads the piece.",
+        f"{_capital(article(w.described(lead)))} carries the piece.",
         f"The {w.instrument(lead)} plays the main melody.",
         f"The main melody is played by the {w.instrument(lead)}."))
         if lead == "lead" else f"It is built on the {w.instrument(lead)}.")
@@ -77,7 +79,7 @@ def imperative(w: Words) -> str:
     extras = [f"with {joined(w.instruments(w.rng.randint(1, 3)))}", f"at {w.bpm()}",
               f"in {_in_key(w)}", f"for {w.use()}"]
     if not w.piece.has_drums:
-        extras.append(w.no_drums())
+        extras.append(w.pick(("without drums", "with no drums", "without percussion")))
     chosen = w.rng.sample(range(len(extras)), w.rng.randint(1, 2))
     return " ".join([text, *(extras[i] for i in sorted(chosen))])
 
@@ -155,4 +157,5 @@ def _drum_sentence(w: Words) -> str:
                        "It has no percussion.", "It is played without drums."))
     name = w.instrument("drums")
     return w.pick((f"The rhythm comes from {name}.", f"The beat is played on {name}.",
-                   f"There is {w.described('drums')}.", f"The percussion is {name}."))
+                   f"There is {w.described('drums')}.",
+                   f"The percussion plays {article(w.groove())} beat."))

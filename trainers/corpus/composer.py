@@ -20,6 +20,9 @@ DEFAULT_SECONDS = (40.0, 70.0)
 # The last chord rings on for this long after the last bar.
 TAIL_SECONDS = 0.6
 TARGET_LUFS = -16.0
+# dB against an instrument's calibrated level; chords and pads sound several notes at once.
+ROLE_LEVELS = {"lead": 2.5, "bass": 1.5, "drums": 0.5, "chords": -3.5, "riff": -4.0,
+               "counter": -4.0, "pad": -9.0}
 
 
 def style_of(seed: int) -> str:
@@ -117,10 +120,10 @@ def choose_parts(style: Style, rng: random.Random) -> tuple[Part, ...]:
             continue
         name = rng.choice(voice.instruments)
         instrument = INSTRUMENTS[name]
-        balance = {"lead": 1.0, "drums": 1.0, "bass": 0.98, "chords": 0.84, "riff": 0.74,
-                   "counter": 0.78, "pad": 0.66}[role]
+        level = ROLE_LEVELS[role] + (2.0 if role == "drums" and style.energy >= 0.7 else 0.0)
+        volume = instrument.volume * 10 ** ((level + rng.uniform(-1, 1)) / 40)
         parts.append(Part(role, name, instrument.bank, instrument.program,
-                          min(127, round(instrument.volume * balance * rng.uniform(0.94, 1.05))),
+                          max(1, min(127, round(volume))),
                           rng.randint(20, 70) if role != "bass" else rng.randint(0, 20),
                           rng.randint(0, 50) if role != "drums" else 0))
     return tuple(parts)

@@ -130,4 +130,5 @@ class BassLine:
         if self.rng.random() < 0.4:
             members += [p for p in range(self.low, self.high + 1) if p % 12 in scale]
         goal = self.root(following)
-        return _walk(self.pitch if self.pitch is not None else goal, goal, sorted(members), self.rng)
+        return _walk(self.pitch if self.pitch is not None else goal, goal, sorted(members),
+                     self.rng)

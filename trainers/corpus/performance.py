@@ -31,7 +31,8 @@ class Performer:
     swing: float
     rng: random.Random
 
-    def note(self, part: int, bar_start: float, stroke: Stroke, level: float, is_tune: bool) -> Note:
+    def note(self, part: int, bar_start: float, stroke: Stroke, level: float,
+             is_tune: bool) -> Note:
         """The note as played; `level` is the velocity of a stroke of strength 1."""
         start, end = bar_start + stroke.start, bar_start + stroke.start + stroke.length
         # Triplet styles are written swung already, except their tunes.

@@ -20,10 +20,11 @@ from trainers.corpus.piece import Piece
 SAMPLE_RATE = 48_000
 TICKS = 960
 # Peaks are held below this; what lies between samples stays below 0.95.
-CEILING = 0.84
+CEILING = 0.8
 SOUNDFONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/soundfonts/FluidR3_GM.sf2")
 _FADE_SECONDS = 0.25
 _LOOKAHEAD = 240
+_LEVEL_PASSES, _LEVEL_TOLERANCE = 3, 0.1
 
 
 def find_fluidsynth() -> str:
@@ -114,11 +115,15 @@ def master(mono: np.ndarray, piece: Piece) -> np.ndarray:
     fade = round(_FADE_SECONDS * SAMPLE_RATE)
     audio[-fade:] *= np.linspace(1, 0, fade) ** 2
     meter = pyloudnorm.Meter(SAMPLE_RATE)
-    level = meter.integrated_loudness(audio)
-    if not np.isfinite(level):
-        raise FailureError("piece", piece.id, "rendered to silence; check the soundfont")
-    audio *= 10 ** ((piece.loudness - level) / 20)
-    return limit(audio, CEILING).astype(np.float32)
+    # The limiter takes some level away; later passes give it back.
+    for _ in range(_LEVEL_PASSES):
+        level = meter.integrated_loudness(audio)
+        if not np.isfinite(level):
+            raise FailureError("piece", piece.id, "rendered to silence; check the soundfont")
+        if abs(piece.loudness - level) < _LEVEL_TOLERANCE:
+            break
+        audio = limit(audio * 10 ** ((piece.loudness - level) / 20), CEILING)
+    return audio.astype(np.float32)
 
 
 def limit(audio: np.ndarray, ceiling: float) -> np.ndarray:

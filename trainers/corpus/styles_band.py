@@ -6,7 +6,8 @@ from trainers.corpus.style import Style, Voice
 
 _JAZZ_MAJOR = ("ii7 V7 Imaj7 VI7", "Imaj7 vi7 ii7 V7", "Imaj7 V7/ii ii7 V7", "iii7 VI7 ii7 V7",
                "Imaj7-vi7 ii7-V7 iii7-VI7 ii7-V7", "Imaj7 Imaj7 ii7 V7 iii7 VI7 ii7-V7 Imaj7")
-_JAZZ_MINOR = ("i7 iv7 iim7b5 V7", "iim7b5 V7 i7 i7", "i7 bVImaj7 iim7b5 V7", "iv7 bVII7 bIIImaj7 V7")
+_JAZZ_MINOR = ("i7 iv7 iim7b5 V7", "iim7b5 V7 i7 i7", "i7 bVImaj7 iim7b5 V7",
+               "iv7 bVII7 bIIImaj7 V7")
 _ROCK_MAJOR = ("I V vi IV", "I IV V IV", "I bVII IV I", "vi IV I V", "I iii IV V", "I5 IV5 V5 IV5")
 _ROCK_MINOR = ("i bVI bIII bVII", "i bVII bVI bVII", "i iv bVI V", "i bIII bVII iv")
 _FUNK = ("i7 i7 IV7 IV7", "i7 IV7 i7 IV7", "i7 bVII7 IV7 i7", "i7 i7 bVI7 V7")
@@ -14,7 +15,7 @@ _DANCE_MINOR = ("i bVI bIII bVII", "i iv bVI V", "i7 iv7 bVII bIIImaj7", "i bVII
 _DOMINANT = ("I7 I7 IV7 I7", "I7 bVII7 IV7 I7", "I7 IV7 I7 IV7")
 
 BAND = (
-    Style("jazz", ("jazz", "swing jazz", "jazz trio"), (92, 176),
+    Style("jazz", ("jazz", "swing jazz", "swing"), (92, 176),
           ("easygoing", "groovy", "happy", "romantic", "playful"),
           {"lead": Voice(("piano", "tenor saxophone", "vibraphone", "jazz guitar", "muted trumpet",
                           "clarinet"), (), 1, 60, 82),
@@ -29,6 +30,7 @@ BAND = (
     Style("jazz ballad", ("jazz ballad", "smooth jazz", "slow jazz"), (56, 80),
           ("romantic", "nostalgic", "calm", "melancholic"),
           {"lead": Voice(("tenor saxophone", "alto saxophone", "muted trumpet", "piano",
+                          "soprano sax",
                           "clarinet"), (), 1, 58, 79),
            "chords": Voice(("piano", "electric piano"), ("x-----------", "x-----x-----",
                                                          "0--1--2--3--"), 1, 50, 71),
@@ -45,7 +47,8 @@ BAND = (
                          (), 1, 62, 84),
            "chords": Voice(("nylon guitar",), ("x-.x-.x-..x-.x-.", "x-..x-.x..x-.x-."), 1, 50, 70),
            "pad": Voice(("strings", "electric piano"), ("x---------------",), 0.3, 55, 76),
-           "bass": Voice(("upright bass", "fretless bass"), ("R-----5-5-----5-", "R-----R-5-----5-"),
+           "bass": Voice(("upright bass", "fretless bass"), ("R-----5-5-----5-",
+                                                             "R-----R-5-----5-"),
                          1, 28, 48),
            "drums": Voice(("brush kit", "jazz kit"))},
           _JAZZ_MAJOR, _JAZZ_MINOR, ("major", "minor", "dorian"), grooves=("bossa", "bossa shaker"),
@@ -114,10 +117,12 @@ BAND = (
            "bass": Voice(("upright bass", "bass guitar"), ("R---5---R---5---", "R-------5-------"),
                          1, 28, 48),
            "drums": Voice(("standard kit", "brush kit"))},
-          ("I I IV I", "I IV V I", "I V7 I I", "I vi IV V7", "I V7/V V7 I"), ("i bVII i V", "i iv V7 i"),
+          ("I I IV I", "I IV V I", "I V7 I I", "I vi IV V7", "I V7/V V7 I"), ("i bVII i V",
+                                                                              "i iv V7 i"),
           ("major", "major", "major", "minor", "mixolydian"), grooves=("train", "country"),
           drums_chance=0.75, energy=0.55, melody=(1.8, 0.15, 3),
-          quality=("acoustic", "rhythmic", "warm"), uses=("a rodeo", "a western movie", "a farm fair")),
+          quality=("acoustic", "rhythmic", "warm"), uses=("a rodeo", "a western movie",
+                                                          "a farm fair")),
     Style("reggae", ("reggae", "roots reggae", "dub reggae"), (68, 92),
           ("easygoing", "happy", "groovy", "calm"),
           {"lead": Voice(("organ", "trombone", "clean guitar", "tenor saxophone", "steel drums"),
@@ -155,14 +160,16 @@ BAND = (
            "bass": Voice(("upright bass", "bass guitar"), ("...5..R....5..R.", "R..5..R-...5..R-"),
                          1, 28, 48),
            "drums": Voice(("hand percussion",))},
-          ("I IV V7 IV", "ii7 V7 I vi", "I vi ii7 V7"), ("i iv V7 i", "i7 iv7 bVII7 V7", "i V7 V7 i"),
+          ("I IV V7 IV", "ii7 V7 I vi", "I vi ii7 V7"), ("i iv V7 i", "i7 iv7 bVII7 V7",
+                                                         "i V7 V7 i"),
           ("minor", "minor", "major", "dorian"), grooves=("salsa", "salsa timbale"), energy=0.8,
           melody=(1.9, 0.25, 4), quality=("rhythmic", "vibrant", "lively"),
           uses=("a dance class", "a street carnival", "a beach party")),
     Style("cumbia", ("cumbia", "latin", "tropical music"), (84, 104),
           ("festive", "happy", "easygoing", "playful"),
           {"lead": Voice(("accordion", "marimba", "clarinet", "steel drums"), (), 1, 62, 84),
-           "chords": Voice(("nylon guitar", "organ", "piano"), ("..x-..x-..x-..x-", "..xx..xx..xx..xx"),
+           "chords": Voice(("nylon guitar", "organ", "piano"), ("..x-..x-..x-..x-",
+                                                                "..xx..xx..xx..xx"),
                            1, 52, 74),
            "bass": Voice(("bass guitar", "upright bass"), ("R-------5---8---", "R---..5-R---..5-"),
                          1, 28, 48),

@@ -21,14 +21,15 @@ TEMPO_WORDS = (
 NO_DRUMS = ("no drums", "without drums", "no percussion", "without percussion", "drumless")
 NO_VOCALS = ("instrumental", "no vocals", "no voices", "instrumental music", "no singer")
 _ROLE_ADJECTIVES = {
-    "bass": {"high": ("groovy", "punchy", "strong", "driving"), "low": ("smooth", "warm", "soft",
+    "bass": {"high": ("percussive", "punchy", "strong", "driving"), "low": ("smooth", "warm",
+                                                                            "soft",
                                                                         "simple")},
     "lead": {"high": ("lively", "catchy", "bright", "energetic"), "low": ("mellow", "gentle",
                                                                           "expressive", "soft")},
     "chords": {"high": ("rhythmic", "driving", "steady"), "low": ("soft", "mellow", "warm",
                                                                   "gentle")},
     "pad": {"high": ("wide", "sustained"), "low": ("sustained", "atmospheric", "warm")},
-    "riff": {"high": ("repeated", "pulsating", "arpeggiated"), "low": ("arpeggiated", "delicate",
+    "riff": {"high": ("repeated", "pulsating", "rhythmic"), "low": ("gentle", "delicate",
                                                                       "repeated")},
     "counter": {"high": ("sustained",), "low": ("sustained", "soft")},
     "drums": {"high": ("punchy", "energetic", "steady", "groovy"), "low": ("soft", "simple",
@@ -38,17 +39,18 @@ _ROLE_NOUNS = {
     "lead": ("melody", "lead melody", "lead", "tune"), "chords": ("chords", "harmony",
                                                                   "accompaniment", "backing"),
     "riff": ("riff", "arpeggios", "pattern"), "pad": ("chords", "harmony", "background"),
-    "counter": ("harmony", "countermelody"), "bass": ("line", ""), "drums": ("rhythm", "beat", "groove"),
+    "counter": ("harmony", "countermelody"), "bass": ("line", ""),
+    "drums": ("rhythm", "beat", "groove"),
 }
-# Which drums may be named: groove sounds that every groove of the kit's styles has.
+# What may be said of a kit: true of every groove it plays.
 _DETAILS = {
     "electronic kit": ("punchy kick", "shimmering hi hats", "digital drums"),
     "808 kit": ("punchy kick", "programmed percussion", "shimmering hi hats"),
-    "power kit": ("punchy kick", "punchy snare", "cymbals crashing"),
+    "power kit": ("punchy kick", "punchy snare"),
     "room kit": ("acoustic drums", "steady drumming"),
     "standard kit": ("acoustic drums", "steady drumming rhythm"),
-    "jazz kit": ("shimmering cymbals", "swinging ride cymbal"),
-    "brush kit": ("brushed snare", "soft percussion"),
+    "jazz kit": ("shimmering cymbals",),
+    "brush kit": ("soft percussion", "simple percussion"),
     "hand percussion": ("hand percussion", "wooden percussion"),
     "orchestral percussion": ("timpani", "bass drum", "booming percussion"),
 }
@@ -93,6 +95,9 @@ class Words:
         soft = {"soft", "mellow", "chill", "meditative", "laid-back"}
         barred = soft if self.level == "high" else loud
         options = tuple(w for w in STYLES[self.piece.style].quality if w not in barred)
+        options += ("reverberant",) if self.piece.space.room_size > 0.75 else ()
+        options += ("groovy", "rhythmic") if self.piece.has_drums and self.level == "high" else ()
+        options += ("melodic",) if "lead" in self.parts else ()
         return self.pick(options or ("melodic",))
 
     def use(self) -> str:
@@ -158,12 +163,22 @@ class Words:
             return self.pick(_DETAILS[self.parts["drums"]])
         if role == "bass" and "bass" not in name:
             noun = "bass line"
-        phrase = f"{self.pick(_ROLE_ADJECTIVES[role][self.level])} {name} {noun}".strip()
-        return phrase.replace("beat beat", "beat").replace("pad harmony", "pad")
+        if role == "lead" and "lead" in name:
+            noun = "melody"
+        level = "low" if self.parts[role] == "brush kit" else self.level
+        return f"{self.pick(_ROLE_ADJECTIVES[role][level])} {name} {noun}".strip()
 
     def no_drums(self) -> str:
         """A truthful negative for a piece without drums."""
         return self.pick(NO_DRUMS)
+
+    def alone(self) -> str:
+        """What is said of a piece for one instrument."""
+        return self.pick(("solo", "single instrument", "no other instruments", "soloist"))
+
+    def groove(self) -> str:
+        """An adjective for the drums' beat."""
+        return self.pick(_ROLE_ADJECTIVES["drums"][self.level])
 
     def no_vocals(self) -> str:
         """Every piece is instrumental."""

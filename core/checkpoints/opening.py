@@ -1,0 +1,64 @@
+"""A model folder of either layout: which it is, what it holds, and its components loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from core.checkpoints import official_layout, studio_layout
+from core.errors import InputError
+from core.text_tokenizer import TextTokenizer
+
+OFFICIAL, STUDIO = "official", "studio"
+
+
+def layout_of(folder: Path) -> str:
+    """"official" or "studio".
+
+    Raises: InputError for a folder that is missing or is no model folder.
+    """
+    if not folder.is_dir():
+        raise InputError("model folder", folder, "does not exist; check the path")
+    if studio_layout.is_studio(folder):
+        return STUDIO
+    if official_layout.is_official(folder):
+        return OFFICIAL
+    raise InputError("model folder", folder, "holds neither inspiremusic.yaml and llm.pt "
+                     "(a released model) nor a config.json of this project")
+
+
+def components_of(folder: Path) -> tuple[str, ...]:
+    """Components whose files are all there."""
+    layout = official_layout if layout_of(folder) == OFFICIAL else studio_layout
+    return layout.components(folder)
+
+
+def config_of(folder: Path, component: str) -> Any:
+    """The sizes of one component."""
+    layout = official_layout if layout_of(folder) == OFFICIAL else studio_layout
+    return layout.config(folder, component)
+
+
+def open_component(folder: Path, component: str, dtype: torch.dtype = torch.float32,
+                   device: str = "cpu") -> nn.Module:
+    """One component of either layout, in eval mode, its file read once and cast to `dtype`.
+
+    Raises: InputError, one line, for whatever is missing, damaged or does not fit.
+    """
+    layout = official_layout if layout_of(folder) == OFFICIAL else studio_layout
+    return layout.load(folder, component, dtype, device)
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """What the folder says of itself, for results."""
+    if layout_of(folder) == OFFICIAL:
+        return {"name": folder.name, "layout": OFFICIAL}
+    return dict(studio_layout.read_config(folder).get("about", {}))
+
+
+def text_tokenizer(folder: Path) -> TextTokenizer:
+    """The folder's text tokenizer; a released folder without one gets Qwen's, rebuilt."""
+    return TextTokenizer.from_folder(folder, qwen=layout_of(folder) == OFFICIAL)

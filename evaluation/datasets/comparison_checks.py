@@ -1,0 +1,168 @@
+"""Problems between generated and reference files, named before any number is made.
+
+Each problem says what happens because of it: "refuse" stops the comparison until the person
+forces it, "exclude" takes its ids out of every mean (and is counted as missing), "mention"
+stands in the report. Nothing changes a mean silently.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from core.errors import InputError
+from evaluation.datasets.inspection import FolderReport
+from evaluation.datasets.item import check_id, check_unique
+from evaluation.datasets.manifest import changed_files, read_manifest
+
+PICKLE_SUFFIXES = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"}
+PICKLE_START = b"\x80"
+SHORTEST_SECONDS = 1.5  # below this PaSST is fed a short window
+
+Consequence = Literal["refuse", "exclude", "mention"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One named problem.
+
+    Attributes:
+        name: short and fixed, e.g. "silent file".
+        side: "generated", "reference" or "both".
+        ids: items concerned; empty when it concerns the whole side.
+        consequence: what happens because of it.
+        message: what it is and what to do.
+    """
+
+    name: str
+    side: str
+    ids: tuple[str, ...]
+    consequence: Consequence
+    message: str
+
+
+def _per_file(report: FolderReport, side: str, shortest: float) -> list[Problem]:
+    facts = report.facts.values()
+    cases = (
+        ("missing file", "exclude", report.missing, "no audio file for these ids"),
+        ("undecodable file", "exclude", [f.id for f in facts if f.problem], "cannot be used"),
+        ("silent file", "exclude", [f.id for f in facts if f.silent], "peak below -80 dB"),
+        (
+            "too short",
+            "exclude",
+            [f.id for f in facts if not f.problem and f.seconds < shortest],
+            f"shorter than {shortest:g} s, the least a model hears",
+        ),
+        (
+            "lossy file",
+            "mention",
+            [f.id for f in facts if f.lossy],
+            "mp3 and the like: the codec alone moves distances",
+        ),
+    )
+    return [
+        Problem(name, side, tuple(ids), consequence, message)
+        for name, consequence, ids, message in cases
+        if ids
+    ]
+
+
+def _swapped(generated: FolderReport, reference: FolderReport) -> list[Problem]:
+    found = []
+    sides = (generated, "generated"), (reference, "reference")
+    for report, side in sides:
+        manifest = read_manifest(report.folder)
+        if manifest is None:
+            continue
+        if manifest.side != side:
+            message = f"{report.folder} says it holds {manifest.side} files; swap the folders"
+            found.append(Problem("swapped sides", side, (), "refuse", message))
+        if changed := changed_files(manifest, report):
+            message = "differ from the folder's manifest; make it again if that is meant"
+            found.append(Problem("changed files", side, tuple(changed), "mention", message))
+    return found
+
+
+def _differences(generated: FolderReport, reference: FolderReport) -> list[Problem]:
+    found = []
+    pairs = (
+        ("sample rates differ", generated.sample_rates(), reference.sample_rates(), "Hz"),
+        ("channels differ", generated.channel_counts(), reference.channel_counts(), "channels"),
+    )
+    for name, one, two, unit in pairs:
+        if set(one) != set(two):
+            message = f"generated {_counts(one)}, reference {_counts(two)} ({unit}: files)"
+            found.append(Problem(name, "both", (), "mention", message))
+    same = [
+        name
+        for name, facts in generated.facts.items()
+        if name in reference.facts and reference.facts[name].sha256 == facts.sha256
+    ]
+    if same:
+        message = "generated and reference are the same file; is this the right folder?"
+        found.append(Problem("identical files", "both", tuple(same), "refuse", message))
+    return found
+
+
+def _counts(histogram: dict[int, int]) -> str:
+    return ", ".join(f"{value}: {times}" for value, times in sorted(histogram.items())) or "none"
+
+
+def check_comparison(
+    generated: FolderReport, reference: FolderReport, shortest: float = SHORTEST_SECONDS
+) -> list[Problem]:
+    """Every problem between two inspected folders, the refusing ones first.
+
+    Args:
+        generated, reference: from `inspect_folder`, each with the ids wanted of it.
+        shortest: seconds that the recipe's models need (musicnn: 2.98).
+    """
+    found = _swapped(generated, reference) + _differences(generated, reference)
+    found += _per_file(generated, "generated", shortest)
+    found += _per_file(reference, "reference", shortest)
+    order: Sequence[Consequence] = ("refuse", "exclude", "mention")
+    return sorted(found, key=lambda problem: order.index(problem.consequence))
+
+
+def refuse(problems: Sequence[Problem], forced: bool = False) -> None:
+    """Stop at problems that make the comparison meaningless, unless forced.
+
+    Raises: InputError with the first refusing problem.
+    """
+    for problem in problems:
+        if problem.consequence == "refuse" and not forced:
+            raise InputError(problem.name, problem.side, problem.message)
+
+
+def usable_ids(ids: Sequence[str], problems: Sequence[Problem]) -> list[str]:
+    """Ids that no excluding problem concerns.
+
+    Raises: InputError for an id with separators or one given twice.
+    """
+    check_unique(check_id(name) for name in ids)
+    out = {name for p in problems if p.consequence == "exclude" for name in p.ids}
+    return [name for name in ids if name not in out]
+
+
+def load_reference_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reference statistics or probabilities from `.npz`, never from a pickle.
+
+    Raises: InputError for a pickle by name or content, or anything else that is not plain arrays.
+    """
+    if not path.is_file():
+        raise InputError("reference", path, "no such file")
+    mend = "convert it once to .npz in a place you trust; pickles can run programs"
+    with open(path, "rb") as file:
+        start = file.read(1)
+    if path.suffix.lower() in PICKLE_SUFFIXES or start == PICKLE_START:
+        raise InputError("reference is a pickle", path, mend)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, OSError, zipfile.BadZipFile, TypeError, AttributeError) as error:
+        raise InputError("reference", path, "give an .npz of plain arrays") from error

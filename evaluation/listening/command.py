@@ -1,0 +1,185 @@
+"""`python -m evaluation listening ...`: from a study file to tables."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import InputError, StudioError
+
+from . import power as power_room
+from . import simulation
+from .assignment import cells, plan_trials
+from .backup import backup, restore
+from .check_raters import check_raters
+from .desk import RaterDesk
+from .export import result_files, write_export
+from .persistence import persistence_warning
+from .preparation import Prepared, prepare, prepared_folder, require_comparable
+from .printing import results_text
+from .results import results
+from .schema import database_url
+from .storage import Store, new_token
+from .study import Study
+from .study_file import read_study
+
+DATABASE_VARIABLE = "STUDIO_DATABASE"
+
+
+def default_database(study: Study) -> str:
+    """$STUDIO_DATABASE, else a SQLite file in the study's folder of the work folder."""
+    return (os.environ.get(DATABASE_VARIABLE)
+            or f"sqlite:///{prepared_folder(study) / 'answers.sqlite'}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns: the exit status (2 wrong input, 1 failure)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments) or 0
+    except StudioError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m evaluation listening", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, run, text in (
+            ("check", _check, "read a study and all its clips, write nothing"),
+            ("prepare", _prepare, "make the clips raters hear"),
+            ("preview", _preview, "make clips with telling names and show one rater's list"),
+            ("export", _export, "answers and tables as CSV"),
+            ("report", _report, "tables as text"),
+            ("backup", _backup, "the study's whole database into one file"),
+            ("restore", _restore, "a backup into the study's empty database")):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        command.add_argument("study", type=Path, metavar="STUDY", help="study.yaml or its folder")
+        command.add_argument("--database", help="sqlite:///FILE or postgresql://...; default "
+                             f"${DATABASE_VARIABLE}, else SQLite in the work folder")
+        if name in ("export", "preview"):
+            command.add_argument("--out", type=Path, required=True, metavar="DIR")
+        if name in ("backup", "restore"):
+            command.add_argument("file", type=Path, metavar="FILE")
+    simulate = commands.add_parser("simulate", help="coverage of the reported intervals")
+    simulate.add_argument("--runs", type=int, default=simulation.RUNS)
+    simulate.add_argument("--seed", type=int, default=simulation.SEED)
+    simulate.set_defaults(run=_simulate)
+    power = commands.add_parser("power", help="raters and items that a difference needs")
+    power.add_argument("--difference", type=float, default=0.2)
+    for field in dataclasses.fields(power_room.Spread):
+        power.add_argument(f"--sd-{field.name.replace('_', '-')}", dest=field.name, type=float,
+                           default=field.default)
+    power.set_defaults(run=_power)
+    check = commands.add_parser("check-raters", help="many raters at once on both databases, "
+                                "with servers killed in the middle")
+    check.add_argument("--raters", type=int, default=100)
+    check.set_defaults(run=lambda arguments: check_raters(arguments.raters))
+    return parser
+
+
+def _database(arguments: argparse.Namespace, study: Study) -> str:
+    return arguments.database or default_database(study)
+
+
+def _answered_store(arguments: argparse.Namespace, study: Study) -> Store:
+    """The database of a study that was opened already, and did not change since."""
+    url = _database(arguments, study)
+    parsed = database_url(url)
+    if parsed.drivername == "sqlite" and not Path(str(parsed.database)).is_file():
+        raise InputError("database", parsed.database, "does not exist; nobody answered yet, or "
+                         "name it with --database")
+    store = Store(url)
+    store.open_study(study)
+    return store
+
+
+def _warn(url: str) -> None:
+    warning = persistence_warning(url)
+    if warning:
+        print(f"WARNING: {warning}", file=sys.stderr)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    study = read_study(arguments.study)
+    require_comparable(study)
+    _warn(_database(arguments, study))
+    count, trials = len(cells(study)), study.trials_per_rater
+    print(f"{study.name}: {study.method}, {study.task}, {len(study.systems)} systems, "
+          f"{len(study.items)} items, {count} cells, {trials} main trials a rater: "
+          f"every cell once for every {count / trials:.1f} raters")
+    if study.method == "MOS" and trials % len(study.compared):
+        print(f"advice: trials_per_rater {trials} is no multiple of {len(study.compared)} "
+              "systems, so some (rater, item) will lack a system and drop out of differences")
+    print(f"study digest {study.digest}")
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    study = read_study(arguments.study)
+    _warn(_database(arguments, study))
+    made = prepare(study)
+    print(f"{len(made.clips)} clips at {made.target:.2f} LUFS in {made.folder}")
+
+
+def _preview(arguments: argparse.Namespace) -> None:
+    study = read_study(arguments.study)
+    if arguments.out.exists() and any(arguments.out.iterdir()):
+        raise InputError("folder", arguments.out, "is not empty; name a new one")
+    made: Prepared = prepare(study, arguments.out, blind=False)
+    for position, trial in enumerate(plan_trials(study, made, {}, 1), start=1):
+        print(f"{position:3} {trial.kind:9} {trial.first} {trial.second}")
+    # In a database of its own, thrown away, so that the study's balance stays untouched.
+    scratch = arguments.out / "preview"
+    store = Store(f"sqlite:///{scratch / 'answers.sqlite'}")
+    try:
+        view = RaterDesk(study, made, store).start(new_token(), consent=True)
+        print(json.dumps(dataclasses.asdict(view), ensure_ascii=False))
+    finally:
+        store.close()
+        shutil.rmtree(scratch)
+    print(f"{len(made.clips)} clips with telling names in {made.folder}; never serve these")
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    study = read_study(arguments.study)
+    store = _answered_store(arguments, study)
+    files = result_files(study, store, results(study, store))
+    for path in write_export(arguments.out, files):
+        print(path)
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    study = read_study(arguments.study)
+    print(results_text(results(study, _answered_store(arguments, study))))
+
+
+def _backup(arguments: argparse.Namespace) -> None:
+    study = read_study(arguments.study)
+    print(f"{backup(_answered_store(arguments, study), arguments.file)} rows")
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    study = read_study(arguments.study)
+    url = _database(arguments, study)
+    _warn(url)
+    print(f"{restore(arguments.file, Store(url))} rows")
+
+
+def _simulate(arguments: argparse.Namespace) -> None:
+    if arguments.runs < 1:
+        raise InputError("runs", arguments.runs, "give at least 1")
+    found = [simulation.simulate(setting, arguments.runs, arguments.seed)
+             for setting in simulation.SETTINGS]
+    print(simulation.simulation_text(found, arguments.seed))
+
+
+def _power(arguments: argparse.Namespace) -> None:
+    spread = power_room.Spread(arguments.rater_system, arguments.item_system, arguments.noise)
+    print(power_room.power_text(arguments.difference, spread))

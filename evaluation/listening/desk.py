@@ -1,0 +1,219 @@
+"""What a rater's page asks and gets: the only door between raters and the study.
+
+Everything handed out is a view made of fields that may be known; system names, kinds of trial
+and sources never pass. A page turns a view into JSON with `dataclasses.asdict`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InputError
+
+from .assignment import TRAINING, plan_trials
+from .preparation import ATTENTION, CLIPS, Prepared
+from .storage import Seat, Store, StoredTrial
+from .study import CCR, Axis, Study
+
+LONGEST_COMMENT = 2000
+LONGEST_LOG = 16_000  # characters of JSON
+EVENT_KINDS = ("level_check", "pause", "resume", "play_failed")
+
+TRIAL, FINISHED, WITHDRAWN = "trial", "finished", "withdrawn"
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """What the page shows of a study before and around the trials."""
+
+    name: str
+    title: str
+    consent: str
+    language: dict[str, str]
+    axes: tuple[Axis, ...]
+    scale: tuple[int, int]
+    pairs: bool
+    min_heard: float
+
+
+@dataclass(frozen=True)
+class TrialView:
+    """One screen: opaque clip names (two for pairs, A then B), all of `seconds`.
+
+    `prompt_seconds` of a continuation's start are marked as the prompt. `instruction` is empty
+    but for attention checks, which say openly what to answer.
+    """
+
+    id: str
+    position: int
+    total: int
+    training: bool
+    clips: tuple[str, ...]
+    seconds: float
+    prompt_seconds: float
+    caption: str
+    instruction: str
+
+
+@dataclass(frozen=True)
+class RaterView:
+    """Where a rater stands: a trial to answer, or finished with a code, or withdrawn.
+
+    `stored` tells after an answer whether it was new; a repeated one is acknowledged as well.
+    """
+
+    state: str
+    trial: TrialView | None = None
+    completion_code: str = ""
+    stored: bool = False
+
+
+class RaterDesk:
+    """Serves the raters of one study; keeps no state of its own, so any process may answer."""
+
+    def __init__(self, study: Study, prepared: Prepared, store: Store) -> None:
+        """Raises: InputError when study, clips and stored answers do not belong together."""
+        if prepared.study_digest != study.digest:
+            raise InputError("prepared clips", prepared.folder, "belong to another version of "
+                             "the study")
+        store.open_study(study)
+        self.study, self.prepared, self.store = study, prepared, store
+        self._captions = {item.id: item.caption for item in (*study.items,
+                                                             *study.training_items)}
+        self._names = {clip.name for clip in prepared.clips}
+
+    def study_view(self) -> StudyView:
+        """The page's configuration, the same for every rater."""
+        study = self.study
+        return StudyView(study.name, study.title, study.consent, dict(study.language),
+                         study.axes, study.scale, study.method == CCR, study.min_heard)
+
+    def start(self, token: str, consent: bool) -> RaterView:
+        """Join with a fresh link, or come back with a known one; safe to repeat.
+
+        Raises: InputError without consent or for a token that is none.
+        """
+        if consent is not True:
+            raise InputError("consent", "not given", "nobody takes part without it")
+        seat = self.store.join(self.study, token, lambda given, number: plan_trials(
+            self.study, self.prepared, given, number))
+        return self._view(seat)
+
+    def view(self, token: str) -> RaterView:
+        """Where the rater of a link stands. Raises: InputError for an unknown link."""
+        return self._view(self._seat(token))
+
+    def answer(self, token: str, trial_id: str, scores: Mapping[str, int], comment: str = "",
+               listening: Mapping | None = None) -> RaterView:
+        """Store the answer of the trial that is next; returns what comes then.
+
+        Idempotent per rater and trial: the first answer stands, a repeated request adds none.
+
+        Args:
+            scores: one whole number of the scale for every axis.
+            listening: {"heard": [share of each clip, 0..1], "events": [...]} as the page
+                logged it; anything else in it is refused.
+
+        Raises: InputError for what is missing, out of range or too long.
+        """
+        seat = self._seat(token)
+        if not isinstance(trial_id, str):
+            raise InputError("trial", trial_id, "is not one of this rater's")
+        stored = self.store.answer(seat.rater_id, trial_id, self._scores(scores),
+                                   _comment(comment), _listening(listening or {}))
+        return self._view(self._seat(token), stored)
+
+    def note(self, token: str, key: str, kind: str, detail: Mapping | None = None) -> None:
+        """Store a pause, a resume, a level check or a clip that would not play, once per key."""
+        if kind not in EVENT_KINDS:
+            raise InputError("event", kind, f"use {', '.join(EVENT_KINDS)}")
+        if not isinstance(key, str) or not 1 <= len(key) <= 64 or not key.isascii():
+            raise InputError("event key", key, "give 1 to 64 ASCII characters")
+        self.store.note(self._seat(token).rater_id, _clean(key), kind,
+                        _small(detail or {}, "event detail"))
+
+    def withdraw(self, token: str) -> RaterView:
+        """Delete the rater's answers; repeating it changes nothing."""
+        self.store.withdraw(self._seat(token).rater_id)
+        return self.view(token)
+
+    def clip_path(self, name: str) -> Path:
+        """The file of a clip name from a view. Raises: InputError for any other name."""
+        if name not in self._names:
+            raise InputError("clip", name, "is not a clip of this study")
+        return self.prepared.folder / CLIPS / name
+
+    def _seat(self, token: str) -> Seat:
+        seat = self.store.seat(self.study, token)
+        if seat is None:
+            raise InputError("link", "", "is not known; start the test again from its address")
+        return seat
+
+    def _view(self, seat: Seat, stored: bool = False) -> RaterView:
+        if seat.withdrawn:
+            return RaterView(WITHDRAWN)
+        trials = self.store.trials(seat.rater_id)
+        waiting = next((trial for trial in trials if not trial.answered), None)
+        if waiting is None:
+            return RaterView(FINISHED, None, seat.completion_code, stored)
+        return RaterView(TRIAL, self._trial_view(waiting, len(trials)), "", stored)
+
+    def _trial_view(self, stored: StoredTrial, total: int) -> TrialView:
+        trial, language = stored.trial, dict(self.study.language)
+        is_check = trial.kind == ATTENTION
+        instruction = language["attention_pair" if trial.second else "attention"]
+        return TrialView(
+            stored.id, stored.position, total, trial.kind == TRAINING,
+            (trial.first, trial.second) if trial.second else (trial.first,),
+            self.study.clip_seconds, 0.0 if is_check else self.study.prompt_seconds,
+            "" if is_check else self._captions[trial.item], instruction if is_check else "")
+
+    def _scores(self, scores: Mapping[str, int]) -> dict[str, int]:
+        low, high = self.study.scale
+        names = [axis.name for axis in self.study.axes]
+        if not isinstance(scores, Mapping) or set(scores) != set(names):
+            raise InputError("scores", scores, f"give one for each of {', '.join(names)}")
+        for name, score in scores.items():
+            if isinstance(score, bool) or not isinstance(score, int) or not low <= score <= high:
+                raise InputError(f"score of {name}", score,
+                                 f"give a whole number from {low} to {high}")
+        return {name: scores[name] for name in names}
+
+
+def _clean(text: str) -> str:
+    """Without control characters (PostgreSQL takes no NUL) and broken surrogates."""
+    kept = "".join(letter for letter in text if letter == "\n" or ord(letter) >= 32)
+    return kept.encode("utf-8", "ignore").decode("utf-8")
+
+
+def _comment(comment: str) -> str:
+    if not isinstance(comment, str) or len(comment) > LONGEST_COMMENT:
+        raise InputError("comment", "", f"give a text of at most {LONGEST_COMMENT} characters")
+    return _clean(comment)
+
+
+def _small(record: Mapping, name: str) -> dict:
+    """A JSON object short enough to store. Raises: InputError otherwise."""
+    try:
+        text = json.dumps(dict(record), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(name, "", "is not a JSON object") from error
+    if len(text) > LONGEST_LOG:
+        raise InputError(name, f"{len(text)} characters", f"give at most {LONGEST_LOG}")
+    return json.loads(text)
+
+
+def _listening(log: Mapping) -> dict:
+    record = _small(log, "listening log")
+    if not set(record) <= {"heard", "events"}:
+        raise InputError("listening log", ", ".join(sorted(record)), "holds heard and events only")
+    heard = record.get("heard", [])
+    if not isinstance(heard, list) or not all(
+            isinstance(share, int | float) and math.isfinite(share) and 0 <= share <= 1
+            for share in heard):
+        raise InputError("heard", heard, "give the share of each clip, from 0 to 1")
+    return record

@@ -1,0 +1,66 @@
+"""Serves one study on loopback as JSON, for checks: the desk alone, without a page.
+
+`python -m evaluation.listening.loopback_server STUDY CLIPS DATABASE PORT`. Routes:
+POST /listening_start {token, consent}, /listening_answer {token, trial_id, scores},
+/listening_withdraw {token}; each answers with a RaterView. What is wrong is 400.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from core.errors import InputError
+
+from .desk import RaterDesk
+from .preparation import read_prepared
+from .storage import Store
+from .study_file import read_study
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, desk: RaterDesk, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.routes = {"/listening_start": desk.start, "/listening_answer": desk.answer,
+                       "/listening_withdraw": desk.withdraw}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        try:
+            view = self.server.routes[self.path](**body)
+        except InputError as error:
+            self._reply(400, error.as_dict())
+        else:
+            self._reply(200, dataclasses.asdict(view))
+
+    def _reply(self, status: int, content: dict) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments) -> None:
+        """No log of requests."""
+
+
+def main() -> None:
+    study_path, clips, database, port = sys.argv[1:]
+    study = read_study(study_path)
+    desk = RaterDesk(study, read_prepared(study, Path(clips)), Store(database))
+    _Server(desk, int(port)).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

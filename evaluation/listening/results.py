@@ -1,0 +1,219 @@
+"""All results of a study as records, with every rater and with the screened ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .assignment import cells
+from .preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
+from .screening import Verdict, screen
+from .statistics import (
+    METHOD,
+    NAIVE_METHOD,
+    Agreement,
+    ComparisonResult,
+    ComparisonTable,
+    MeanInterval,
+    PairedDifference,
+    RatingTable,
+    SystemMean,
+    agreement,
+    compare,
+    paired_differences,
+    system_means,
+)
+from .statistics.ratings import means_by_rater
+from .storage import Store, StoredAnswer, StoredRater
+from .study import CCR, CONTINUATION, METHOD_NAMES, MOS, Study
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How often each score of the scale was given (lowest first); signed for CCR."""
+
+    system: str
+    axis: str
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RaterMean:
+    """One field of the rater x system map."""
+
+    rater: str
+    system: str
+    axis: str
+    mean: float
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """Results of one set of raters; `means` and `pairs` are MOS, `comparisons` CCR by axis."""
+
+    n_raters: int
+    n_answers: int
+    means: list[SystemMean]
+    pairs: list[PairedDifference]
+    comparisons: dict[str, ComparisonResult]
+    controls: list[SystemMean]
+    agreement: dict[str, Agreement]
+    distributions: list[Distribution]
+    rater_means: list[RaterMean]
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table in the layout of the paper's Tables 6 to 9: cells are mean +- half width."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Live figures of a running study; fewest and most main answers of any cell."""
+
+    raters: int
+    finished: int
+    withdrawn: int
+    answers: int
+    fewest: int
+    most: int
+
+
+@dataclass(frozen=True)
+class ResultTables:
+    """Everything a report shows; `interval_method` and `naive_method` name the two columns."""
+
+    study: str
+    title: str
+    method: str
+    task: str
+    study_digest: str
+    interval_method: str
+    naive_method: str
+    progress: Progress
+    everyone: ResultTable
+    screened: ResultTable
+    verdicts: list[Verdict]
+    paper: list[PaperTable]
+
+
+def results(study: Study, store: Store) -> ResultTables:
+    """Compute everything from the stored answers of a study."""
+    raters, answers = store.raters(study.name), store.answers(study.name)
+    verdicts = screen(study, raters, answers)
+    kept = {verdict.rater_id for verdict in verdicts if verdict.kept}
+    everyone = _table(study, answers)
+    screened = _table(study, [answer for answer in answers if answer.rater_id in kept])
+    paper = [table for name, result in (("all raters", everyone), ("screened raters", screened))
+             for table in paper_tables(study, result, name)]
+    return ResultTables(study.name, study.title, METHOD_NAMES[study.method], study.task,
+                        study.digest, METHOD, NAIVE_METHOD, progress(study, raters, answers),
+                        everyone, screened, verdicts, paper)
+
+
+def progress(study: Study, raters: Sequence[StoredRater],
+             answers: Sequence[StoredAnswer]) -> Progress:
+    """How far a study is and how even its cells are filled."""
+    counts = Counter((a.trial.system, a.trial.item) for a in answers if a.trial.kind == MAIN)
+    filled = [counts.get(cell, 0) for cell in cells(study)]
+    return Progress(len(raters), sum(rater.finished_at is not None for rater in raters),
+                    sum(rater.withdrawn_at is not None for rater in raters), len(answers),
+                    min(filled), max(filled))
+
+
+def signed_score(study: Study, answer: StoredAnswer, axis: str) -> int:
+    """The score as MOS, or for a pair as system minus baseline."""
+    flip = study.method == CCR and answer.trial.kind == MAIN and not answer.trial.system_second
+    return -answer.scores[axis] if flip else answer.scores[axis]
+
+
+def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
+    main = [answer for answer in answers if answer.trial.kind == MAIN]
+    axes = [axis.name for axis in study.axes]
+    rows = [(a.rater_id, a.trial.item, a.trial.system, axis, signed_score(study, a, axis))
+            for a in main for axis in axes]
+    table = RatingTable.of(rows)
+    hidden = RatingTable.of([(a.rater_id, a.trial.item, a.trial.kind, axis, a.scores[axis])
+                             for a in answers if a.trial.kind in (ANCHOR, REFERENCE)
+                             for axis in axes])
+    is_mos = study.method == MOS
+    comparisons = {} if is_mos else {axis: _comparison(axis, answers) for axis in axes}
+    return ResultTable(
+        len({answer.rater_id for answer in answers}), len(main),
+        system_means(table) if is_mos else [], paired_differences(table) if is_mos else [],
+        comparisons, system_means(hidden), _agreement(table), _distributions(study, table),
+        _rater_means(table))
+
+
+def _comparison(axis: str, answers: Sequence[StoredAnswer]) -> ComparisonResult:
+    return compare(ComparisonTable.of([
+        (a.rater_id, a.trial.item, a.trial.system, a.trial.system_second,
+         a.trial.kind == IDENTICAL, a.scores[axis])
+        for a in answers if a.trial.kind in (MAIN, IDENTICAL)]))
+
+
+def _agreement(table: RatingTable) -> dict[str, Agreement]:
+    found = {}
+    for axis in sorted(set(table.axes.tolist())):
+        part = table.select(table.axes == axis)
+        units = [f"{item}|{system}" for item, system in zip(part.items, part.systems)]
+        found[axis] = agreement(part.raters, units, part.scores)
+    return found
+
+
+def _cells(table: RatingTable) -> list[tuple[str, str]]:
+    return sorted(set(zip(table.systems.tolist(), table.axes.tolist())))
+
+
+def _distributions(study: Study, table: RatingTable) -> list[Distribution]:
+    low, high = study.scale
+    return [Distribution(system, axis, tuple(
+        int(np.sum(table.cell(system, axis).scores == score)) for score in range(low, high + 1)))
+        for system, axis in _cells(table)]
+
+
+def _rater_means(table: RatingTable) -> list[RaterMean]:
+    means = []
+    for system, axis in _cells(table):
+        cell = table.cell(system, axis)
+        means += [RaterMean(rater, system, axis, mean)
+                  for rater, mean in means_by_rater(cell.raters, cell.scores).items()]
+    return means
+
+
+def paper_cell(interval: MeanInterval | None) -> str:
+    """`3.27 ± 0.24`, or the mean and why it carries no interval."""
+    if interval is None:
+        return "-"
+    half = f"± {interval.half:.2f}" if interval.half is not None else f"({interval.note})"
+    return f"{interval.mean:.2f} {half}"
+
+
+def paper_tables(study: Study, table: ResultTable, raters: str) -> list[PaperTable]:
+    """Rows of Tables 6/7 (every system) and 8/9 (the ablation); empty for CCR.
+
+    The +- is the two-way 95 % half width, not what the paper printed.
+    """
+    if study.method != MOS:
+        return []
+    found = {(mean.system, mean.axis): mean.interval for mean in table.means}
+    columns = ("Model", *(axis.label for axis in study.axes))
+    main, ablation = ("7", "9") if study.task == CONTINUATION else ("6", "8")
+
+    def rows(labels: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
+        return [(label, *(paper_cell(found.get((name, axis.name))) for axis in study.axes))
+                for name, label in labels]
+
+    tables = [PaperTable(f"layout of Table {main}, {study.task}, {raters}", columns,
+                         rows([(system.name, system.label) for system in study.systems]))]
+    if study.ablation:
+        tables.append(PaperTable(f"layout of Table {ablation}, {study.task}, {raters}", columns,
+                                 rows(study.ablation)))
+    return tables

@@ -1,0 +1,64 @@
+"""Opens the models that recipes name, each with weights that were found and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InputError
+from evaluation.metrics import clap, openl3, passt
+from evaluation.metrics.clap import Clap
+from evaluation.metrics.musicnn import MusicNN
+from evaluation.metrics.openl3 import OpenL3
+from evaluation.metrics.passt import Passt
+from evaluation.metrics.weights import KnownWeights, Weights, locate
+
+Model = OpenL3 | Passt | Clap | MusicNN
+
+
+@dataclass(frozen=True)
+class _Downloaded:
+    """A model whose weights are a file to be fetched."""
+
+    checkpoint: KnownWeights
+    build: Callable[[Weights, str], Model]
+
+
+DOWNLOADED = {
+    "openl3": _Downloaded(openl3.CHECKPOINT, OpenL3),
+    "passt-10s": _Downloaded(passt.KINDS[10].checkpoint, lambda w, d: Passt(w, 10, d)),
+    "passt-20s": _Downloaded(passt.KINDS[20].checkpoint, lambda w, d: Passt(w, 20, d)),
+    "630k_fusion": _Downloaded(
+        clap.KINDS["630k_fusion"].checkpoint, lambda w, d: Clap(w, "630k_fusion", d)
+    ),
+    "music_audioset": _Downloaded(
+        clap.KINDS["music_audioset"].checkpoint, lambda w, d: Clap(w, "music_audioset", d)
+    ),
+}
+
+
+def open_model(
+    name: str,
+    path: Path | None = None,
+    sha256: str | None = None,
+    fetch: bool = False,
+    device: str = "cpu",
+) -> Model:
+    """A checked model by the name that recipes give it.
+
+    Args:
+        name: "musicnn" or a key of DOWNLOADED.
+        path: its weights; by default the model's variable, then `$STUDIO_MODELS/metrics`.
+        sha256: the hash that the person vouches for, for weights that are not listed.
+        fetch: whether absent weights may be downloaded.
+        device: where it runs.
+    Raises: InputError for an unknown name or wrong weights; FailureError, saying what to fetch
+        and where to put it, when they are absent.
+    """
+    if name == "musicnn":
+        return MusicNN(path, device)
+    if name not in DOWNLOADED:
+        raise InputError("model", name, f"choose one of musicnn, {', '.join(DOWNLOADED)}")
+    chosen = DOWNLOADED[name]
+    return chosen.build(locate(chosen.checkpoint, path, sha256, fetch), device)

@@ -1,0 +1,83 @@
+"""How near OpenL3 comes to this machine's fp32 matmul ceiling, and what batching gives.
+
+`python -m evaluation.metrics.openl3_speed --weights FILE.h5`; the weights' values do not matter
+to the clock, so any file of the right layout will do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from evaluation.metrics.openl3 import CHECKPOINT, SAMPLE_RATE, OpenL3, cut_windows
+from evaluation.metrics.openl3_network import POOLED, OpenL3Network
+from evaluation.metrics.weights import check, sha256_of
+
+MATRIX = 2048
+REPEATS = 5
+
+
+def window_operations(network: OpenL3Network, bands: int = 256, frames: int = 199) -> int:
+    """Floating-point operations of the convolutions for one window."""
+    total = 0
+    for i, conv in enumerate(network.convolutions):
+        total += 2 * bands * frames * conv.weight.numel()
+        if i in POOLED:
+            bands, frames = bands // 2, frames // 2
+    return total
+
+
+def best_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """The fastest of several runs, after one that is not counted."""
+    work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def matmul_ceiling() -> float:
+    """Operations a second of a large fp32 matrix product."""
+    a, b = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
+    return 2 * MATRIX**3 / best_seconds(lambda: a @ b)
+
+
+def main() -> None:
+    """Print ceiling, batched throughput and its ratio to one window and one file at a time."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, required=True, help="openl3 weights, .h5 or .h5.gz")
+    parser.add_argument("--files", type=int, default=3, help="clips to embed")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of each")
+    chosen = parser.parse_args()
+    model = OpenL3(check(CHECKPOINT, chosen.weights, sha256_of(chosen.weights)))
+    generator = np.random.default_rng(0)
+    samples = int(chosen.seconds * SAMPLE_RATE)
+    clips = [generator.normal(0, 0.1, samples).astype(np.float32) for _ in range(chosen.files)]
+    windows = sum(len(cut_windows(clip)) for clip in clips)
+
+    def one_file_at_a_time() -> None:  # left and right of mono files both embedded
+        for clip in clips:
+            for _ in ("left", "right"):
+                for window in cut_windows(clip):
+                    model.embed_windows(window[None])
+
+    ceiling = matmul_ceiling()
+    batched = best_seconds(lambda: list(model.embed_many(clips)), 3)
+    single = best_seconds(one_file_at_a_time, 1)
+    rate = windows * window_operations(model.network) / batched
+    print(f"threads {torch.get_num_threads()}, matmul ceiling {ceiling / 1e9:.0f} GFLOP/s")
+    print(f"OpenL3 {rate / 1e9:.0f} GFLOP/s, {rate / ceiling:.0%} of it, front end included")
+    print(f"{batched / windows * 1e3:.0f} ms a window; {chosen.files} mono files as stereo:")
+    print(f"batched and embedded once {batched:.1f} s, file at a time {single:.1f} s,", end=" ")
+    print(f"ratio {single / batched:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Means and shares with 95 % intervals, as the card prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+
+def mean(values: Sequence[float]) -> dict[str, Any]:
+    """Mean over independent clips with a t interval, and n."""
+    values = np.asarray(values, float)
+    n = len(values)
+    half = stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 2 else None
+    found = {"mean": float(values.mean()), "n": n}
+    if half is not None:
+        found["ci95"] = [float(values.mean() - half), float(values.mean() + half)]
+    return found
+
+
+def share(hits: Sequence[bool]) -> dict[str, Any]:
+    """Share of hits with Wilson's interval, and n."""
+    n, k = len(hits), int(np.sum(hits))
+    interval = stats.binomtest(k, n).proportion_ci(method="wilson")
+    return {"share": k / n, "n": n, "ci95": [float(interval.low), float(interval.high)]}

@@ -1,0 +1,56 @@
+"""Who is asking: an anonymous key in this browser's cookie, and the folder that belongs to it.
+
+The key never leaves the cookie. Folders are named by its hash, so a name seen on disk or in a
+log opens nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "studio_person"
+KEY = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, as secrets.token_urlsafe(32) writes them
+COOKIE_SECONDS = 365 * 24 * 3600
+
+
+def person_of(cookies: Mapping[str, str]) -> str | None:
+    """The opaque name of the person with these cookies; None without a usable key."""
+    key = cookies.get(COOKIE, "")
+    return hashlib.sha256(key.encode()).hexdigest()[:32] if KEY.fullmatch(key) else None
+
+
+class PersonCookie:
+    """ASGI middleware: gives every browser that opens a page a key of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        known = person_of(request.cookies) is not None
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start" and not known:
+                MutableHeaders(scope=message).append("set-cookie", _cookie(request))
+            await send(message)
+
+        await self.app(scope, receive, send_with_cookie)
+
+
+def _cookie(request: Request) -> str:
+    """On https the cookie also works inside the frame of a Space, kept apart for each site."""
+    secure = (request.url.scheme == "https"
+              or request.headers.get("x-forwarded-proto", "").startswith("https"))
+    site = "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
+    return (f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={COOKIE_SECONDS}; "
+            f"HttpOnly; {site}")

@@ -1,0 +1,92 @@
+"""The studio's settings: one frozen record, read from environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from core import variants
+from core.errors import InputError
+from core.workspace import work_folder
+
+EXECUTORS = ("worker", "zero-gpu")
+
+
+def _setting(variable: str, default: Any, help_text: str) -> Any:
+    return field(default=default, metadata={"variable": variable, "help": help_text})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything an operator may decide. Each field's variable stands in its metadata."""
+
+    host: str = _setting("STUDIO_HOST", "127.0.0.1", "address to listen on")
+    port: int = _setting("STUDIO_PORT", 7860, "port to listen on")
+    variant: str = _setting("STUDIO_VARIANT", "", "variant chosen at first; empty: nano, or what "
+                            "is installed of it")
+    executor: str = _setting("STUDIO_EXECUTOR", "worker", "worker (a process that owns the "
+                             "models) or zero-gpu (a Space with ZeroGPU; untested)")
+    device: str = _setting("STUDIO_DEVICE", "cpu", "torch device of the models")
+    threads: int = _setting("STUDIO_THREADS", 0, "CPU threads of the models; 0: all cores")
+    max_seconds: float = _setting("STUDIO_MAX_SECONDS", 480.0, "longest piece a person may ask for")
+    person_jobs: int = _setting("STUDIO_PERSON_JOBS", 8, "jobs of one person waiting or running")
+    queue_jobs: int = _setting("STUDIO_QUEUE_JOBS", 200, "jobs of all people waiting or running")
+    person_megabytes: int = _setting("STUDIO_PERSON_MB", 500, "disk space of one person's music")
+    keep_days: float = _setting("STUDIO_KEEP_DAYS", 30.0, "days until music is deleted")
+    upload_megabytes: int = _setting("STUDIO_UPLOAD_MB", 100, "largest upload")
+    upload_minutes: float = _setting("STUDIO_UPLOAD_MINUTES", 20.0, "longest upload")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Raises: InputError naming the variable whose value cannot be used."""
+        environment = os.environ if environment is None else environment
+        values = {}
+        for each in fields(cls):
+            text = environment.get(each.metadata["variable"], "")
+            if text:
+                values[each.name] = _read(each.metadata["variable"], text, type(each.default))
+        settings = cls(**values)
+        if settings.executor not in EXECUTORS:
+            raise InputError("STUDIO_EXECUTOR", settings.executor,
+                             "must be one of " + ", ".join(EXECUTORS))
+        if settings.variant:
+            variants.get(settings.variant)
+        return settings
+
+    @property
+    def first_variant(self) -> str:
+        """The variant chosen when the page opens: the asked one, or the first nano installed."""
+        if self.variant:
+            return self.variant
+        nano = ("nano", "nano-no-flow")
+        return next((n for n in nano if variants.installed(variants.get(n))), "nano")
+
+    @property
+    def folder(self) -> Path:
+        """Where the studio keeps people's music and its job log."""
+        folder = work_folder() / "studio"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _read(variable: str, text: str, kind: type) -> Any:
+    try:
+        value = kind(text)
+    except ValueError as error:
+        raise InputError(variable, text, f"must be a number ({kind.__name__})") from error
+    if kind is not str and not 0 <= value < 1e9:
+        raise InputError(variable, text, "must be 0 or more")
+    return value
+
+
+def help_lines() -> str:
+    """The settings as --help shows them."""
+    rows = [f"  {f.metadata['variable']:<24}{f.metadata['help']} [{f.default}]"
+            for f in fields(Settings)]
+    rows.append(f"  {'STUDIO_WORK':<24}folder for all work in progress "
+                "[~/.cache/inspiremusic-studio]")
+    rows.append(f"  {'STUDIO_MODELS':<24}folder of model folders [STUDIO_WORK/models]")
+    return "\n".join(rows)

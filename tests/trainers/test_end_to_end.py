@@ -1,0 +1,147 @@
+"""Corpus -> store -> WavTokenizer -> shards -> language model -> music, in seconds."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from core import audio
+from core.pipeline import Pipeline
+from core.request import GenerationRequest
+from core.variants import VARIANTS
+from trainers import __main__ as trainers_main
+from trainers import run_config
+from trainers.loop import Loop
+
+WAVTOKENIZER = {
+    "task": "wavtokenizer",
+    "model": {"encoder": "logmel", "quantizer": "factorised", "feature_dim": 16,
+              "encoder_dim": 16, "encoder_intermediate": 16, "encoder_layers": 1,
+              "codebook_size": 64, "decoder_dim": 16, "decoder_intermediate": 16,
+              "decoder_layers": 1, "decoder_bandwidths": 0, "decoder_pos_net": False},
+    "training": {"batch": 4, "crop_seconds": 0.4, "unquantized_steps": 4, "validation_crops": 4},
+    "loop": {"steps": 10, "warmup_steps": 2, "validate_every": 5, "sample_every": 10,
+             "log_every": 1},
+}
+LANGUAGE_MODEL = {
+    "task": "language_model",
+    "model": {"hidden": 32, "layers": 2, "heads": 2, "kv_heads": 1, "head_dim": 16, "mlp": 32,
+              "text_vocabulary": 300, "audio_vocabulary": 64},
+    "training": {"batch_tokens": 300, "crop_seconds": [1.0, 2.0], "crop_weights": [0.5, 0.5],
+                 "validation_crops": 8},
+    "loop": {"steps": 10, "warmup_steps": 2, "validate_every": 5, "log_every": 1},
+}
+
+
+def write_config(path: Path, config: dict, data: object) -> Path:
+    path.write_text(yaml.safe_dump({**config, "data": data}))
+    return path
+
+
+def trainers(*argv: object) -> None:
+    assert trainers_main.main([str(a) for a in argv]) == 0
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "state.pt", weights_only=True)["modules"]
+
+
+def same(first: dict, second: dict) -> bool:
+    return all(torch.equal(first[m][k], second[m][k]) for m in first for k in first[m])
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A work folder of its own with a tiny corpus, its store, and a trained tokenizer."""
+    folder = tmp_path_factory.mktemp("work")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDIO_WORK", str(folder))
+        trainers("corpus", "--out", folder / "corpus", "--pieces", 5, "--seconds", 20)
+        # So few pieces may all fall into one split; the last one is held out here.
+        records = sorted((folder / "corpus").glob("*.json"))
+        for number, record in enumerate(records):
+            about = json.loads(record.read_text())
+            about["split"] = "validation" if number == len(records) - 1 else "train"
+            record.write_text(json.dumps(about))
+        trainers("store", folder / "corpus", folder / "store", "--rate", 24000)
+        config = write_config(folder / "wavtokenizer.yaml", WAVTOKENIZER,
+                              {"folder": str(folder / "store")})
+        trainers("train", config, "--out", folder / "runs/wavtokenizer")
+        trainers("tokenise", folder / "corpus", folder / "store", folder / "runs/wavtokenizer/last",
+                 folder / "shards", "--text-entries", 300)
+        yield folder
+
+
+def test_the_chain_makes_music(work, monkeypatch):
+    config = write_config(work / "language_model.yaml", LANGUAGE_MODEL,
+                          {"shards": str(work / "shards"),
+                           "text_tokenizer": str(work / "shards/tokenizer.json")})
+    monkeypatch.setenv("STUDIO_WORK", str(work))
+    trainers("train", config, "--out", work / "runs/language_model")
+    log = [json.loads(line) for line in
+           (work / "runs/language_model/log.jsonl").read_text().splitlines()]
+    validations = [row for row in log if row["kind"] == "validation"]
+    assert validations[-1]["cross_entropy"] < validations[0]["cross_entropy"]
+    model = work / "model"
+    for component in ("wavtokenizer", "language_model"):
+        trainers("assemble", work / f"runs/{component}/last", model)
+    monkeypatch.setattr("core.variants.folder_of", lambda variant: model)
+    result = Pipeline.load("nano-no-flow").generate(
+        GenerationRequest("calm piano", 2.0, variant="nano-no-flow", seed=1))
+    assert len(result.samples) == 2 * VARIANTS["nano-no-flow"].sample_rate
+    assert np.isfinite(result.samples).all()
+    assert np.abs(result.samples).max() < 1
+    samples = list((work / "runs/wavtokenizer/samples").rglob("*-made.flac"))
+    assert samples and audio.rms(audio.read(samples[0]).samples) > 0
+
+
+@pytest.mark.parametrize("kind", ["wavtokenizer", "language_model"])
+def test_stop_and_resume_give_the_weights_of_an_undisturbed_run(work, kind, monkeypatch):
+    monkeypatch.setenv("STUDIO_WORK", str(work))
+    config, data = {
+        "wavtokenizer": (WAVTOKENIZER, {"folder": str(work / "store")}),
+        "language_model": (LANGUAGE_MODEL, {
+            "shards": str(work / "shards"), "text_tokenizer": str(work / "shards/tokenizer.json")}),
+    }[kind]
+    run = run_config.read(write_config(work / f"{kind}-resume.yaml", config, data))
+    straight = Loop(run_config.task_of(run), run.loop, work / f"{kind}-straight", run.raw)
+    straight.run()
+    for _ in range(2):  # the second Loop finds the state of the first, stopped at step 6
+        stopped = Loop(run_config.task_of(run), run.loop, work / f"{kind}-stopped", run.raw)
+        losses = stopped.task.losses
+
+        def interrupted(step, losses=losses, loop=stopped):
+            yield from losses(step)
+            loop._stop = loop._stop or (step == 5)
+        if stopped.step == 0:
+            stopped.task.losses = interrupted
+        stopped.run()
+    assert stopped.step == straight.step == run.loop.steps
+    assert same(weights(work / f"{kind}-straight"), weights(work / f"{kind}-stopped"))
+
+
+def test_sigterm_saves_first(work, monkeypatch):
+    config = write_config(work / "long.yaml",
+                          {**WAVTOKENIZER, "loop": {**WAVTOKENIZER["loop"], "steps": 100_000}},
+                          {"folder": str(work / "store")})
+    out = work / "runs/stopped"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "trainers", "train", str(config), "--out", str(out)],
+        stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        env={"STUDIO_WORK": str(work), "PATH": "/usr/bin:/bin"})
+    for line in child.stderr:
+        if line.startswith("train step 3/"):
+            child.send_signal(signal.SIGTERM)
+            break
+    rest = child.communicate(timeout=120)[1]
+    assert child.returncode == 0, rest
+    assert torch.load(out / "state.pt", weights_only=True)["step"] >= 3
+    assert (out / "last/wavtokenizer.safetensors").is_file()
