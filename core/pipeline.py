@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,80 +17,19 @@ from core.conditioning import TextTokenizer, conditioning
 from core.errors import Cancelled, FailureError, InputError
 from core.language_model import DecodeRequest, decode
 from core.mastering import Mastering
-from core.rendering import WavTokenizerSound
+from core.rendering import Piece, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
+from core.result import AudioChunk, GenerationResult, Progress
+from core.srfm import PRESETS
 
 JOIN_TOKENS = 5  # 67 ms of equal-power cross-fade from the prompt to what was decoded
 EDGE_FADE_SECONDS = 0.005  # no click at the first and last sample
 OFFICIAL_FADE_OUT_SECONDS = 1.0
 OFFICIAL_PROMPT_SECONDS = 5.0
 OFFICIAL_LEAST_SHARE = 0.9  # of the asked length before the end token is allowed
+SRFM_HISTORY_SECONDS = 2.0  # of an audio prompt, as context of the first window
+RECONSTRUCTIONS = ("wavtokenizer", "hificodec", "srfm")
 TOKENS_A_TURN = 15  # 0.2 s of music between two looks at `should_stop`
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a job is: `stage`, `fraction` of it done, estimated `seconds_left`."""
-
-    stage: str
-    fraction: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class AudioChunk:
-    """The next samples of a result, float32 [T], in order and without gaps."""
-
-    samples: np.ndarray
-    sample_rate: int
-
-
-@dataclass(frozen=True)
-class GenerationResult:
-    """A finished piece.
-
-    Attributes:
-        samples: float32 [T], mono; the chunks of the stream joined.
-        sample_rate: Hz.
-        tokens: WavTokenizer tokens of the new music, int64 [N].
-        request: what was asked, seed resolved.
-        model: which weights made it.
-        stages: compute seconds by stage (load, language_model, srfm, vocoder).
-        join_seconds: where the new music begins in `samples` (0 without a prompt in front).
-    """
-
-    samples: np.ndarray
-    sample_rate: int
-    tokens: np.ndarray
-    request: GenerationRequest
-    model: dict[str, Any]
-    stages: dict[str, float]
-    join_seconds: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        return len(self.samples) / self.sample_rate
-
-    @property
-    def rtf(self) -> float:
-        """Compute seconds a second of new music, loading left out."""
-        new = max(self.seconds - self.join_seconds, 1e-9)
-        return sum(v for k, v in self.stages.items() if k != "load") / new
-
-    def as_dict(self) -> dict[str, Any]:
-        """The result without its sound, as the command line prints it."""
-        return {"request": self.request.as_dict(), "variant": self.request.variant,
-                "sample_rate": self.sample_rate, "channels": 1,
-                "seconds": round(self.seconds, 6), "tokens": len(self.tokens),
-                "seed": self.request.seed,
-                "stages": {k: round(v, 4) for k, v in self.stages.items()},
-                "rtf": round(self.rtf, 4), "peak_memory_bytes": peak_memory_bytes(),
-                "model": self.model}
-
-
-def peak_memory_bytes() -> int:
-    """Largest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @dataclass
@@ -103,11 +40,30 @@ class _Job:
     total_tokens: int
     prompt: np.ndarray  # tokens [P]
     front: np.ndarray  # sound of the prompt at the output rate, [T]
+    should_stop: Callable[[], bool]
+    tokens: list[np.ndarray] = field(default_factory=list)
+    done: int = 0  # tokens
     stages: dict[str, float] = field(default_factory=dict)
 
-    def spend(self, stage: str, began: float) -> None:
-        """Book the time since `began` under `stage`."""
-        self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - began
+    def check(self) -> None:
+        """Raises: Cancelled when the person asked to stop."""
+        if self.should_stop():
+            raise Cancelled
+
+    def timed(self, stage: str, calls: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """`calls`, with the time spent in each booked under `stage`."""
+        for _, value in self.timed_pieces((stage, value) for value in calls):
+            yield value
+
+    def timed_pieces(self, calls: Iterator[Piece]) -> Iterator[Piece]:
+        """`calls`, with the time spent in each booked under the stage it names."""
+        while True:
+            began = time.perf_counter()
+            call = next(calls, None)
+            if call is None:
+                return
+            self.stages[call[0]] = self.stages.get(call[0], 0.0) + time.perf_counter() - began
+            yield call
 
 
 class Pipeline:
@@ -154,47 +110,52 @@ class Pipeline:
         """
         began = time.perf_counter()
         yield Progress("preparing", 0.0, 0.0)
-        job = self._prepare(request)
-        job.stages["load"] = self.load_seconds
+        job = self._prepare(request, should_stop)
         mastering = self._mastering(job)
-        sound = self._sound(job, JOIN_TOKENS if mastering.overlap else 0)
+        lead = JOIN_TOKENS if mastering.overlap else 0
+        renderer = self._renderer(request, job.prompt[:len(job.prompt) - lead], job.check)
         for samples in mastering.start():
             yield AudioChunk(samples, self.variant.sample_rate)
-        tokens: list[np.ndarray] = []
-        done, first = 0, time.perf_counter()
-        for fresh, pieces in self._pieces(job, sound, began):
-            if should_stop():
-                raise Cancelled
-            if fresh is not None:
-                tokens.append(fresh)
-                done += len(fresh)
-            for samples in mastering.add(pieces):
+        for sound in self._sounds(job, renderer, job.prompt[len(job.prompt) - lead:]):
+            for samples in mastering.add(sound):
                 yield AudioChunk(samples, self.variant.sample_rate)
-            fraction = done / job.total_tokens
-            left = (time.perf_counter() - first) * (1 - fraction) / max(fraction, 1e-6)
+            fraction = job.done / job.total_tokens
+            left = (time.perf_counter() - began) * (1 - fraction) / max(fraction, 1e-6)
             yield Progress("making music" if fraction < 1 else "finishing", fraction, left)
         for samples in mastering.finish():
             yield AudioChunk(samples, self.variant.sample_rate)
         yield GenerationResult(mastering.joined(), self.variant.sample_rate,
-                               np.concatenate(tokens), request, self.model, job.stages,
-                               mastering.join_seconds)
+                               np.concatenate(job.tokens), request, self.model,
+                               {"load": self.load_seconds, **job.stages}, mastering.join_seconds)
 
-    def _pieces(self, job: _Job, sound: WavTokenizerSound, began: float,
-                ) -> Iterator[tuple[np.ndarray | None, np.ndarray]]:
-        """(new tokens or None, new sound [T], maybe empty) after every model call, timed."""
-        silence = np.zeros(0, np.float32)
-        for fresh in self._tokens(job):
-            job.spend("language_model", began)
-            yield fresh, silence
-            began = time.perf_counter()
-            for piece in sound.feed(fresh):
-                job.spend(sound.stage, began)
-                yield None, piece
-                began = time.perf_counter()
-        for piece in sound.flush():
-            job.spend(sound.stage, began)
-            yield None, piece
-            began = time.perf_counter()
+    def _sounds(self, job: _Job, renderer: Renderer, lead: np.ndarray) -> Iterator[np.ndarray]:
+        """New sound [T], maybe empty, after every model call; the calls are timed."""
+        pieces = renderer.feed(lead)
+        tokens = job.timed("language_model", self._tokens(job))
+        while pieces is not None:
+            for _, sound in job.timed_pieces(pieces):
+                job.check()
+                yield sound
+            fresh = next(tokens, None)
+            job.check()
+            if fresh is not None:
+                job.tokens.append(fresh)
+                job.done += len(fresh)
+                yield np.zeros(0, np.float32)
+            pieces = None if fresh is None else renderer.feed(fresh)
+        for _, sound in job.timed_pieces(renderer.flush()):
+            job.check()
+            yield sound
+
+    def _renderer(self, request: GenerationRequest, history: np.ndarray,
+                  check: Callable[[], None]) -> Renderer:
+        """The way from tokens to sound of this variant, with `history` as its context."""
+        if not self.variant.flow:
+            return WavTokenizerRenderer(self.wavtokenizer, history)
+        history = history[-round(SRFM_HISTORY_SECONDS * self.token_rate):]
+        steps = request.steps or PRESETS[request.preset]
+        return SRFMRenderer(self.models["srfm"], self.models["hificodec"], history,
+                            self.variant.latents_a_token, request.seed, steps, check)
 
     def _mastering(self, job: _Job) -> Mastering:
         request, rate = job.request, self.variant.sample_rate
@@ -214,15 +175,27 @@ class Pipeline:
                 back) or "srfm" (24 kHz tokens, super-resolved).
         """
         audio.require_sounding(sound, "audio", 0.1)
-        if through != "wavtokenizer":
-            raise InputError("through", through, "must be one of wavtokenizer")
-        tokens = self._encode(sound)
-        renderer = WavTokenizerSound(self.wavtokenizer, np.zeros(0, np.int64))
-        pieces = [*renderer.feed(tokens), *renderer.flush()]
-        limiter = Limiter(renderer.sample_rate)
-        made = np.concatenate([limiter.feed(np.concatenate(pieces)), limiter.flush()])
-        return Sound(made[None, :round(sound.seconds * renderer.sample_rate)],
-                     renderer.sample_rate)
+        if through not in RECONSTRUCTIONS:
+            raise InputError("through", through, "must be one of " + ", ".join(RECONSTRUCTIONS))
+        if through != "wavtokenizer" and not self.variant.flow:
+            raise InputError("through", through, f"is no part of {self.variant.name}; choose a "
+                             "variant with flow")
+        if through == "hificodec":
+            return self._through_hificodec(sound)
+        none = np.zeros(0, np.int64)
+        renderer = (WavTokenizerRenderer(self.wavtokenizer, none) if through == "wavtokenizer" else
+                    self._renderer(GenerationRequest("reconstruction", 1.0, seed=0), none,
+                                   lambda: None))
+        pieces = [*renderer.feed(self._encode(sound)), *renderer.flush()]
+        return _levelled([piece for _, piece in pieces], renderer.sample_rate, sound.seconds)
+
+    def _through_hificodec(self, sound: Sound) -> Sound:
+        codec = self.models["hificodec"]
+        mono = audio.resample(sound.mono(), sound.sample_rate, codec.sample_rate)
+        with torch.inference_mode():
+            latents = codec.latents(torch.from_numpy(mono)[None, None])  # [1, D, N]
+            pieces = [piece[0, 0].numpy() for piece in codec.decode_in_chunks(latents, 300)]
+        return _levelled(pieces, codec.sample_rate, sound.seconds)
 
     def _encode(self, sound: Sound) -> np.ndarray:
         """Tokens [N] of a sound of any rate and channel count."""
@@ -231,13 +204,13 @@ class Pipeline:
         with torch.inference_mode():
             return self.wavtokenizer.encode(torch.from_numpy(mono)[None, None])[0].numpy()
 
-    def _prepare(self, request: GenerationRequest) -> _Job:
+    def _prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> _Job:
         if request.variant != self.variant.name:
             raise InputError("variant", request.variant, f"but {self.variant.name} is loaded")
         total = int(np.ceil(request.seconds * self.token_rate - 1e-9))
         empty = np.zeros(0, np.int64), np.zeros(0, np.float32)
         prompt, front = self._audio_prompt(request) if request.audio is not None else empty
-        return _Job(request, total, prompt, front)
+        return _Job(request, total, prompt, front, should_stop)
 
     def _audio_prompt(self, request: GenerationRequest) -> tuple[np.ndarray, np.ndarray]:
         """(tokens [P], sound at the output rate [T]); whole tokens, cut at the beginning."""
@@ -280,10 +253,8 @@ class Pipeline:
             given.text_ids, given.sections, job.total_tokens, least, tuple(job.prompt.tolist()),
             request.guidance, request.top_k, request.top_p, request.temperature, request.seed)
 
-    def _sound(self, job: _Job, overlap: int) -> WavTokenizerSound:
-        """The decoder of this variant, about to sound from `overlap` tokens before the join."""
-        kept = len(job.prompt) - overlap
-        sound = WavTokenizerSound(self.wavtokenizer, job.prompt[:kept])
-        sound.hold(job.prompt[kept:])
-        return sound
 
+def _levelled(pieces: list[np.ndarray], sample_rate: int, seconds: float) -> Sound:
+    limiter = Limiter(sample_rate)
+    made = np.concatenate([limiter.feed(np.concatenate(pieces)), limiter.flush()])
+    return Sound(made[None, :round(seconds * sample_rate)], sample_rate)

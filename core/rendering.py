@@ -6,22 +6,38 @@ streamed and an unstreamed run of the same request give the same samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from core.hificodec import DecodeStream, HiFiCodec
+from core.srfm import SRFM, FrameNoise, Preset, WindowPlan, WindowStream
 from core.wavtokenizer import WavTokenizer
 
 FIRST_PIECE_SECONDS = 0.5
 PIECE_SECONDS = 2.0
 GLOBAL_CONTEXT_SECONDS = 3.0  # on each side, for a decoder whose statistics span its whole input
 
+Piece = tuple[str, np.ndarray]  # stage that was computed, sound [T] (empty between stages)
 
-class WavTokenizerSound:
+
+class Renderer(Protocol):
+    """Tokens in, sound out. Every yield follows one model call and names its stage."""
+
+    sample_rate: int
+
+    def feed(self, tokens: np.ndarray) -> Iterator[Piece]:
+        """New tokens [N] in; the sound that is now complete out."""
+
+    def flush(self) -> Iterator[Piece]:
+        """Sound of what is left."""
+
+
+class WavTokenizerRenderer:
     """Sound straight from WavTokenizer's decoder ("w/o flow"), 24 kHz."""
-
-    stage = "vocoder"
 
     def __init__(self, tokenizer: WavTokenizer, history: np.ndarray) -> None:
         """`history`: tokens [H] that came before and are context only, not sounded."""
@@ -34,29 +50,86 @@ class WavTokenizerSound:
         self._next = len(self._tokens)  # first token not sounded yet
         self._piece = round(FIRST_PIECE_SECONDS * self.rate)
 
-    def hold(self, tokens: np.ndarray) -> None:
-        """Tokens [N] to be sounded together with what is fed next."""
+    def feed(self, tokens: np.ndarray) -> Iterator[Piece]:
+        """See Renderer."""
         self._tokens = np.concatenate([self._tokens, np.asarray(tokens, np.int64)])
-
-    def feed(self, tokens: np.ndarray) -> Iterator[np.ndarray]:
-        """New tokens [N] in; sound [T] of every piece whose right context is there out."""
-        self.hold(tokens)
         while self._next + self._piece + self.context <= len(self._tokens):
-            yield self._sound(self._next + self._piece)
+            yield "vocoder", self._sound(self._next + self._piece)
             self._piece = round(PIECE_SECONDS * self.rate)
 
-    def flush(self) -> Iterator[np.ndarray]:
-        """Sound of what is left."""
+    def flush(self) -> Iterator[Piece]:
+        """See Renderer."""
         while self._next < len(self._tokens):
-            yield self._sound(min(len(self._tokens), self._next + self._piece))
+            yield "vocoder", self._sound(min(len(self._tokens), self._next + self._piece))
 
     def _sound(self, end: int) -> np.ndarray:
         first = max(0, self._next - self.context)
         last = min(len(self._tokens), end + self.context)
         span = torch.from_numpy(self._tokens[first:last])[None]  # [1, N]
         with torch.inference_mode():
-            audio = self.tokenizer.decode(span)[0, 0].float().numpy()  # [T]
+            audio = self.tokenizer.decode(span)[0, 0].float().cpu().numpy()  # [T]
         hop = self.tokenizer.hop
         piece = audio[(self._next - first) * hop:(end - first) * hop]
         self._next = end
         return piece
+
+
+class SRFMRenderer:
+    """Sound through flow matching and HiFi-Codec (paper section 3.3)."""
+
+    def __init__(self, srfm: SRFM, codec: HiFiCodec, history: np.ndarray, ratio: int, seed: int,
+                 steps: int | Preset, on_step: Callable[[], None]) -> None:
+        """
+        Args:
+            history: tokens [H] before the music; they are computed, for context, and not sounded.
+            ratio: latents a token: 2 to 48 kHz, 1 to 24 kHz.
+            on_step: called before every estimator call; what it raises stops the rendering.
+        """
+        self.codec = codec
+        # A codec of 75 latents a second is the 24 kHz one, whatever its config calls it.
+        self.sample_rate = codec.hop * srfm.config.token_rate * ratio
+        noise = FrameNoise((seed,), srfm.config.latent_dim)
+        self._windows = WindowStream(srfm, noise, _plan(srfm, ratio), ratio, steps,
+                                     on_step=on_step)
+        self._vocoder = DecodeStream(codec)
+        self._silent = len(history) * ratio * codec.hop  # samples of history still to drop
+        self._history = history
+
+    def feed(self, tokens: np.ndarray) -> Iterator[Piece]:
+        """See Renderer."""
+        tokens = np.concatenate([self._history, tokens])
+        self._history = tokens[:0]
+        yield from self._sound(self._windows.feed(torch.from_numpy(tokens)[None]))
+
+    def flush(self) -> Iterator[Piece]:
+        """See Renderer."""
+        yield from self._sound(self._windows.flush())
+        for audio in self._vocoder.flush():
+            yield "vocoder", self._audible(audio)
+
+    def _sound(self, windows: Iterator[Tensor]) -> Iterator[Piece]:
+        for latents in windows:
+            yield "srfm", np.zeros(0, np.float32)
+            with torch.inference_mode():
+                pieces = [self._audible(audio) for audio in self._vocoder.feed(latents)]
+            for piece in pieces:
+                yield "vocoder", piece
+
+    def _audible(self, audio: Tensor) -> np.ndarray:
+        """[1, 1, T] -> [T'] without what belongs to the history."""
+        samples = audio[0, 0].float().cpu().numpy()
+        dropped = min(self._silent, len(samples))
+        self._silent -= dropped
+        return samples[dropped:]
+
+
+def _plan(srfm: SRFM, ratio: int) -> WindowPlan:
+    """The default plan, every size rounded up to the phase of the model's strided layers."""
+    phase = -(-srfm.config.alignment // ratio)
+    default = WindowPlan()
+
+    def up(tokens: int) -> int:
+        return -(-tokens // phase) * phase
+
+    return WindowPlan(up(default.first), up(default.window), up(default.overlap),
+                      default.lookahead)

@@ -58,6 +58,11 @@ class Variant:
         return self.sound in (SRFM_48K, CASCADE)
 
     @property
+    def latents_a_token(self) -> int:
+        """150 Hz latents for 48 kHz, 75 Hz latents for 24 kHz, over 75 tokens a second."""
+        return 2 if self.super_resolution else 1
+
+    @property
     def components(self) -> tuple[str, ...]:
         """What must be loaded to make music with it."""
         needed = ("wavtokenizer", "language_model")

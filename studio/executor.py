@@ -6,7 +6,7 @@ models) and `studio.zero_gpu.ZeroGpuExecutor` (a Space with ZeroGPU).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,8 +63,8 @@ class ExecutorState:
 class Executor(Protocol):
     """Makes one task at a time."""
 
-    def run(self, task: Task) -> Iterator[Event]:
-        """Make the task; the last event is Finished.
+    def run(self, task: Task) -> Generator[Event, None, None]:
+        """Make the task; the last event is Finished. Closing the iterator ends the task.
 
         Raises: Cancelled after `stop(task.number)`; InputError or FailureError otherwise.
         """

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import psutil
 
-from core.errors import FailureError
+from core.errors import Cancelled, FailureError
 from studio import worker
 from studio.executor import Event, ExecutorState, Finished, Task
 
@@ -39,35 +39,52 @@ class LocalExecutor:
         self._process.start()
         other.close()
 
-    def run(self, task: Task) -> Iterator[Event]:
+    def run(self, task: Task) -> Generator[Event, None, None]:
         """See `Executor.run`; a task whose worker dies raises FailureError."""
         with self._lock:
             if self._closed:
                 raise FailureError("studio", "", "is stopping; come back in a minute")
             if not self._process.is_alive():
                 self._start()
+        ended = False
         try:
             self._connection.send(task)
-            while True:
-                kind, content, self._loaded = self._next()
-                self._ready = True
+            while not ended:
+                kind, content = self._next()
+                ended = kind in ("cancelled", "error") or isinstance(content, Finished)
+                if kind == "cancelled":
+                    raise Cancelled
                 if kind == "error":
                     raise content
                 if kind == "event":
                     yield content
-                    if isinstance(content, Finished):
-                        return
+        except GeneratorExit:
+            if not ended:
+                self._abandon(task)
+            raise
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._restart()
             raise FailureError("worker", "", "the process that makes music stopped, and this job "
                                "with it; it has been started again, press Generate once more"
                                ) from None
 
-    def _next(self) -> Any:
+    def _next(self) -> tuple[str, Any]:
         while not self._connection.poll(POLL_SECONDS):
             if not self._process.is_alive() and not self._connection.poll(0):
                 raise EOFError
-        return self._connection.recv()
+        kind, content, self._loaded = self._connection.recv()
+        self._ready = True
+        return kind, content
+
+    def _abandon(self, task: Task) -> None:
+        """Stop a task nobody listens to, and take its last events out of the pipe."""
+        self.stop(task.number)
+        try:
+            kind, content = self._next()
+            while kind == "event" and not isinstance(content, Finished):
+                kind, content = self._next()
+        except (EOFError, ConnectionResetError):
+            self._restart()
 
     def _restart(self) -> None:
         self._connection.close()

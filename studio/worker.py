@@ -7,14 +7,15 @@ import signal
 from multiprocessing.connection import Connection
 from typing import Any
 
-from core.errors import FailureError, StudioError
+from core.errors import Cancelled, FailureError, StudioError
 from studio.executor import Task
 
 
 def serve(connection: Connection, stop: Any, threads: int) -> None:
     """Body of the process. `stop` is a shared integer: the number of the task to end.
 
-    Sends ("event", Event, loaded variants) and, when a task fails, ("error", StudioError).
+    Sends ("event", Event, loaded variants) and, when a task ends early,
+    ("cancelled", None, ...) or ("error", StudioError, ...).
     Returns when the other end of the pipe closes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the studio closes the pipe when it stops
@@ -38,6 +39,8 @@ def _run(maker: Any, task: Task, connection: Connection, stop: Any) -> None:
             connection.send(("event", event, maker.loaded))
     except (BrokenPipeError, ConnectionResetError):
         raise
+    except Cancelled:
+        connection.send(("cancelled", None, maker.loaded))
     except StudioError as error:
         connection.send(("error", error, maker.loaded))
     except (OSError, RuntimeError, MemoryError, ValueError) as error:

@@ -6,7 +6,7 @@ person's daily quota.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from core.errors import Cancelled, FailureError
 from core.request import GenerationRequest
@@ -36,12 +36,12 @@ class ZeroGpuExecutor:
         maker = Maker()
 
         @spaces.GPU(duration=lambda task: gpu_seconds(task.request))
-        def make(task: Task) -> Iterator[Event]:
+        def make(task: Task) -> Generator[Event, None, None]:
             yield from maker.make(task, lambda: False)
 
         self._make, self._maker, self._stopped = make, maker, 0
 
-    def run(self, task: Task) -> Iterator[Event]:
+    def run(self, task: Task) -> Generator[Event, None, None]:
         """See `Executor.run`. A stop takes effect at the next event."""
         for event in self._make(task):
             if self._stopped == task.number:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
 from core.workspace import pause_while_claimed
@@ -63,35 +64,46 @@ def tokenise(argv: list[str]) -> int:
     parser.add_argument("store", type=Path, help="audio store at the tokenizer's rate")
     parser.add_argument("model", type=Path, help="folder with wavtokenizer.safetensors")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--text-entries", type=int, default=1536)
+    parser.add_argument("--hificodec", type=Path, help="folder with hificodec.safetensors: "
+                        "latents are made too, from the corpus's own files")
+    parser.add_argument("--text-entries", type=int, default=1024)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     model = studio_layout.load(args.model, "wavtokenizer")
-    audio = audio_store.AudioStore(args.store)
+    codec = studio_layout.load(args.hificodec, "hificodec") if args.hificodec else None
+    stored = audio_store.AudioStore(args.store)
     captions: list[str] = []
 
     def pieces() -> Iterator[Piece]:
-        for number, entry in enumerate(audio.entries):
+        for number, entry in enumerate(stored.entries):
             pause_while_claimed()
             about = json.loads((args.corpus / f"{entry.id}.json").read_text())
             with torch.inference_mode():
-                sound = torch.from_numpy(audio.piece(entry))[None, None]  # [1, 1, T]
+                sound = torch.from_numpy(stored.piece(entry))[None, None]  # [1, 1, T]
                 tokens = model.encode(sound)[0].numpy().astype(np.uint16)
+                latents = _latents(codec, args.corpus / f"{entry.id}.flac") if codec else None
             if entry.split == "train":
                 captions.extend(about["captions"])
             facts = {k: v for k, v in about.items()
                      if k not in ("captions", "sections", "split", "id")}
             if number % 100 == 99:
-                print(f"tokenised {number + 1} of {len(audio.entries)}", file=sys.stderr)
-            yield Piece(entry.id, entry.split, tuple(about["captions"]),
-                        tuple((s["structure"], s["start_s"], s["end_s"]) for s in about["sections"]),
-                        tokens, None, facts)
+                print(f"tokenised {number + 1} of {len(stored.entries)}", file=sys.stderr)
+            sections = tuple((s["structure"], s["start_s"], s["end_s"]) for s in about["sections"])
+            yield Piece(entry.id, entry.split, tuple(about["captions"]), sections, tokens,
+                        latents, facts)
 
     count = write_pieces(args.out, pieces(), "pieces")
     tokenizer = train_text_tokenizer(captions, args.text_entries, args.out / "tokenizer.json")
     print(json.dumps({"pieces": count, "text_entries": tokenizer.get_vocab_size()}))
     return 0
+
+
+def _latents(codec: torch.nn.Module, path: Path) -> np.ndarray:
+    """Latents [D, M] of a file, float16."""
+    sound = audio.read(path)
+    mono = audio.resample(sound.mono(), sound.sample_rate, codec.sample_rate)
+    return codec.latents(torch.from_numpy(mono)[None, None])[0].numpy().astype(np.float16)
 
 
 def assemble(argv: list[str]) -> int:

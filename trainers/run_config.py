@@ -23,8 +23,6 @@ from core.errors import InputError
 from core.workspace import work_folder
 from trainers.loop import LoopConfig, Task
 
-TASKS = ("wavtokenizer", "language_model")
-
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -50,8 +48,8 @@ def read(path: Path) -> RunConfig:
     if unknown:
         raise InputError("training config", sorted(unknown)[0], "is not a part of it; known are "
                          "task, data, model, training, loop")
-    if raw.get("task") not in TASKS:
-        raise InputError("task", raw.get("task"), "must be one of " + ", ".join(TASKS))
+    if raw.get("task") not in _TASKS:
+        raise InputError("task", raw.get("task"), "must be one of " + ", ".join(_TASKS))
     if not isinstance(raw.get("data"), dict):
         raise InputError("data", raw.get("data"), "must name folders, like {folder: PATH}")
     folders = {name: folder(value) for name, value in raw["data"].items()}
@@ -67,20 +65,43 @@ def folder(text: str) -> Path:
 
 def task_of(run: RunConfig) -> Task:
     """The task a run describes, its model freshly initialised."""
-    if run.task == "wavtokenizer":
-        from core.wavtokenizer import WavTokenizerConfig
-        from trainers.audio_store import AudioStore
-        from trainers.wavtokenizer import WavTokenizerTask, WavTokenizerTaskConfig
-        task = WavTokenizerTask(config_from_json(WavTokenizerConfig, run.model),
-                                config_from_json(WavTokenizerTaskConfig, run.training),
-                                AudioStore(run.data["folder"]))
-        if "start_from" in run.data:
-            start = studio_layout.load(run.data["start_from"], "wavtokenizer")
-            task.model.load_state_dict(start.state_dict())
-        return task
-    from core.language_model import LanguageModelConfig
+    return _TASKS[run.task](run)
+
+
+def _codec(run: RunConfig) -> Task:
+    from trainers.audio_store import AudioStore
+    from trainers.codec import CodecTaskConfig
+    from trainers.hificodec import HiFiCodecTask
+    from trainers.wavtokenizer import WavTokenizerTask
+
+    kind = {"wavtokenizer": WavTokenizerTask, "hificodec": HiFiCodecTask}[run.task]
+    task = kind(_model(run), config_from_json(CodecTaskConfig, run.training),
+                AudioStore(run.data["folder"]))
+    if "start_from" in run.data:
+        start = studio_layout.load(run.data["start_from"], run.task)
+        task.model.load_state_dict(start.state_dict())
+    return task
+
+
+def _language_model(run: RunConfig) -> Task:
     from trainers.language_model import LanguageModelTask, LanguageModelTaskConfig
     from trainers.shards import read_pieces
-    return LanguageModelTask(config_from_json(LanguageModelConfig, run.model),
-                             config_from_json(LanguageModelTaskConfig, run.training),
+
+    return LanguageModelTask(_model(run), config_from_json(LanguageModelTaskConfig, run.training),
                              read_pieces(run.data["shards"]), run.data["text_tokenizer"])
+
+
+def _srfm(run: RunConfig) -> Task:
+    from trainers.shards import read_pieces
+    from trainers.srfm import SRFMTask, SRFMTaskConfig
+
+    return SRFMTask(_model(run), config_from_json(SRFMTaskConfig, run.training),
+                    read_pieces(run.data["shards"], latents=True))
+
+
+def _model(run: RunConfig) -> Any:
+    return config_from_json(studio_layout.component_class(run.task)[1], run.model)
+
+
+_TASKS = {"wavtokenizer": _codec, "hificodec": _codec, "language_model": _language_model,
+          "srfm": _srfm}

@@ -71,21 +71,28 @@ def write_pieces(folder: Path, pieces: Iterable[Piece], prefix: str) -> int:
     return total
 
 
-def read_pieces(folder: Path) -> list[Piece]:
+def read_pieces(folder: Path, latents: bool = False) -> list[Piece]:
     """All pieces of a folder of shards, in the order of shards.
+
+    Args:
+        latents: keep them too (a hundred times the size of tokens); every piece must have some.
 
     Raises: InputError when there are none.
     """
     paths = sorted(str(p) for p in folder.glob("*.tar")) if folder.is_dir() else []
     if not paths:
         raise InputError("shards", folder, "holds no .tar files; tokenise a corpus first")
-    return list(_read(paths))
+    pieces = list(_read(paths, latents))
+    if latents and any(p.latents is None for p in pieces):
+        missing = next(p.id for p in pieces if p.latents is None)
+        raise InputError("shards", missing, "has no latents; tokenise with --hificodec")
+    return pieces
 
 
-def _read(paths: list[str]) -> Iterator[Piece]:
+def _read(paths: list[str], keep_latents: bool) -> Iterator[Piece]:
     for sample in webdataset.WebDataset(paths, shardshuffle=False, empty_check=False):
         about = json.loads(sample["json"])
-        latents = sample.get("latents.npy")
+        latents = sample.get("latents.npy") if keep_latents else None
         yield Piece(about["id"], about["split"], tuple(about["captions"]),
                     tuple((s, float(a), float(b)) for s, a, b in about["sections"]),
                     _array(sample["tokens.npy"]), None if latents is None else _array(latents),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import pickle
+import math
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from core.checkpoints import torch_file
 from core.checkpoints.keymap import KeyMap
 from core.errors import InputError
 from core.hificodec import HiFiCodecConfig
 
+FILE = "model.pt"
 PARTS = ("generator", "quantizer", "encoder")
 LATENT_DIM = 512  # constants of the released code, absent from its config.json
 ENCODER_CHANNELS = 32
@@ -53,7 +54,7 @@ def config(folder: Path) -> HiFiCodecConfig:
     return HiFiCodecConfig(
         sample_rate=_entry(sizes, "sampling_rate"),
         # hop_size belongs to a mel the codec never computes; the stages are what counts
-        hop=int(torch.tensor(rates).prod()),
+        hop=math.prod(rates),
         latent_dim=LATENT_DIM,
         code_groups=_entry(sizes, "n_code_groups"),
         residual_layers=RESIDUAL_LAYERS,
@@ -69,30 +70,34 @@ def config(folder: Path) -> HiFiCodecConfig:
     )
 
 
-def official_state_dict(folder: Path) -> dict[str, Tensor]:
-    """The file's tensors, mapped from disk, under `generator.`, `quantizer.`, `encoder.` keys."""
-    path = folder / "model.pt"
-    try:
-        stored = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except FileNotFoundError as error:
-        raise InputError("codec weights", path, "the file is missing; fetch it again") from error
-    except pickle.UnpicklingError as error:
-        raise InputError("codec weights", path,
-                         "holds pickled objects beside tensors and was not opened") from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise InputError("codec weights", path,
-                         "is cut short or not a checkpoint; fetch it again") from error
+def tensors(stored: Any, path: Path) -> dict[str, Tensor]:
+    """The file's tensors under `generator.`, `quantizer.`, `encoder.` keys."""
     missing = [part for part in PARTS if not isinstance(stored, dict) or part not in stored]
     if missing:
         raise InputError("codec weights", path,
                          f"lacks {', '.join(missing)}; is this the folder of another model?")
-    return {f"{part}.{key}": tensor for part in PARTS for key, tensor in stored[part].items()}
+    return {f"{part}.{key}": tensor for part in PARTS
+            for key, tensor in torch_file.tensors(stored[part], path, f"a codec {part}").items()}
+
+
+def official_state_dict(folder: Path) -> dict[str, Tensor]:
+    """The file's tensors, mapped from disk, under the keys of `tensors`.
+
+    Raises: InputError for a missing, damaged, pickled or foreign file.
+    """
+    path = folder / FILE
+    return tensors(torch_file.read(path), path)
 
 
 def state_dict(folder: Path) -> dict[str, Tensor]:
     """Our keys -> tensors in the stored dtype, mapped from disk. InputError for unknown keys."""
     stored = official_state_dict(folder)
     return {ours: stored[key] for key, ours in MAP.to_ours(stored).items()}
+
+
+def official_name(ours: str, config: HiFiCodecConfig) -> str:
+    """The released key of one of our tensors, its part in front."""
+    return MAP.official_name(ours)
 
 
 def _entry(sizes: dict[str, Any], name: str) -> Any:

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from core.checkpoints import inert_yaml
+from core.checkpoints import inert_yaml, torch_file
 from core.checkpoints.keymap import KeyMap
 from core.errors import InputError
 from core.language_model import LanguageModelConfig
@@ -91,7 +90,21 @@ def config(folder: Path) -> LanguageModelConfig:
         raise InputError("inspiremusic.yaml", "llm.audio_token_size", "is missing") from error
 
 
+def tensors(stored: Any, path: Path) -> dict[str, Tensor]:
+    """Official keys -> tensors of llm.pt."""
+    return torch_file.tensors(stored, path, "one table of a language model's tensors")
+
+
 def state_dict(folder: Path) -> dict[str, Tensor]:
-    """Our keys, stored dtypes, mapped from disk; known-unused tensors are left out."""
-    stored = torch.load(folder / FILE, map_location="cpu", weights_only=True, mmap=True)
+    """Our keys, stored dtypes, mapped from disk; known-unused tensors are left out.
+
+    Raises: InputError for a missing, damaged, pickled or foreign file.
+    """
+    path = folder / FILE
+    stored = tensors(torch_file.read(path), path)
     return {ours: stored[official] for official, ours in MAP.to_ours(stored).items()}
+
+
+def official_name(ours: str, config: LanguageModelConfig) -> str:
+    """The released key of one of our tensors."""
+    return MAP.official_name(ours)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.checkpoints import inert_yaml
+from core.checkpoints import inert_yaml, torch_file
 from core.checkpoints.keymap import KeyMap
 from core.errors import InputError
 from core.srfm import SRFM, SRFMConfig
@@ -110,63 +110,34 @@ def config(folder: Path) -> SRFMConfig:
         guidance=_entry(flow_settings, "inference_cfg_rate"))
 
 
-def official_names(config: SRFMConfig) -> dict[str, str]:
-    """Our name -> official name of every used tensor of a model of these sizes."""
-    with torch.device("meta"):
-        ours = SRFM(config).state_dict().keys()
-    last = len(config.channels) - 1
-    return {name: _official_name(name, last) for name in ours}
-
-
-def _official_name(name: str, last: int) -> str:
-    top = (("token_embedding.", "input_embedding."),
-           ("token_encoder.input.", "encoder.embed.out.0."),
-           ("token_encoder.input_norm.", "encoder.embed.out.1."),
-           ("token_encoder.final_norm.", "encoder.after_norm."),
-           ("length_regulator.layers.", "length_regulator.model."),
-           ("estimator.time.expand.", "decoder.estimator.time_mlp.linear_1."),
-           ("estimator.time.contract.", "decoder.estimator.time_mlp.linear_2."),
-           ("estimator.output.", "decoder.estimator.final_proj."))
-    for ours, theirs in top:
-        if name.startswith(ours):
-            return theirs + name.removeprefix(ours)
-    parts = name.split(".")
-    kind = parts[-1]
-    if parts[0] == "token_encoder":
-        biases = {"content_bias": "self_attn.pos_bias_u", "position_bias": "self_attn.pos_bias_v"}
-        block = f"encoder.encoders.{parts[2]}."
-        return block + biases[kind] if kind in biases else \
-            f"{block}{_theirs(_CONFORMER, parts[3:-1])}.{kind}"
-    if parts[1] == "final":
-        return f"decoder.estimator.final_block.{_theirs(_CONV_BLOCK, parts[2:-1])}.{kind}"
-    stage = f"decoder.estimator.{parts[1]}_blocks.{parts[2]}."
-    if parts[3] == "resample":
-        # only layers that change the rate are wrapped, one level deeper, in the release
-        changes_rate = int(parts[2]) != last
-        return f"{stage}2.{'conv.' if changes_rate else ''}{kind}"
-    if parts[3] == "resnet":
-        return f"{stage}0.{_theirs(_RESNET, parts[4:-1])}.{kind}"
-    return f"{stage}1.{parts[4]}.{_theirs(_TRANSFORMER, parts[5:-1])}.{kind}"
-
-
-def _theirs(table: tuple[tuple[str, str], ...], ours: list[str]) -> str:
-    return next(theirs for theirs, name in table if name == ".".join(ours))
+def tensors(stored: Any, path: Path) -> dict[str, Tensor]:
+    """Official keys -> tensors of flow.pt."""
+    return torch_file.tensors(stored, path, "one table of a flow's tensors")
 
 
 def state_dict(folder: Path) -> dict[str, Tensor]:
     """Used tensors of flow.pt under our names, in the stored dtype, mapped from the file.
 
-    Raises: InputError for a missing, truncated or foreign file.
+    Raises: InputError for a missing, damaged, pickled or foreign file.
     """
     path = folder / FILE
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except OSError as error:
-        raise InputError(FILE, path, f"cannot be read ({error.strerror})") from error
-    except (RuntimeError, EOFError) as error:
-        raise InputError(FILE, path, "is damaged or cut short; fetch it again") from error
-    except pickle.UnpicklingError as error:
-        raise InputError(FILE, path, "holds more than tensors and was not opened") from error
-    if not isinstance(stored, dict) or not all(isinstance(v, Tensor) for v in stored.values()):
-        raise InputError(FILE, path, "should hold one table of tensors")
+    stored = tensors(torch_file.read(path), path)
     return {ours: stored[theirs] for theirs, ours in MAP.to_ours(stored).items()}
+
+
+def official_name(ours: str, config: SRFMConfig) -> str:
+    """The released key of one of our tensors."""
+    resample = re.fullmatch(r"estimator\.(\w+)\.(\d+)\.resample\.(\w+)", ours)
+    if resample is None:
+        return MAP.official_name(ours)
+    # Layers that change the rate are wrapped, one level deeper, in the release; the last is bare.
+    way, level, kind = resample.groups()
+    inner = "2." if int(level) == len(config.channels) - 1 else "2.conv."
+    return f"decoder.estimator.{way}_blocks.{level}.{inner}{kind}"
+
+
+def official_names(config: SRFMConfig) -> dict[str, str]:
+    """Our name -> official name of every used tensor of a model of these sizes."""
+    with torch.device("meta"):
+        ours = SRFM(config).state_dict().keys()
+    return {name: official_name(name, config) for name in ours}

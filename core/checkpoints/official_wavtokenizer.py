@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from core.checkpoints import inert_yaml
+from core.checkpoints import inert_yaml, torch_file
 from core.checkpoints.keymap import KeyMap
 from core.errors import InputError
 from core.wavtokenizer import WavTokenizerConfig
 
+FILE = "model.pt"
 _ENCODER = r"feature_extractor\.encodec\.encoder\.model\.(\d+)"
 _CODEBOOK = r"feature_extractor\.encodec\.quantizer\.vq\.layers\.0\._codebook"
 _CONV = r"(weight_g|weight_v|bias)"
@@ -94,22 +93,22 @@ def config(folder: Path) -> WavTokenizerConfig:
         n_fft=_setting(head, "n_fft"))
 
 
+def tensors(stored: Any, path: Path) -> dict[str, Tensor]:
+    """Official keys -> tensors of a Lightning checkpoint."""
+    inner = stored.get("state_dict") if isinstance(stored, dict) else None
+    return torch_file.tensors(inner, path, "a WavTokenizer's state_dict")
+
+
 def state_dict(folder: Path) -> dict[str, Tensor]:
     """Our keys -> tensors mapped from model.pt in the stored dtype; unused ones dropped.
 
     Raises: InputError for a missing, damaged, pickled or foreign file.
     """
-    path = folder / "model.pt"
-    try:
-        stored = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except OSError as error:
-        raise InputError("checkpoint", path, "cannot be read; is the folder whole?") from error
-    except pickle.UnpicklingError as error:
-        raise InputError("checkpoint", path,
-                         "holds pickled objects, not only tensors; nothing was run") from error
-    except (RuntimeError, EOFError) as error:
-        raise InputError("checkpoint", path, "is damaged or cut short; fetch it again") from error
-    weights = stored.get("state_dict") if isinstance(stored, dict) else None
-    if not isinstance(weights, dict):
-        raise InputError("checkpoint", path, "has no state_dict; is it a WavTokenizer's?")
-    return {ours: weights[key] for key, ours in MAP.to_ours(weights).items()}
+    path = folder / FILE
+    stored = tensors(torch_file.read(path), path)
+    return {ours: stored[key] for key, ours in MAP.to_ours(stored).items()}
+
+
+def official_name(ours: str, config: WavTokenizerConfig) -> str:
+    """The released key of one of our tensors."""
+    return MAP.official_name(ours)

@@ -1,8 +1,8 @@
 """The 48 kHz codec: latents [B, D, T@150] <-> audio [B, 1, T@48k]."""
 
 from core.hificodec.config import HiFiCodecConfig
-from core.hificodec.model import CodecPass, HiFiCodec
+from core.hificodec.model import CodecPass, DecodeStream, HiFiCodec
 from core.hificodec.quantizer import CodebookUse, GroupResidualQuantizer, Quantized, code_use
 
-__all__ = ["CodebookUse", "CodecPass", "GroupResidualQuantizer", "HiFiCodec", "HiFiCodecConfig",
-           "Quantized", "code_use"]
+__all__ = ["CodebookUse", "CodecPass", "DecodeStream", "GroupResidualQuantizer", "HiFiCodec",
+           "HiFiCodecConfig", "Quantized", "code_use"]

@@ -110,19 +110,11 @@ class HiFiCodec(nn.Module):
         return self.decode_stream(latents.split(chunk_frames, dim=2))
 
     def decode_stream(self, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Audio of latents that arrive in pieces [B, D, n]; yields [B, 1, m * hop] as soon as a
-        frame's right-hand context is there. The joined output equals `decode` of the joined input.
-        """
-        context, held, ready = self.context_frames, None, 0  # ready: frames of held already out
+        """`DecodeStream` over latents that arrive in pieces [B, D, n]."""
+        stream = DecodeStream(self)
         for piece in pieces:
-            held = piece if held is None else torch.cat([held, piece], dim=2)
-            until = held.shape[2] - context
-            if until > ready:
-                yield self.decode(held)[:, :, ready * self.hop : until * self.hop]
-                drop = max(0, until - context)
-                held, ready = held[:, :, drop:], until - drop
-        if held is not None and held.shape[2] > ready:
-            yield self.decode(held)[:, :, ready * self.hop :]
+            yield from stream.feed(piece)
+        yield from stream.flush()
 
     def encode_in_windows(self, audio: Tensor, window_frames: int,
                           overlap_frames: int) -> Iterator[Tensor]:
@@ -160,3 +152,32 @@ class HiFiCodec(nn.Module):
 
     def _generator_dtype(self) -> torch.dtype:
         return next(self.generator.parameters()).dtype
+
+
+class DecodeStream:
+    """Audio of latents as they come, each frame as soon as its right-hand context is there.
+
+    The joined output equals `decode` of the joined input.
+    """
+
+    def __init__(self, codec: HiFiCodec) -> None:
+        self.codec = codec
+        self._held: Tensor | None = None
+        self._ready = 0  # frames of held already out
+
+    def feed(self, latents: Tensor) -> Iterator[Tensor]:
+        """[B, D, n] more latents; audio [B, 1, m * hop]."""
+        held = latents if self._held is None else torch.cat([self._held, latents], dim=2)
+        context, hop = self.codec.context_frames, self.codec.hop
+        until = held.shape[2] - context
+        if until > self._ready:
+            yield self.codec.decode(held)[:, :, self._ready * hop : until * hop]
+            drop = max(0, until - context)
+            held, self._ready = held[:, :, drop:], until - drop
+        self._held = held
+
+    def flush(self) -> Iterator[Tensor]:
+        """Audio of what is left."""
+        if self._held is not None and self._held.shape[2] > self._ready:
+            yield self.codec.decode(self._held)[:, :, self._ready * self.codec.hop :]
+            self._ready = self._held.shape[2]

@@ -25,6 +25,7 @@ class LanguageModelConfig:
         eps: of every RMSNorm.
         context_tokens: audio tokens that decoding attends to at most, besides the prefix
             (None = all). See `decoding` for what happens beyond.
+        token_rate: audio tokens a second, by which a sliding context moves the section plan.
     """
 
     hidden: int
@@ -39,6 +40,7 @@ class LanguageModelConfig:
     rope_theta: float = 1_000_000.0
     eps: float = 1e-6
     context_tokens: int | None = None
+    token_rate: float = 75.0
 
     def __post_init__(self) -> None:
         for name in ("hidden", "layers", "heads", "kv_heads", "head_dim", "mlp",

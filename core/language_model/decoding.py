@@ -6,9 +6,10 @@ each request alone. So a request's tokens do not depend on its neighbours.
 
 Positions. Row positions count from 0 at the sos vector, without gaps, in the unconditional row
 too. With `context_tokens` W, a request whose audio in context would exceed W is read in anew as
-[prefix, its last W // 2 audio tokens], again from position 0: it attends to the prefix (text and
-every section's times and structure) and to the last W // 2 to W audio tokens, and no position
-lies past prefix + W, so a model never leaves the range it was trained on.
+[prefix, its last W // 2 audio tokens], again from position 0: it attends to the prefix and to the
+last W // 2 to W audio tokens. Its prefix then names the sections that the new context reaches,
+their times counted from the context's start, as a training crop would: neither a position nor a
+time ever leaves the range the model was trained on, while the plan of the whole piece goes on.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class _Lane:
         self.refill = self.window if self.window == total else self.window // 2
         self.capacity = max(prefix.lengths) + self.window
         self.length = 0  # keys in the cache, gaps included
+        self.full = 0  # length at which the window is full
         self.mask: Tensor | None = None
 
     def attach(self, cache: KeyValueCache, config: LanguageModelConfig) -> None:
@@ -127,6 +129,8 @@ class _Session:
         inputs = lane.prefix.inputs(lane.generated, lane.refill)
         lengths = [len(row) for row in inputs]
         lane.length = max(lengths)
+        held = min(len(lane.request.prompt) + len(lane.generated), lane.refill)
+        lane.full = lane.length - held + lane.window
         lane.hide_gaps([lane.length - n for n in lengths])
         positions = torch.cat([torch.arange(n, device=self.device) for n in lengths])
         x = self.packed.blocks(
@@ -139,8 +143,8 @@ class _Session:
     def advance(self, tokens: Tensor) -> None:
         """Read one new token of every lane that goes on. tokens: [lanes]."""
         going = [lane for lane in self.lanes if not lane.ended]
-        full = [lane for lane in going if lane.length == lane.capacity]
-        stepping = [lane for lane in going if lane.length < lane.capacity]
+        full = [lane for lane in going if lane.length == lane.full]
+        stepping = [lane for lane in going if lane.length < lane.full]
         if stepping:
             # An ended lane may hold the end token, which has no embedding.
             known = tokens.clamp(max=self.config.audio_vocabulary - 1)[self.row_lane]

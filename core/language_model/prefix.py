@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.language_model.batch import LanguageModelBatch, LanguageModelExample
+from core.language_model.batch import LanguageModelBatch, LanguageModelExample, Section
+from core.language_model.conditions import sections_within
 from core.language_model.config import LanguageModelConfig
 from core.language_model.model import LanguageModel
 from core.language_model.request import DecodeRequest
@@ -53,14 +54,23 @@ class Prefix:
 
     def inputs(self, generated: list[int], keep: int) -> list[Tensor]:
         """Each row's embedded sequence [P, hidden]: prefix, then the last `keep` audio tokens."""
+        before = max(0, len(self.request.prompt) + len(generated) - keep)  # tokens left behind
+        sections = self._plan(before)
         rows = []
         for row, (text, vectors) in enumerate(zip(self.texts, self.vectors)):
             prompt = self.request.prompt
             if row and self.blank_audio:
                 prompt = (0,) * len(prompt)
-            audio = [*prompt, *generated]
-            example = LanguageModelExample(text, audio[len(audio) - min(keep, len(audio)):],
-                                           self.request.sections)
+            example = LanguageModelExample(text, [*prompt, *generated][before:], sections)
             batch = LanguageModelBatch.pad([example]).to(self.model.head.weight.device)
             rows.append(self.model.embed(batch, vectors).inputs[0])
         return rows
+
+    def _plan(self, before: int) -> tuple[Section, ...]:
+        """The sections that a context starting after `before` tokens can reach, counted from its
+        start: what a training crop of the context's length would have been told."""
+        reach, rate = self.model.config.context_tokens, self.model.config.token_rate
+        whole = len(self.request.prompt) + self.request.max_tokens
+        if reach is None or whole <= reach or self.blank_audio:
+            return self.request.sections
+        return sections_within(self.request.sections, before / rate, (before + reach) / rate)

@@ -4,7 +4,7 @@ from core.srfm.config import NANO_SRFM, SRFMConfig
 from core.srfm.flow import PRESETS, Preset
 from core.srfm.model import SRFM, FlowStep
 from core.srfm.noise import FrameNoise
-from core.srfm.windows import WindowPlan, generate_windows
+from core.srfm.windows import WindowPlan, WindowStream, generate_windows
 
 __all__ = ["NANO_SRFM", "PRESETS", "SRFM", "FlowStep", "FrameNoise", "Preset", "SRFMConfig",
-           "WindowPlan", "generate_windows"]
+           "WindowPlan", "WindowStream", "generate_windows"]

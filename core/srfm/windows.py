@@ -58,26 +58,35 @@ class Window:
     new: int
 
 
-def cut(chunks: Iterable[Tensor], plan: WindowPlan) -> Iterator[Window]:
+class Cutter:
     """Windows of a token stream, each as soon as its lookahead has arrived.
 
     They depend on the plan and the total length alone, never on how the stream was chopped.
-
-    Args:
-        chunks: [B, n] pieces of the stream, n may vary.
     """
-    held: Tensor | None = None
-    origin, start, size = 0, 0, plan.first
-    for chunk in chunks:
-        held = chunk if held is None else torch.cat((held, chunk), dim=1)  # [B, n]
-        while origin + held.shape[1] >= start + size + plan.lookahead:
-            tokens = held[:, :start + size + plan.lookahead - origin]
-            yield Window(tokens, origin, start - origin, size)
-            start, size = start + size, plan.window
-            kept_from = max(0, start - plan.overlap)
-            held, origin = held[:, kept_from - origin:], kept_from
-    if held is not None and origin + held.shape[1] > start:
-        yield Window(held, origin, start - origin, origin + held.shape[1] - start)
+
+    def __init__(self, plan: WindowPlan) -> None:
+        self.plan = plan
+        self._held: Tensor | None = None
+        self._origin, self._start, self._size = 0, 0, plan.first
+
+    def feed(self, tokens: Tensor) -> Iterator[Window]:
+        """[B, n] more tokens; the windows that are now complete."""
+        held = tokens if self._held is None else torch.cat((self._held, tokens), dim=1)
+        self._held = held  # [B, origin ... end of stream so far]
+        reach = self._start + self._size + self.plan.lookahead
+        while self._origin + self._held.shape[1] >= reach:
+            yield Window(self._held[:, :reach - self._origin], self._origin,
+                         self._start - self._origin, self._size)
+            self._start, self._size = self._start + self._size, self.plan.window
+            kept_from = max(0, self._start - self.plan.overlap)
+            self._held, self._origin = self._held[:, kept_from - self._origin:], kept_from
+            reach = self._start + self._size + self.plan.lookahead
+
+    def flush(self) -> Iterator[Window]:
+        """What is left at the end of the stream."""
+        if self._held is not None and self._origin + self._held.shape[1] > self._start:
+            yield Window(self._held, self._origin, self._start - self._origin,
+                         self._origin + self._held.shape[1] - self._start)
 
 
 class Carry:
@@ -105,34 +114,56 @@ class Carry:
         self.states = self._next
 
 
+class WindowStream:
+    """Latents of each window as soon as it is complete; joined they are the whole piece.
+
+    The result depends on tokens, plan, seeds, preset and guidance, not on how tokens were fed.
+    For a model with global attention or statistics it differs slightly from `SRFM.generate`,
+    which stays available.
+    """
+
+    def __init__(self, model: SRFM, noise: FrameNoise, plan: WindowPlan, ratio: int = 2,
+                 steps: int | Preset = PRESETS["standard"], guidance: float | None = None,
+                 on_step: Callable[[], None] | None = None) -> None:
+        """
+        Args:
+            noise: noise by absolute frame, one seed per row.
+            plan: where windows lie.
+            ratio: latent frames per token, 2 (48 kHz) or 1 (24 kHz).
+            on_step: called before every estimator call; what it raises stops the generation.
+
+        Raises: InputError for a plan out of phase with the model.
+        """
+        plan.check(model.config, ratio)
+        self.model, self.noise, self.ratio = model, noise, ratio
+        self.steps, self.guidance, self.on_step = steps, guidance, on_step
+        self._cutter, self._carry = Cutter(plan), Carry(plan.overlap * ratio)
+
+    def feed(self, tokens: Tensor) -> Iterator[Tensor]:
+        """[B, n] more tokens; latents [B, D, new * ratio] float32 of the windows now complete."""
+        yield from map(self._latents, self._cutter.feed(tokens))
+
+    def flush(self) -> Iterator[Tensor]:
+        """Latents of what is left."""
+        yield from map(self._latents, self._cutter.flush())
+
+    def _latents(self, window: Window) -> Tensor:
+        first, frames = window.origin * self.ratio, window.tokens.shape[1] * self.ratio
+        left, stop = window.left * self.ratio, (window.left + window.new) * self.ratio
+        latents = self.model.generate(
+            window.tokens, frames=frames, noise=self.noise(first, first + frames),
+            steps=self.steps, guidance=self.guidance, visit=self._carry.visit(left, stop),
+            on_step=self.on_step)
+        self._carry.turn()
+        return latents[:, :, left:stop]
+
+
 def generate_windows(model: SRFM, chunks: Iterable[Tensor], *, noise: FrameNoise,
                      plan: WindowPlan | None = None, ratio: int = 2,
                      steps: int | Preset = PRESETS["standard"], guidance: float | None = None,
                      on_step: Callable[[], None] | None = None) -> Iterator[Tensor]:
-    """Latents of each window as soon as it is complete; joined they are the whole piece.
-
-    The result depends on tokens, plan, seeds, preset and guidance, not on how `chunks` were
-    chopped. For a model with global attention or statistics it differs slightly from
-    `SRFM.generate`, which stays available.
-
-    Args:
-        chunks: token pieces [B, n], a list or a live stream.
-        noise: noise by absolute frame, one seed per row.
-        plan: where windows lie; None takes the defaults of `WindowPlan`.
-        ratio: latent frames per token, 2 (48 kHz) or 1 (24 kHz).
-        on_step: called before every estimator call; what it raises stops the generation.
-
-    Yields: [B, D, new * ratio] float32.
-    Raises: InputError for a plan out of phase with the model.
-    """
-    plan = plan or WindowPlan()
-    plan.check(model.config, ratio)
-    carry = Carry(plan.overlap * ratio)
-    for window in cut(chunks, plan):
-        first, frames = window.origin * ratio, window.tokens.shape[1] * ratio
-        left, stop = window.left * ratio, (window.left + window.new) * ratio
-        latents = model.generate(
-            window.tokens, frames=frames, noise=noise(first, first + frames), steps=steps,
-            guidance=guidance, visit=carry.visit(left, stop), on_step=on_step)
-        carry.turn()
-        yield latents[:, :, left:stop]
+    """`WindowStream` over token pieces [B, n], a list or a live stream."""
+    stream = WindowStream(model, noise, plan or WindowPlan(), ratio, steps, guidance, on_step)
+    for chunk in chunks:
+        yield from stream.feed(chunk)
+    yield from stream.flush()

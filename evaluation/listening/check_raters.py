@@ -28,20 +28,24 @@ from .simulated_raters import Acknowledged, LoopbackClient, SimulatedRater
 from .storage import Store
 from .study import Study
 
-SERVERS = 2
 WITHDRAWN_SHARE = 0.1
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 600
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class CheckSize:
-    """How many raters, of what study."""
+    """How many raters, of what study, on how many serving processes.
+
+    All of these are killed after a third of the answers, the first of several once more after
+    two thirds, while the others go on.
+    """
 
     raters: int = 100
     systems: int = 5
     items: int = 7
     trials: int = 12
+    servers: int = 2
 
 
 def server_command(study: Study, database: str, port: int) -> list[str]:
@@ -140,13 +144,14 @@ def check_database(url: str, folder: Path, size: CheckSize) -> list[str]:
     study = write_sample_study(folder, size.systems, size.items, size.trials,
                                controls={"attention": 1, "anchors": 1})
     prepare(study, folder / "prepared")
-    ports = [free_port() for _ in range(SERVERS)]
+    ports = [free_port() for _ in range(size.servers)]
     acknowledged, store = Acknowledged(), Store(url)
     try:
         with _serving([server_command(study, url, port) for port in ports]) as servers:
-            crowd = _wave(study, ports, size.raters, acknowledged,
-                          [(1 / 3, lambda: servers.kill(range(SERVERS))),
-                           (2 / 3, lambda: servers.kill(range(1)))])
+            kills = [(1 / 3, lambda: servers.kill(range(size.servers)))]
+            if size.servers > 1:
+                kills.append((2 / 3, lambda: servers.kill(range(1))))
+            crowd = _wave(study, ports, size.raters, acknowledged, kills)
             lines = [_verify(study, store, acknowledged, size.raters)]
             leaving = crowd[:max(1, round(WITHDRAWN_SHARE * size.raters))]
             for rater in leaving:
@@ -180,5 +185,5 @@ def _timed(name: str, url: str, folder: Path, size: CheckSize) -> None:
     began = time.monotonic()
     for line in check_database(url, folder, size):
         print(f"{name}: {line}", flush=True)
-    print(f"{name}: {time.monotonic() - began:.0f} s, {SERVERS} servers, SIGKILL of both at a "
-          "third and of one at two thirds", flush=True)
+    print(f"{name}: {time.monotonic() - began:.0f} s, {size.servers} servers, SIGKILL of all at "
+          "a third and of one at two thirds", flush=True)

@@ -21,7 +21,7 @@ from evaluation.metrics.frechet import (
     per_clip_distances,
     require_equal_clips,
 )
-from evaluation.metrics.kad import kad, median_bandwidth
+from evaluation.metrics.kernel_distance import kad, median_bandwidth
 from evaluation.metrics.kl import clip_kl, clip_probabilities, directed_kl, segment_kl, softmax
 from evaluation.metrics.models import Model, open_model
 from evaluation.metrics.musicnn import MusicNN

@@ -88,7 +88,9 @@ def main() -> None:
     for clips in chosen.clips:
         rows = (mean_coverage(clips, 5 * chosen.trials), frechet_coverage(clips, chosen.trials))
         for row in rows:
-            print(f"{row.metric:<28}{row.clips:>6}{row.trials:>8}{row.share:>9.3f}{row.error:>7.3f}")
+            print(
+                f"{row.metric:<28}{row.clips:>6}{row.trials:>8}{row.share:>9.3f}{row.error:>7.3f}"
+            )
 
 
 if __name__ == "__main__":

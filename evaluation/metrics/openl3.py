@@ -94,9 +94,7 @@ class OpenL3:
             batch = torch.from_numpy(np.ascontiguousarray(windows)).to(self.device)
             return self.network(self.mel(batch)).cpu().numpy()
 
-    def embed(
-        self, audio: np.ndarray, hop_seconds: float = 0.5, center: bool = True
-    ) -> np.ndarray:
+    def embed(self, audio: np.ndarray, hop_seconds: float = 0.5, center: bool = True) -> np.ndarray:
         """[samples at 48 kHz] -> [n, D] float32."""
         return next(self.embed_many([audio], hop_seconds, center))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import audioread
 import librosa
 import numpy as np
 import soxr
@@ -35,9 +36,7 @@ class Span:
 WHOLE = Span()
 
 
-def read(
-    path: Path, rate: int | None, mono: bool, span: Span = WHOLE
-) -> tuple[np.ndarray, int]:
+def read(path: Path, rate: int | None, mono: bool, span: Span = WHOLE) -> tuple[np.ndarray, int]:
     """[channels, samples] (or [samples] when mono) float32 and its rate; None keeps the rate.
 
     The span is cut out first, so level and resampling never see the rest of the file.
@@ -50,7 +49,7 @@ def read(
         audio, found = librosa.load(
             path, sr=rate, mono=mono, offset=span.begin, duration=span.seconds
         )
-    except (OSError, RuntimeError, EOFError) as error:  # soundfile raises RuntimeError
+    except (OSError, RuntimeError, audioread.DecodeError) as error:
         raise InputError("audio file", path, f"cannot be decoded ({error})") from error
     if not audio.size:
         raise InputError("audio file", path, f"holds no samples from {span.begin:g} s on")
@@ -97,9 +96,7 @@ def openl3_signals(path: Path, channels: int, span: Span = WHOLE) -> list[np.nda
     return [kaiser_resample.kaiser_best(channel, middle, target) for channel in audio]
 
 
-def passt_signal(
-    path: Path, peak_db: float | None = PEAK_DB, span: Span = WHOLE
-) -> np.ndarray:
+def passt_signal(path: Path, peak_db: float | None = PEAK_DB, span: Span = WHOLE) -> np.ndarray:
     """[samples] float32, 32 kHz mono; `peak_db` None leaves the level alone."""
     audio, _ = read(path, PASST_RATE, mono=True, span=span)
     return audio if peak_db is None else peak_level(audio, peak_db)
@@ -111,9 +108,7 @@ def int16_round_trip(audio: np.ndarray) -> np.ndarray:
     return (coarse / np.float32(INT16_MAX)).astype(np.float32)
 
 
-def clap_signal(
-    path: Path, peak_db: float | None = PEAK_DB, span: Span = WHOLE
-) -> np.ndarray:
+def clap_signal(path: Path, peak_db: float | None = PEAK_DB, span: Span = WHOLE) -> np.ndarray:
     """[samples] float32, 48 kHz mono, at `peak_db` (None: as it is), through int16 and back."""
     audio, _ = read(path, CLAP_RATE, mono=True, span=span)
     return int16_round_trip(audio if peak_db is None else peak_level(audio, peak_db))

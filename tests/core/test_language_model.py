@@ -22,6 +22,7 @@ from core.language_model import (
     candidates,
     decode,
     gumbel_noise,
+    sections_within,
     time_embedding,
 )
 
@@ -184,13 +185,15 @@ def test_long_prompts_stay_finite(model: LanguageModel, dtype: torch.dtype,
 
 
 def test_bounded_context_reads_prefix_and_latest_audio(model: LanguageModel) -> None:
-    bounded = LanguageModel(dataclasses.replace(CONFIG, context_tokens=8))
+    # At 3 tokens a second the plan of 9.5 s spans several contexts of 8 tokens.
+    bounded = LanguageModel(dataclasses.replace(CONFIG, context_tokens=8, token_rate=3.0))
     bounded.load_state_dict(model.state_dict())
-    asked, audio, held = request(max_tokens=30, min_tokens=30), [], 0
+    asked, audio, held, start = request(max_tokens=30, min_tokens=30), [], 0, 0
     for step in decode(bounded, [asked]):
         last = []
         for text in (asked.text_ids, ()):
-            context = LanguageModelExample(text, audio[len(audio) - held:], SECTIONS)
+            plan = sections_within(SECTIONS, start / 3.0, (start + 8) / 3.0)
+            context = LanguageModelExample(text, audio[start:], plan)
             with torch.no_grad():
                 inputs = model.embed(LanguageModelBatch.pad([context])).inputs
                 last.append(model.logits(inputs)[0, -1])
@@ -198,6 +201,14 @@ def test_bounded_context_reads_prefix_and_latest_audio(model: LanguageModel) -> 
         assert torch.allclose(step.log_probabilities[0, :40], mixed[:40], atol=1e-3)
         audio.append(step.tokens[0])
         held = held + 1 if held < 8 else 4  # full: anew from the last half
+        start = len(audio) - held
+
+
+def test_the_plan_moves_with_the_context() -> None:
+    plan = ((0, 0.0, 4.0), (2, 4.0, 9.5), (4, 9.5, 12.0))
+    assert sections_within(plan, 0.0, 20.0) == plan
+    assert sections_within(plan, 3.0, 9.5) == ((0, 0.0, 1.0), (2, 1.0, 6.5))
+    assert sections_within(plan, 13.0, 15.0) == ((4, 0.0, 2.0),)
 
 
 def test_short_pieces_ignore_the_bound(model: LanguageModel) -> None:

@@ -74,7 +74,7 @@ def test_swing_moves_only_the_off_beats():
     assert swung(3.5, 0.6, 16) == pytest.approx(3.5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(SEEDS)
 def test_facts_are_exact(seed):
     piece = compose(seed)
@@ -96,7 +96,7 @@ def test_facts_are_exact(seed):
     assert 35 <= piece.duration_s <= 80
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(SEEDS)
 def test_notes_belong_to_the_key(seed):
     """Most sounding time lies on the scale; only borrowed chords leave it."""
@@ -107,7 +107,7 @@ def test_notes_belong_to_the_key(seed):
     assert inside / sum(n.length for n in pitched) > 0.6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(SEEDS)
 def test_chorus_is_fuller_than_intro(seed):
     piece = compose(seed)
@@ -151,18 +151,20 @@ def _own_words(piece):
     return words + list(STYLES[piece.style].words) + list(STYLES[piece.style].uses)
 
 
-def _without(text, words):
-    for word in sorted(words, key=len, reverse=True):
-        text = re.sub(rf"\b{re.escape(word.lower())}\b", " ", text)
-    return text
+def _any_of(words):
+    longest_first = sorted({word.lower() for word in words}, key=len, reverse=True)
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b")
 
 
-def _check_truth(piece, caption):
+PITCHED = _any_of(w for i in INSTRUMENTS.values() if i.bank != 128 for w in i.words)
+
+
+def _check_truth(piece, caption, own):
     text = caption.lower()
     for number in re.findall(r"(\d+) (?:bpm|beats per minute)", text):
         assert int(number) == round(piece.tempo)
     own_tempo = " ".join(tempo_words(piece.tempo))
-    plain = _without(text, _own_words(piece) + ["laid-back", "fast-paced", "slow violin"])
+    plain = own.sub(" ", text)
     if re.search(r"\bslow", plain):
         assert "slow" in own_tempo
     if re.search(r"\b(fast|uptempo)\b", plain):
@@ -175,26 +177,24 @@ def _check_truth(piece, caption):
     # Negatives are removed before looking for drums and voices that are claimed to be there.
     claimed = re.sub(r"\b(no|without|any) (drums|percussion|vocals|voices|singer|other "
                      r"instruments)\b", " ", plain).replace("drumless", " ")
-    assert not re.search(r"\b(vocals?|voices?|sing\w*|choir|rap\w*)\b", claimed)
+    assert not re.search(r"\b(vocals?|voices?|singers?|singing|choir|rap\w*)\b", claimed)
     if piece.has_drums:
         assert not re.search(r"\b(no|without) (drums|percussion)\b|drumless", text)
     else:
         assert not re.search(r"\b(drum\w*|percussion|kick|snare|hi hats|cymbals?)\b", claimed)
-    foreign = {w.lower() for i in INSTRUMENTS.values() if i.bank != 128 for w in i.words}
-    generic = {"percussive", "pulsating"}
-    for word in foreign - generic:
-        assert not re.search(rf"\b{re.escape(word)}\b", claimed), word
+    assert not PITCHED.search(claimed), PITCHED.search(claimed)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(SEEDS)
 def test_captions_never_contradict_the_piece(seed):
     piece = compose(seed)
     written = captions(piece)
+    own = _any_of(_own_words(piece) + ["laid-back", "fast-paced"])
     assert len(written) >= 6 and written == captions(Piece.from_record(piece.record()))
     for caption in written:
         assert 2 < len(caption) < 700 and "  " not in caption
-        _check_truth(piece, caption)
+        _check_truth(piece, caption, own)
 
 
 def test_captions_vary_in_length_and_wording():

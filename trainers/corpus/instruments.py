@@ -66,7 +66,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "upright bass": _i(32, 28, 55, 66, "upright bass", "double bass", "acoustic bass"),
     "bass guitar": _i(33, 28, 55, 64, "bass guitar", "e-bass", "electric bass"),
     "picked bass": _i(34, 28, 55, 65, "bass guitar", "e-bass", "picked bass guitar"),
-    "fretless bass": _i(35, 28, 55, 60, "fretless bass", "smooth bass", "bass guitar"),
+    "fretless bass": _i(35, 28, 55, 60, "fretless bass", "bass guitar", "e-bass"),
     "slap bass": _i(36, 28, 57, 77, "slap bass", "groovy bass guitar", "bass guitar"),
     "synth bass": _i(38, 28, 55, 73, "synth bass"),
     "deep synth bass": _i(39, 26, 52, 49, "synth bass", "deep synth bass"),

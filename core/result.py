@@ -1,0 +1,76 @@
+"""What a job hands back: progress, sound as it comes, and the finished piece."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.request import GenerationRequest
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is: `stage`, `fraction` of it done, estimated `seconds_left`."""
+
+    stage: str
+    fraction: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class AudioChunk:
+    """The next samples of a result, float32 [T], in order and without gaps."""
+
+    samples: np.ndarray
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class GenerationResult:
+    """A finished piece.
+
+    Attributes:
+        samples: float32 [T], mono; the chunks of the stream joined.
+        sample_rate: Hz.
+        tokens: WavTokenizer tokens of the new music, int64 [N].
+        request: what was asked, seed resolved.
+        model: which weights made it.
+        stages: compute seconds by stage (load, language_model, srfm, vocoder).
+        join_seconds: where the new music begins in `samples` (0 without a prompt in front).
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+    tokens: np.ndarray
+    request: GenerationRequest
+    model: dict[str, Any]
+    stages: dict[str, float]
+    join_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+    @property
+    def rtf(self) -> float:
+        """Compute seconds a second of new music, loading left out."""
+        new = max(self.seconds - self.join_seconds, 1e-9)
+        return sum(v for k, v in self.stages.items() if k != "load") / new
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result without its sound, as the command line prints it."""
+        return {"request": self.request.as_dict(), "variant": self.request.variant,
+                "sample_rate": self.sample_rate, "channels": 1,
+                "seconds": round(self.seconds, 6), "tokens": len(self.tokens),
+                "seed": self.request.seed,
+                "stages": {k: round(v, 4) for k, v in self.stages.items()},
+                "rtf": round(self.rtf, 4), "peak_memory_bytes": peak_memory_bytes(),
+                "model": self.model}
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,59 @@
+"""The page: its tabs in order, its style, and the web application around it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr  # noqa: E402 - the line above must come first
+from fastapi import FastAPI  # noqa: E402
+from starlette.staticfiles import StaticFiles  # noqa: E402
+
+from studio.context import Studio, web_folder  # noqa: E402
+from studio.people import PersonCookie  # noqa: E402
+from studio.routes import add_routes  # noqa: E402
+from studio.tabs import create  # noqa: E402
+from studio.theme import theme  # noqa: E402
+
+TITLE = "InspireMusic studio"
+HEAD = ('<link rel="stylesheet" href="/studio/web/studio.css">'
+        '<script type="module" src="/studio/web/main.js"></script>'
+        '<meta name="referrer" content="same-origin">')
+CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, deleted after
+TABS = (("create", "Create", create.build),)
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """All tabs of the studio."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE_SECONDS) as blocks:
+        gr.HTML(f'<header class="studio-header"><h1>{TITLE}</h1>'
+                "<p>Make music from words. What you make is kept for this browser only.</p>"
+                "</header>", js_on_load=None)
+        with gr.Tabs(elem_id="tabs"):
+            for identity, name, build_tab in TABS:
+                with gr.Tab(name, id=identity, elem_id=f"tab-{identity}"):
+                    build_tab(studio)
+    return blocks
+
+
+def application(studio: Studio) -> FastAPI:
+    """The whole web application. The studio starts and stops with it."""
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        studio.start()
+        yield
+        studio.close()
+
+    app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(PersonCookie)
+    add_routes(app, studio)
+    app.mount("/studio/web", StaticFiles(directory=web_folder()))
+    blocks = build(studio)
+    blocks.queue(default_concurrency_limit=None)
+    return gr.mount_gradio_app(
+        app, blocks, path="", footer_links=[], run_history=False, theme=theme(), head=HEAD,
+        max_file_size=f"{studio.settings.upload_megabytes}mb", show_error=True, ssr_mode=False,
+        blocked_paths=[str(studio.settings.folder)])

@@ -1,0 +1,30 @@
+"""HTTP routes beside the tabs: jobs, uploads and results of the person whose cookie asks.
+
+Every route finds the person in the cookie and looks only in that person's folder, so another
+person's address answers as if it did not exist.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from studio.context import Studio
+from studio.routes import comparison, jobs, results, uploads
+from studio.routes.asking import answer_errors
+
+
+def add_routes(app: FastAPI, studio: Studio) -> None:
+    """Add /health and everything under /studio/ to the app."""
+    answer_errors(app)
+
+    @app.get("/health")
+    def health() -> dict:
+        return studio.health()
+
+    router = APIRouter(prefix="/studio")
+    for room in (jobs, uploads, results, comparison):
+        room.add(router, studio)
+    app.include_router(router)
+
+
+__all__ = ["add_routes"]

@@ -1,0 +1,39 @@
+"""Who asks, and how an error answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
+
+from core.errors import InputError, StudioError
+from studio.people import person_of
+
+NOT_FOUND = ("result", "job", "audio to continue")
+PRIVATE = {"Cache-Control": "private, no-store"}
+
+
+def asking_person(request: Request) -> str:
+    """The opaque name of who asks; 401 without a key.
+
+    Changes need the header X-Studio (403 without), which no other site's form can send.
+    """
+    person = person_of(request.cookies)
+    if person is None:
+        raise HTTPException(401, "open the page first; it gives this browser a key")
+    if request.method not in ("GET", "HEAD") and "x-studio" not in request.headers:
+        raise HTTPException(403, "the header X-Studio is missing")
+    return person
+
+
+Person = Annotated[str, Depends(asking_person)]
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Answer a StudioError as JSON {"error": {name, value, mend, text}}."""
+    @app.exception_handler(StudioError)
+    async def answer(request: Request, error: StudioError) -> JSONResponse:
+        status = (404 if error.name in NOT_FOUND
+                  else 400 if isinstance(error, InputError) else 503)
+        return JSONResponse({"error": {**error.as_dict(), "text": str(error)}}, status)

@@ -1,0 +1,32 @@
+"""What the Compare tab asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from core import audio
+from studio import plots
+from studio.comparison import compare
+from studio.context import Studio
+from studio.routes.asking import PRIVATE, Person
+
+
+def add(router: APIRouter, studio: Studio) -> None:
+    """Add the routes of comparing."""
+    library = studio.library
+
+    @router.get("/compare")
+    def comparison(person: Person, ids: str = "") -> dict[str, Any]:
+        """`ids`: two to four of this person's results, separated by commas."""
+        chosen = [i for i in ids.split(",") if i]
+        return compare([(library.record(person, i), library.sound(person, i)) for i in chosen])
+
+    @router.get("/results/{identity}/spectrogram.png")
+    def spectrogram(identity: str, person: Person, seconds: float = 0.0) -> Response:
+        """`seconds`: what the whole width stands for; 0: the piece's own length."""
+        sound = audio.read(library.sound(person, identity))
+        return Response(plots.spectrogram(sound, max(seconds, sound.seconds)),
+                        media_type="image/png", headers=PRIVATE)

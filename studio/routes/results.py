@@ -1,0 +1,88 @@
+"""This person's results: list, sound, downloads, name, favourite, replay, delete."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from fastapi.responses import FileResponse, Response
+from starlette.background import BackgroundTask
+
+from studio import downloads
+from studio.context import Studio
+from studio.library import Record
+from studio.routes.asking import PRIVATE, Person
+
+
+def add(router: APIRouter, studio: Studio) -> None:
+    """Add the routes of results."""
+    library = studio.library
+
+    @router.get("/results")
+    def results(person: Person) -> list[dict[str, Any]]:
+        return [asdict(r) for r in library.records(person)]
+
+    @router.get("/results.zip")
+    def export(person: Person) -> FileResponse:
+        pieces = [(r, library.sound(person, r.id)) for r in library.records(person)]
+        return _once(downloads.archive(pieces), "application/zip", "my-music.zip")
+
+    @router.get("/results/{identity}")
+    def result(identity: str, person: Person) -> dict[str, Any]:
+        return asdict(library.record(person, identity))
+
+    @router.patch("/results/{identity}")
+    def change(identity: str, person: Person, change: Annotated[dict, Body()]) -> dict[str, Any]:
+        title, favourite = change.get("title"), change.get("favourite")
+        return asdict(library.change(person, identity,
+                                     None if title is None else str(title),
+                                     None if favourite is None else bool(favourite)))
+
+    @router.delete("/results/{identity}")
+    def delete(identity: str, person: Person) -> Response:
+        library.record(person, identity)
+        library.delete(person, identity)
+        return Response(status_code=204)
+
+    @router.delete("/results")
+    def delete_all(person: Person) -> Response:
+        for record in library.records(person):
+            library.delete(person, record.id)
+        return Response(status_code=204)
+
+    @router.post("/results/{identity}/replay")
+    def replay(identity: str, person: Person) -> dict[str, str]:
+        """Make the same request again, seed and all; answers the new job's id."""
+        request = library.request(person, library.record(person, identity))
+        return {"id": studio.submit(person, request).id}
+
+    _add_files(router, studio)
+
+
+def _add_files(router: APIRouter, studio: Studio) -> None:
+    library = studio.library
+
+    @router.get("/results/{identity}/sound.wav")
+    def sound(identity: str, person: Person) -> FileResponse:
+        return FileResponse(library.sound(person, identity), media_type="audio/wav",
+                            headers=PRIVATE)
+
+    @router.get("/results/{identity}/download")
+    def download(identity: str, person: Person, format: str = "wav") -> FileResponse:
+        """The piece as wav, flac or mp3, with its request and "AI-generated" in the tags."""
+        record = library.record(person, identity)
+        file = downloads.tagged(record, library.sound(person, identity), format)
+        return _once(file, f"audio/{'mpeg' if format == 'mp3' else format}",
+                     _file_name(record, format))
+
+
+def _file_name(record: Record, suffix: str) -> str:
+    return f"{downloads.slug(record)}.{suffix}"
+
+
+def _once(file: Path, media_type: str, name: str) -> FileResponse:
+    """Send a file made for this answer, and remove it afterwards."""
+    return FileResponse(file, media_type=media_type, filename=name, headers=PRIVATE,
+                        background=BackgroundTask(file.unlink, missing_ok=True))

@@ -1,0 +1,56 @@
+"""Sound to be continued: given by this person as a file, a recording, or one of their results."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+
+from core.errors import FailureError, InputError
+from studio.context import Studio
+from studio.routes.asking import PRIVATE, Person
+from studio.uploads import FIELD, accept
+
+
+def add(router: APIRouter, studio: Studio) -> None:
+    """Add the routes of uploads."""
+    library, settings = studio.library, studio.settings
+
+    @router.post("/uploads")
+    async def upload(person: Person, request: Request) -> dict[str, Any]:
+        """The body is the file itself."""
+        with tempfile.NamedTemporaryFile(prefix="studio-upload-") as file:
+            await _receive(request, file, settings.upload_megabytes)
+            return await run_in_threadpool(accept, library, person, Path(file.name),
+                                           settings.upload_minutes)
+
+    @router.post("/results/{identity}/as-prompt")
+    def from_result(identity: str, person: Person) -> dict[str, Any]:
+        """One of this person's results as the sound to continue."""
+        return accept(library, person, library.sound(person, identity), settings.upload_minutes)
+
+    @router.get("/uploads/{name}")
+    def sound(name: str, person: Person) -> FileResponse:
+        return FileResponse(library.upload(person, name), headers=PRIVATE)
+
+
+async def _receive(request: Request, file: Any, most_megabytes: int) -> None:
+    """Write the body to the file, but never more than is allowed."""
+    most, size = most_megabytes * 10**6, 0
+    too_large = InputError(FIELD, "", f"the file is larger than {most_megabytes} MB; cut it, or "
+                           "give it as MP3 or FLAC")
+    if int(request.headers.get("content-length") or 0) > most:
+        raise too_large
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise too_large
+            file.write(part)
+        file.flush()
+    except OSError as error:
+        raise FailureError("disk", "", f"cannot be written ({error.strerror})") from error

@@ -1,0 +1,53 @@
+"""A piece's plan: read from a person's text, drawn as a coloured timeline."""
+
+from __future__ import annotations
+
+import re
+
+from core.errors import InputError
+from core.request import STRUCTURES, Section, parse_sections
+
+PART = re.compile(r"\s*[a-z]+\s*:\s*\d+(\.\d+)?\s*-\s*\d+(\.\d+)?\s*")
+SHARES = (("intro", 0.15), ("verse", 0.4), ("chorus", 0.3), ("outro", 0.15))
+
+
+def read_plan(text: str) -> tuple[Section, ...]:
+    """Sections of "intro:0-4, verse:4-10"; empty text is no plan.
+
+    Only plans get through: core also reads a plan from a file, which a page must never do.
+    Raises: InputError naming the part that cannot be read.
+    """
+    for part in filter(str.strip, re.split(r"[,\n]", text)):
+        if not PART.fullmatch(part):
+            raise InputError("section", part.strip()[:40], "should look like 'verse:4-10', with "
+                             "intro, verse, chorus or outro")
+    return parse_sections(text.strip()) if text.strip() else ()
+
+
+def suggest(seconds: float) -> str:
+    """A plan of all four structures over the length, on whole seconds where that is possible."""
+    if seconds < 2 * len(SHARES):
+        return f"verse:0-{seconds:g}"
+    edges, share = [0.0], 0.0
+    for _, part in SHARES[:-1]:
+        share += part
+        edges.append(float(round(share * seconds)))
+    edges.append(seconds)
+    return ", ".join(f"{name}:{a:g}-{b:g}" for (name, _), a, b in zip(SHARES, edges, edges[1:]))
+
+
+def timeline(text: str, seconds: float) -> str:
+    """The plan as HTML: one coloured bar a section, as wide as it is long; "" without a plan."""
+    try:
+        sections = read_plan(text)
+    except InputError:
+        return ""
+    parts = []
+    for section in sections:
+        share = 100 * max(0.0, min(section.end, seconds) - section.start) / max(seconds, 1e-6)
+        if section.structure not in STRUCTURES or share <= 0:
+            continue
+        parts.append(f'<span class="part part-{section.structure}" style="width:{share:.2f}%">'
+                     f'<b>{section.structure}</b> {section.start:g}–{section.end:g} s</span>')
+    label = "Plan of the piece"
+    return f'<div class="timeline" role="img" aria-label="{label}">{"".join(parts)}</div>'

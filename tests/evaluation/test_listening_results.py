@@ -1,0 +1,183 @@
+"""From answers to tables: screening, results, layout, export and commands."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+
+import pytest
+
+from evaluation.listening.command import main
+from evaluation.listening.desk import RaterDesk
+from evaluation.listening.export import csv_text, result_files, safe_cell
+from evaluation.listening.preparation import prepare
+from evaluation.listening.printing import results_text
+from evaluation.listening.results import results
+from evaluation.listening.sample_study import write_sample_study
+from evaluation.listening.storage import Store, new_token
+
+QUALITY = {"system-a": 2, "system-b": 3, "system-c": 4}
+
+
+def run_study(folder, answer, raters, **entries):
+    """Raters 0..n-1 answer every trial with `answer(rater, stored trial) -> scores`."""
+    study = write_sample_study(folder, **entries)
+    desk = RaterDesk(study, prepare(study, folder / "prepared"),
+                     Store(f"sqlite:///{folder / 'answers.sqlite'}"))
+    for rater in range(raters):
+        token = new_token()
+        view = desk.start(token, True)
+        seat = desk.store.seat(study, token)
+        for stored in desk.store.trials(seat.rater_id):
+            assert stored.id == view.trial.id
+            score = answer(rater, stored.trial)
+            view = desk.answer(token, stored.id, {axis.name: score for axis in study.axes},
+                               "=HYPERLINK(\"x\")" if rater == 0 else "",
+                               {"heard": [1.0] * len(view.trial.clips)})
+        assert view.state == "finished"
+    return study, desk.store
+
+
+def rating(rater, trial):
+    """Rater 0 fails the attention check; all others know the systems apart."""
+    if trial.kind == "attention":
+        return 1 + int(trial.item) % 5 if rater == 0 else int(trial.item)
+    if trial.kind == "anchor":
+        return 1
+    chance = random.Random(f"{rater}/{trial.system}/{trial.item}").choice((-1, 0, 0, 1))
+    return min(5, max(1, QUALITY.get(trial.system, 5) + chance))
+
+
+@pytest.fixture(scope="module")
+def ratings(tmp_path_factory):
+    return run_study(tmp_path_factory.mktemp("mos"), rating, 6, systems=3, items=5, trials=15,
+                     controls={"anchors": 1, "attention": 1}, axes=["quality", "overall"],
+                     ablation={"system-c": "full", "system-a": "w/o flow-matching"})
+
+
+def test_tables_with_and_without_screening(ratings):
+    found = results(*ratings)
+    assert [verdict.kept for verdict in found.verdicts] == [False] + [True] * 5
+    assert "attention" in found.verdicts[0].reasons[0]
+    assert (found.everyone.n_raters, found.screened.n_raters) == (6, 5)
+    by_cell = {(mean.system, mean.axis): mean.interval for mean in found.screened.means}
+    assert set(by_cell) == {(s, a) for s in QUALITY for a in ("quality", "overall")}
+    for (system, _), interval in by_cell.items():
+        assert (interval.n, interval.n_raters, interval.n_items) == (25, 5, 5)
+        assert interval.mean == pytest.approx(QUALITY[system], abs=0.4)
+    best = next(pair for pair in found.screened.pairs if pair.system_b == "system-c"
+                and pair.system_a == "system-a" and pair.axis == "quality")
+    assert best.interval.hi < 0 and best.p_holm_axis >= best.test.p_exact
+    assert found.screened.agreement["quality"].alpha_ordinal > 0.4
+
+
+def test_controls_stay_out_of_the_means(ratings):
+    found = results(*ratings)
+    assert {mean.system for mean in found.everyone.means} == set(QUALITY)
+    assert {mean.system for mean in found.everyone.controls} == {"anchor"}
+    assert found.everyone.n_answers == 6 * 15
+    assert sum(sum(d.counts) for d in found.everyone.distributions) == 6 * 15 * 2
+
+
+def test_layout_of_the_papers_tables(ratings):
+    table, ablation = results(*ratings).paper[:2]
+    assert "Table 6" in table.title and "Table 8" in ablation.title
+    assert table.columns == ("Model", "Audio quality", "Overall")
+    assert [row[0] for row in table.rows] == list(QUALITY)
+    assert [row[0] for row in ablation.rows] == ["full", "w/o flow-matching"]
+    assert all("±" in cell for row in table.rows for cell in row[1:])
+
+
+def comparing(rater, trial):
+    if trial.kind == "attention":
+        return int(trial.item)
+    if trial.kind == "identical":
+        return 3 if rater == 2 else rater % 2
+    better = {"system-b": 1, "system-c": 2}[trial.system]
+    return better if trial.system_second else -better
+
+
+def test_pairs_are_turned_to_system_minus_baseline(tmp_path):
+    study, store = run_study(tmp_path, comparing, 4, systems=3, items=4, trials=8, method="CCR",
+                             baseline="system-a", axes=["overall"],
+                             controls={"identical_pairs": 2, "attention": 1})
+    found = results(study, store)
+    result = found.everyone.comparisons["overall"]
+    assert [(s.system, s.interval.mean, s.wins) for s in result.systems] == [
+        ("system-b", 1.0, 16), ("system-c", 2.0, 16)]
+    assert result.order_all.mean == pytest.approx(0)
+    assert result.controls.n == 8 and sum(result.controls.rater_passes.values()) == 3
+    assert [verdict.kept for verdict in found.verdicts] == [True, True, False, True]
+    assert found.paper == [] and "CCR" in found.method
+    table = csv.DictReader(io.StringIO(result_files(study, store, found)["answers.csv"]))
+    for row in table:
+        if row["kind"] == "main":
+            assert {row["first"], row["second"]} == {row["system"], "system-a"}
+            assert int(row["signed"]) > 0
+            assert int(row["score"]) == int(row["signed"]) * (
+                1 if row["second"] == row["system"] else -1)
+
+
+def test_a_study_without_answers_and_one_with_a_single_rater_have_results(tmp_path):
+    study, store = run_study(tmp_path, rating, 0, systems=2, items=3, trials=6)
+    assert "raters 0" in results_text(results(study, store))
+    desk = RaterDesk(study, prepare(study, tmp_path / "prepared"), store)
+    token = new_token()
+    view = desk.start(token, True)
+    while view.state == "trial":
+        view = desk.answer(token, view.trial.id, {axis.name: 3 for axis in study.axes})
+    assert "n too small" in results_text(results(study, store))
+
+
+def test_export_runs_no_formula_and_keeps_numbers(ratings):
+    study, store = ratings
+    files = result_files(study, store, results(study, store))
+    rows = list(csv.DictReader(io.StringIO(files["answers.csv"])))
+    assert len(rows) == 6 * (15 + 1 + 1) * 2
+    assert {row["comment"] for row in rows} == {"", "'=HYPERLINK(\"x\")"}
+    assert {row["passed_screening"] for row in rows} == {"0", "1"}
+    assert all(len(list(csv.reader(io.StringIO(text)))) > 0 for text in files.values())
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1",
+                                  "＝1", "|x"])
+def test_a_text_that_would_be_a_formula_is_quoted(text):
+    assert safe_cell(text) == "'" + text
+    assert list(csv.reader(io.StringIO(csv_text(["a"], [[text]]))))[1][0].startswith("'")
+
+
+@pytest.mark.parametrize("value", [-3, -0.5, "plain", "a=b", ""])
+def test_numbers_and_plain_text_stay(value):
+    assert safe_cell(value) == value
+
+
+def test_commands_from_check_to_restore(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path / "work"))
+    monkeypatch.delenv("STUDIO_DATABASE", raising=False)
+    folder = tmp_path / "study"
+    folder.mkdir()
+    study = write_sample_study(folder, systems=2, items=3, trials=6)
+    assert main(["check", str(folder)]) == 0
+    assert main(["report", str(folder)]) == 2  # nobody answered yet
+    assert main(["prepare", str(folder / "study.yaml")]) == 0
+    assert main(["preview", str(folder), "--out", str(tmp_path / "preview")]) == 0
+    assert "main--system-a--item-00.wav" in capsys.readouterr().out
+    database = tmp_path / "work" / "listening" / "sample" / "answers.sqlite"
+    desk = RaterDesk(study, prepare(study, database.parent), Store(f"sqlite:///{database}"))
+    token = new_token()
+    view = desk.start(token, True)
+    while view.state == "trial":
+        view = desk.answer(token, view.trial.id, {axis.name: 3 for axis in study.axes})
+    assert main(["report", str(folder)]) == 0
+    assert main(["export", str(folder), "--out", str(tmp_path / "tables")]) == 0
+    assert (tmp_path / "tables" / "answers.csv").read_text().count("\n") == 1 + 6 * 4
+    assert main(["backup", str(folder), str(tmp_path / "b.jsonl")]) == 0
+    other = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    assert main(["restore", str(folder), str(tmp_path / "b.jsonl"), "--database", other]) == 0
+    assert len(Store(other).answers("sample")) == 6
+    assert main(["power"]) == 0
+    assert main(["simulate", "--runs", "200"]) == 0
+    assert "naive" in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "nowhere")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

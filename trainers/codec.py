@@ -1,0 +1,140 @@
+"""What teaching either codec has in common (paper section 3.5, "Training of Audio Tokenizers")."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from core import audio
+from core.checkpoints import studio_layout
+from trainers.audio_store import AudioStore
+from trainers.discriminators import Discriminators, DiscriminatorsConfig
+from trainers.spectral_loss import RESOLUTIONS, MultiResolutionMel
+
+SAMPLE_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class CodecTaskConfig:
+    """How a codec is taught.
+
+    Attributes:
+        batch, crop_seconds: shape of a step.
+        unquantized_steps: first steps without the codebook, which then starts from data
+            (on from step 0 it collapses).
+        quantizer_weight: of the codebook and commitment loss beside the mel distance.
+        resolutions: mel resolutions drawn a step (of four); all in validation.
+        decoder_only: encoder and codes stay as they are and only the decoder learns, so that a
+            language model (or SRFM) may learn the same tokens (latents) meanwhile.
+        adversarial_from: step at which discriminators begin to judge the sound; None: never.
+        adversarial_weight, feature_weight: of their losses beside the mel distance.
+        bf16: autocast.
+        validation_crops: held-out crops a validation.
+    """
+
+    batch: int = 8
+    crop_seconds: float = 0.85
+    unquantized_steps: int = 300
+    quantizer_weight: float = 1.0
+    resolutions: int = 2
+    decoder_only: bool = False
+    adversarial_from: int | None = None
+    adversarial_weight: float = 0.05
+    feature_weight: float = 0.1
+    bf16: bool = False
+    validation_crops: int = 32
+    seed: int = 0
+
+
+class CodecTask:
+    """A trainers.loop.Task; a codec's own file says how it reconstructs."""
+
+    component: str
+    watched = "mel"
+
+    def __init__(self, model: nn.Module, decoder: list[nn.Module], config: CodecTaskConfig,
+                 store: AudioStore) -> None:
+        """`decoder`: the modules that learn when `decoder_only`."""
+        self.config, self.store, self.model = config, store, model
+        self.averaged = (self.component,)
+        self.modules: dict[str, nn.Module] = {self.component: model}
+        taught = decoder if config.decoder_only else [model]
+        self.groups = {"generator": [p for m in taught for p in m.parameters()]}
+        if config.adversarial_from is not None:
+            self.modules["discriminators"] = Discriminators(DiscriminatorsConfig())
+            self.groups["discriminators"] = list(self.modules["discriminators"].parameters())
+        self.distance = MultiResolutionMel(model.sample_rate)
+        self.frames = round(config.crop_seconds * model.sample_rate / model.hop) * model.hop
+        self.train, self.held_out = store.of("train"), store.of("validation")
+
+    def reconstruct(self, real: Tensor, quantize: bool,
+                    step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """(sound [B, 1, T], quantizer loss, figures) of real sound [B, 1, T], in training."""
+        raise NotImplementedError
+
+    def begin_quantizing(self, step: int) -> None:
+        """Called once, before the first quantized step."""
+
+    def validation_figures(self, real: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """(reconstruction, figures of code use) of held-out sound [B, 1, T]."""
+        raise NotImplementedError
+
+    def batch(self, step: int) -> Tensor:
+        """Training crops [B, 1, T] of one step."""
+        generator = torch.Generator().manual_seed(self.config.seed * 7919 + step)
+        return self.store.batch(self.train, self.config.batch, self.frames, generator)
+
+    def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
+        """Mel distance of the reconstruction, the quantizer's own loss, and what the
+        discriminators say."""
+        config = self.config
+        quantize = config.decoder_only or step >= config.unquantized_steps
+        if not config.decoder_only and step == config.unquantized_steps:
+            self.begin_quantizing(step)
+        real = self.batch(step)
+        with self.precision():
+            made, loss, logs = self.reconstruct(real, quantize, step)
+        among = torch.randperm(len(RESOLUTIONS))[:config.resolutions]
+        mel = self.distance(made, real, tuple(among.tolist()))
+        logs["mel"] = float(mel.detach())
+        loss = loss + mel
+        judging = config.adversarial_from is not None and step >= config.adversarial_from
+        if judging:
+            judged = self.modules["discriminators"].generator_losses(real, made)
+            loss = loss + config.adversarial_weight * judged.adversarial
+            loss = loss + config.feature_weight * judged.feature_matching
+        yield "generator", loss, logs
+        if judging:
+            yield "discriminators", self.modules["discriminators"].loss(real, made.detach()), {}
+
+    def precision(self) -> contextlib.AbstractContextManager:
+        """bf16 autocast where the config asks for it."""
+        if self.config.bf16:
+            return torch.autocast("cpu", torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def validate(self) -> dict[str, float]:
+        """Mel distance and code use on fixed held-out crops."""
+        generator = torch.Generator().manual_seed(1)
+        real = self.store.batch(self.held_out, self.config.validation_crops, self.frames, generator)
+        made, figures = self.validation_figures(real)
+        return {"mel": float(self.distance(made, real)), **figures}
+
+    def write_samples(self, folder: Path) -> None:
+        """Two held-out pieces, real and reconstructed."""
+        rate = self.store.sample_rate
+        for entry in self.held_out[:2]:
+            length = round(SAMPLE_SECONDS * rate) // self.model.hop * self.model.hop
+            real = self.store.crop(entry, 0, length)
+            made = self.validation_figures(torch.from_numpy(real)[None, None])[0][0, 0]
+            audio.write(folder / f"{entry.id}-real.flac", real, rate)
+            audio.write(folder / f"{entry.id}-made.flac", made.clamp(-1, 1).numpy(), rate)
+
+    def export(self, folder: Path) -> None:
+        """The component in the studio's layout."""
+        studio_layout.save(folder, self.component, self.model)

@@ -1,0 +1,55 @@
+"""Teaches HiFi-Codec: 48 kHz, group-residual codebooks, 150 latents a second."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.hificodec import HiFiCodec, HiFiCodecConfig, code_use
+from trainers.audio_store import AudioStore
+from trainers.codec import CodecTask, CodecTaskConfig
+
+START_BATCHES = 40
+
+
+class HiFiCodecTask(CodecTask):
+    """See trainers.codec."""
+
+    component = "hificodec"
+
+    def __init__(self, model: HiFiCodecConfig, config: CodecTaskConfig, store: AudioStore) -> None:
+        torch.manual_seed(config.seed)
+        module = HiFiCodec(model)
+        super().__init__(module, [module.generator], config, store)
+
+    def reconstruct(self, real: Tensor, quantize: bool,
+                    step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """See CodecTask."""
+        if self.config.decoder_only:
+            self.model.encoder.eval()
+            self.model.quantizer.eval()
+            with torch.no_grad():
+                latents = self.model.latents(real)  # [B, D, N]
+            return self.model.generator(latents), real.new_zeros(()), {}
+        output = self.model(real, quantize=quantize)
+        logs = {}
+        if output.codes is not None:
+            use = code_use(output.codes, self.model.config.codes)
+            logs["codes_in_batch"] = float(np.mean([u.used for u in use]))
+        return output.reconstruction, self.config.quantizer_weight * output.quantizer_loss, logs
+
+    @torch.no_grad()
+    def begin_quantizing(self, step: int) -> None:
+        """K-means over latents of many batches."""
+        latents = [self.model.latents(self.batch(step + n), quantize=False)
+                   for n in range(START_BATCHES)]
+        self.model.quantizer.start_from(torch.cat(latents).transpose(1, 2).flatten(0, 1))
+
+    def validation_figures(self, real: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """See CodecTask."""
+        codes = self.model.encode(real)
+        use = code_use(codes, self.model.config.codes)
+        figures = {"codes": float(np.mean([u.used for u in use])),
+                   "perplexity": float(np.mean([u.perplexity for u in use]))}
+        return self.model.decode(self.model.embed(codes)), figures
