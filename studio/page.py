@@ -12,10 +12,11 @@ import gradio as gr  # noqa: E402 - the line above must come first
 from fastapi import FastAPI  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
 
+from studio import bridge  # noqa: E402
 from studio.context import Studio, web_folder  # noqa: E402
 from studio.people import PersonCookie  # noqa: E402
 from studio.routes import add_routes  # noqa: E402
-from studio.tabs import create  # noqa: E402
+from studio.tabs import compare, continuing, create, history, models  # noqa: E402
 from studio.theme import theme  # noqa: E402
 
 TITLE = "InspireMusic studio"
@@ -23,7 +24,9 @@ HEAD = ('<link rel="stylesheet" href="/studio/web/studio.css">'
         '<script type="module" src="/studio/web/main.js"></script>'
         '<meta name="referrer" content="same-origin">')
 CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, deleted after
-TABS = (("create", "Create", create.build),)
+TABS = (("create", "Create", create.build), ("continue", "Continue", continuing.build),
+        ("compare", "Compare", compare.build), ("history", "History", history.build),
+        ("models", "Models", models.build))
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -32,10 +35,12 @@ def build(studio: Studio) -> gr.Blocks:
         gr.HTML(f'<header class="studio-header"><h1>{TITLE}</h1>'
                 "<p>Make music from words. What you make is kept for this browser only.</p>"
                 "</header>", js_on_load=None)
-        with gr.Tabs(elem_id="tabs"):
+        built = {}
+        with gr.Tabs(elem_id="tabs") as tabs:
             for identity, name, build_tab in TABS:
-                with gr.Tab(name, id=identity, elem_id=f"tab-{identity}"):
-                    build_tab(studio)
+                with gr.Tab(name, id=identity, elem_id=f"tab-{identity}", render_children=True):
+                    built[identity] = build_tab(studio)
+        bridge.build(studio, tabs, built["create"])
     return blocks
 
 

@@ -110,7 +110,8 @@ class SamplingFields:
         return {self.seed: str(request.seed), self.keep: True, self.variations: 1,
                 self.variant: request.variant, self.structure: PLAN if plan else NO_STRUCTURE,
                 self.plan: gr.update(value=plan, visible=bool(plan)), self.preset: request.preset,
-                self.steps: "" if request.steps is None else str(request.steps), self.guidance: request.guidance,
+                self.steps: "" if request.steps is None else str(request.steps),
+                self.guidance: request.guidance,
                 self.top_k: request.top_k, self.temperature: request.temperature}
 
 

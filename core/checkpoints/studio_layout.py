@@ -73,15 +73,25 @@ def read_config(folder: Path) -> dict[str, Any]:
 def save(folder: Path, component: str, module: nn.Module, dtype: torch.dtype = torch.float32,
          about: dict[str, Any] | None = None) -> None:
     """Write one component; the folder's other components and `about` entries stay."""
+    tensors = {k: v.detach().to(dtype if v.is_floating_point() else v.dtype).contiguous().cpu()
+               for k, v in module.state_dict().items()}
+    save_tensors(folder, component, module.config, tensors, about)  # type: ignore[arg-type]
+
+
+def save_tensors(folder: Path, component: str, settings: Any, tensors: dict[str, torch.Tensor],
+                 about: dict[str, Any] | None = None) -> None:
+    """Write one component from its config and its tensors, each in the dtype it has.
+
+    Both files are replaced whole, so a reader never meets half of one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.json"
     config = read_config(folder) if path.is_file() else {"layout": LAYOUT, "components": {}}
     config.update(about or {})
-    config["components"][component] = dataclasses.asdict(module.config)  # type: ignore[arg-type]
-    tensors = {k: v.detach().to(dtype if v.is_floating_point() else v.dtype).contiguous().cpu()
-               for k, v in module.state_dict().items()}
+    config["components"][component] = dataclasses.asdict(settings)
     fresh = folder / f"{component}.safetensors.new"
-    save_file(tensors, fresh)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, fresh)
+    os.chmod(fresh, 0o644)
     os.replace(fresh, folder / f"{component}.safetensors")
     fresh = folder / "config.json.new"
     fresh.write_text(json.dumps(config, indent=1))

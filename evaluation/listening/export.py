@@ -39,7 +39,7 @@ def safe_cell(value: Any) -> Any:
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A CSV file's text with safe cells."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow([safe_cell(column) for column in columns])
     writer.writerows([safe_cell(value) for value in row] for row in rows)
     return stream.getvalue()
@@ -141,6 +141,6 @@ def write_export(folder: Path, files: dict[str, str]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8", newline="")
         paths.append(folder / name)
     return paths

@@ -36,7 +36,7 @@ def write_sample_study(folder: Path, systems: int = 3, items: int = 6, trials: i
         "seed": 11, "systems": {name: {"folder": name} for name in names},
         "items": "items.csv", "trials_per_rater": trials,
         "clip": {"seconds": SECONDS, "sample_rate": 16000, "fade": 0.01}, **entries}
-    (folder / "study.yaml").write_text(yaml.safe_dump(dict(content)))
+    (folder / "study.yaml").write_text(yaml.safe_dump(dict(content), sort_keys=False))
     return read_study(folder)
 
 

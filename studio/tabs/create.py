@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from core.errors import InputError, StudioError
-from core.request import GenerationRequest
+from core.errors import StudioError
 from studio.context import Studio
 from studio.examples import LIMITS, PROMPTS
 from studio.field_errors import FieldErrors
-from studio.people import person_of
 from studio.sampling_fields import SamplingFields
+from studio.submitting import person_asking, submit_variations
 
 
 @dataclass(frozen=True)
@@ -37,21 +35,21 @@ def build(studio: Studio) -> CreateTab:
             errors.line("prompt", "prompt")
             gr.Examples([[p] for p in PROMPTS], inputs=[prompt], label="Examples",
                         cache_examples=False, elem_id="create-examples", api_visibility="private")
-            seconds = gr.Slider(1, studio.settings.max_seconds, value=10, step=1, label="Length in seconds",
-                                elem_id="create-seconds", buttons=[])
+            seconds = gr.Slider(1, studio.settings.max_seconds, value=10, step=1,
+                                label="Length in seconds", elem_id="create-seconds", buttons=[])
             errors.line("seconds", "seconds")
             generate = gr.Button("Generate", variant="primary", elem_id="create-generate",
                                  size="lg")
             errors.line("form")
             sampling = SamplingFields(studio, "create", errors, seconds)
         with gr.Column(scale=6, min_width=320):
-            gr.HTML('<studio-desk id="create-desk" data-kind="create"></studio-desk>',
+            gr.HTML('<studio-desk id="create-desk" data-title="Your music" data-adopt="1"></studio-desk>',
                     js_on_load=None, elem_id="create-desk-holder")
     started = gr.Textbox(visible="hidden", elem_id="create-started", label="jobs")
 
     def submit(request: gr.Request, text: str, length: float, *values: Any) -> dict:
         try:
-            seed, ids = submit_variations(studio, request, text, length, None,
+            seed, ids = submit_variations(studio, person_asking(request), text, length, None,
                                           sampling.read(values, length))
         except StudioError as error:
             return {**errors.show(error), started: ""}
@@ -63,23 +61,3 @@ def build(studio: Studio) -> CreateTab:
     ).then(None, [started], None, js="(ids) => { window.studio.watch('create-desk', ids); }",
            api_visibility="private")
     return CreateTab(prompt, seconds, sampling)
-
-
-def submit_variations(studio: Studio, request: gr.Request, prompt: str, seconds: float,
-                      audio: Any, settings: dict[str, Any]) -> tuple[int, list[str]]:
-    """Queue the asked number of variations, each with the next seed.
-
-    Returns: (first seed, job ids).
-    Raises: InputError or FailureError; nothing is queued then but what already was.
-    """
-    person = person_of(request.request.cookies if request else {})
-    if person is None:
-        raise InputError("cookie", "", "this browser keeps no cookies here; allow them, or open "
-                         "this page in a tab of its own")
-    count = settings.pop("variations")
-    seed = settings.pop("seed")
-    seed = secrets.randbelow(2**31 - count) if seed is None else seed
-    wanted = [GenerationRequest(prompt or "", float(seconds), audio=audio, seed=seed + i,
-                                device=studio.settings.device, **settings) for i in range(count)]
-    return seed, [studio.submit(person, each).id for each in wanted]
-

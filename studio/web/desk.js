@@ -6,31 +6,34 @@ import { resultCard } from "./result.js";
 
 const POLL_MS = 350;
 const SHOWN = 6;
+const LOST = "The studio was restarted and this job was lost; press Generate again";
+
+const active = (job) => job.state === "waiting" || job.state === "running";
 
 class StudioDesk extends HTMLElement {
   connectedCallback() {
     if (this.cards) return;
     this.cards = new Map(); // job id -> JobCard, in progress
-    this.empty = make("p", { class: "desk-empty" }, "Your music will appear here.");
+    this.originals = new Map(); // job id -> sha256 of the piece it replays
+    this.empty = make("p", { class: "desk-empty" }, this.dataset.empty || "Your music will appear here.");
     this.list = make("div", { class: "desk-list" });
-    this.append(make("h2", { class: "desk-title" }, "Your music"), this.empty, this.list);
-    if (this.dataset.kind === "create") this.adopt();
+    if (this.dataset.title) this.append(make("h2", { class: "desk-title" }, this.dataset.title));
+    this.append(this.empty, this.list);
+    if (this.dataset.adopt) this.adopt();
   }
 
   // After a reload: jobs that are still running go on showing.
   async adopt() {
     const jobs = await ask("/studio/jobs").catch(() => []);
-    for (const job of jobs) {
-      if (job.state === "waiting" || job.state === "running") this.add(job, false);
-    }
+    for (const job of jobs.filter(active)) this.add(job, false);
     this.poll();
   }
 
-  async watch(ids, begun) {
+  async watch(ids, begun, listen = true) {
     const jobs = await ask("/studio/jobs");
     ids.forEach((id, i) => {
       const job = jobs.find((each) => each.id === id);
-      if (job && !this.cards.has(id)) this.add(job, i === 0, begun);
+      if (job && !this.cards.has(id)) this.add(job, listen && i === 0, begun);
     });
     this.scrollIntoView({ block: "nearest", behavior: "smooth" });
     this.poll();
@@ -42,7 +45,7 @@ class StudioDesk extends HTMLElement {
     this.cards.set(job.id, card);
     this.list.prepend(card.node);
     this.empty.hidden = true;
-    while (this.list.children.length > SHOWN && !this.list.lastElementChild.matches(".job-card")) {
+    while (this.list.children.length > SHOWN && this.list.lastElementChild.matches(".result-card, [data-state=failed], [data-state=cancelled]")) {
       this.list.lastElementChild.remove();
     }
   }
@@ -65,15 +68,20 @@ class StudioDesk extends HTMLElement {
   }
 
   async refresh(card, job) {
-    if (!job) { // the studio was started again: what was running is gone
-      job = { ...card.job, state: "failed", error: { text: "The studio was restarted and this job was lost; "
-        + "press Generate again" } };
-    }
+    job ||= { ...card.job, state: "failed", error: { text: LOST } };
     card.update(job);
-    if (job.state === "waiting" || job.state === "running") return;
-    this.cards.delete(card.id);
-    if (job.state !== "done") return;
+    if (active(job)) return;
+    if (job.state !== "done") {
+      this.cards.delete(card.id);
+      return;
+    }
     const result = await resultCard(card.id);
+    this.cards.delete(card.id);
+    const original = this.originals.get(card.id);
+    if (original) {
+      result.message.textContent = original === result.record.about.sha256
+        ? "Identical to the original, sample for sample." : "Differs from the original: the model has changed since.";
+    }
     const heard = card.silence();
     card.node.replaceWith(result.node);
     if (heard !== null) result.seek(heard, heard < result.record.about.seconds - 0.3);

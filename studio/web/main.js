@@ -1,14 +1,39 @@
 // Everything the page needs beyond Gradio.
 
 import "./desk.js";
+import "./history.js";
+import "./compare.js";
+import "./prompt-audio.js";
 
 const clicks = new Map(); // desk id -> time of the last click on its Generate button
 
 window.studio = {
-  firstSound: null,
+  firstSound: null, // seconds from the last click on Generate to the first sound
+  bridge() {}, // set by the element that carries events to the server
+
   watch(desk, ids) {
     const list = (ids || "").split(" ").filter(Boolean);
     if (list.length) document.getElementById(desk).watch(list, clicks.get(desk) ?? performance.now());
+  },
+
+  // Shows a job that repeats a result, above that result.
+  replay(node, id, sha256) {
+    let desk = node.closest("studio-desk") || node.previousElementSibling;
+    if (!desk || desk.tagName !== "STUDIO-DESK") {
+      desk = document.createElement("studio-desk");
+      node.before(desk);
+    }
+    desk.originals.set(id, sha256);
+    desk.watch([id], performance.now(), false);
+  },
+
+  promptAudio() {
+    return document.querySelector("studio-prompt-audio")?.value || "";
+  },
+
+  async continueResult(id) {
+    window.studio.bridge("continue", id);
+    await document.querySelector("studio-prompt-audio").takeResult(id);
   },
 };
 

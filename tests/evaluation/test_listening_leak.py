@@ -117,9 +117,9 @@ def test_unprepared_files_tell_by_rate_header_and_length(study, tmp_path):
 def test_no_word_of_the_design_is_handed_out(tmp_path, method):
     pairs = {"baseline": "system-a", "controls": {"identical_pairs": 2, "attention": 1}}
     single = {"controls": {"anchors": 2, "attention": 1}}
-    study = write_sample_study(tmp_path, systems=2, items=4, trials=4, method=method,
-                               training_items=["item-03"], **(pairs if method == "CCR"
-                                                              else single) | {"trials_per_rater": 3})
+    study = write_sample_study(tmp_path, systems=2, items=4, trials=3, method=method,
+                               training_items=["item-03"],
+                               **(pairs if method == "CCR" else single))
     prepared = prepare(study, tmp_path / "prepared")
     text = json.dumps([dataclasses.asdict(view) for view in views_of(study, prepared, tmp_path)])
     for word in ("system-", "anchor", "identical", "baseline", str(tmp_path), "gain", "item-00\"",

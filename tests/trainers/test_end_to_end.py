@@ -39,6 +39,27 @@ LANGUAGE_MODEL = {
                  "validation_crops": 8},
     "loop": {"steps": 10, "warmup_steps": 2, "validate_every": 5, "log_every": 1},
 }
+HIFICODEC = {
+    "task": "hificodec",
+    "model": {"latent_dim": 8, "codes": 32, "encoder": "logmel", "generator": "vocos",
+              "restart_below": 0.05, "mel_width": 16, "mel_hidden": 16, "mel_layers": 1,
+              "vocos_width": 16, "vocos_hidden": 16, "vocos_layers": 1},
+    # The discriminators come in at the seventh step, so that stop and resume cover them too.
+    "training": {"batch": 2, "crop_seconds": 0.2, "unquantized_steps": 4, "validation_crops": 4,
+                 "adversarial_from": 5},
+    "loop": WAVTOKENIZER["loop"],
+}
+SRFM = {
+    "task": "srfm",
+    "model": {"vocab_size": 64, "token_width": 16, "latent_dim": 8, "encoder_width": 16,
+              "encoder_heads": 2, "encoder_feed_forward": 16, "encoder_blocks": 1,
+              "encoder_window": 16, "regulator_layers": 1, "channels": [16, 16], "patch": 2,
+              "heads": 2, "head_dim": 8, "blocks": 1, "mid_blocks": 1, "attention_window": 8,
+              "attention_mask": "exclude", "feed_forward_factor": 1, "time_factor": 1,
+              "norm": "layer", "activation": "silu"},
+    "training": {"batch": 2, "crop_tokens": 30, "validation_crops": 8},
+    "loop": LANGUAGE_MODEL["loop"],
+}
 
 
 def write_config(path: Path, config: dict, data: object) -> Path:
@@ -75,43 +96,55 @@ def work(tmp_path_factory):
         config = write_config(folder / "wavtokenizer.yaml", WAVTOKENIZER,
                               {"folder": str(folder / "store")})
         trainers("train", config, "--out", folder / "runs/wavtokenizer")
+        trainers("store", folder / "corpus", folder / "store-48000", "--rate", 48000)
+        config = write_config(folder / "hificodec.yaml", HIFICODEC,
+                              {"folder": str(folder / "store-48000")})
+        trainers("train", config, "--out", folder / "runs/hificodec")
         trainers("tokenise", folder / "corpus", folder / "store", folder / "runs/wavtokenizer/last",
-                 folder / "shards", "--text-entries", 300)
+                 folder / "shards", "--text-entries", 300,
+                 "--hificodec", folder / "runs/hificodec/last")
         yield folder
 
 
+def data_of(work: Path, kind: str) -> dict[str, str]:
+    """The `data` part of a run's config."""
+    shards = {"shards": str(work / "shards")}
+    return {"wavtokenizer": {"folder": str(work / "store")},
+            "hificodec": {"folder": str(work / "store-48000")}, "srfm": shards,
+            "language_model": {**shards, "text_tokenizer": str(work / "shards/tokenizer.json")},
+            }[kind]
+
+
 def test_the_chain_makes_music(work, monkeypatch):
-    config = write_config(work / "language_model.yaml", LANGUAGE_MODEL,
-                          {"shards": str(work / "shards"),
-                           "text_tokenizer": str(work / "shards/tokenizer.json")})
     monkeypatch.setenv("STUDIO_WORK", str(work))
-    trainers("train", config, "--out", work / "runs/language_model")
-    log = [json.loads(line) for line in
-           (work / "runs/language_model/log.jsonl").read_text().splitlines()]
-    validations = [row for row in log if row["kind"] == "validation"]
-    assert validations[-1]["cross_entropy"] < validations[0]["cross_entropy"]
+    for kind, config in (("language_model", LANGUAGE_MODEL), ("srfm", SRFM)):
+        trainers("train", write_config(work / f"{kind}.yaml", config, data_of(work, kind)),
+                 "--out", work / f"runs/{kind}")
+        log = [json.loads(line) for line in
+               (work / f"runs/{kind}/log.jsonl").read_text().splitlines()]
+        watched = {"language_model": "cross_entropy", "srfm": "flow_loss"}[kind]
+        validations = [row[watched] for row in log if row["kind"] == "validation"]
+        assert validations[-1] < validations[0]
     model = work / "model"
-    for component in ("wavtokenizer", "language_model"):
+    for component in ("wavtokenizer", "language_model", "srfm", "hificodec"):
         trainers("assemble", work / f"runs/{component}/last", model)
     monkeypatch.setattr("core.variants.folder_of", lambda variant: model)
-    result = Pipeline.load("nano-no-flow").generate(
-        GenerationRequest("calm piano", 2.0, variant="nano-no-flow", seed=1))
-    assert len(result.samples) == 2 * VARIANTS["nano-no-flow"].sample_rate
-    assert np.isfinite(result.samples).all()
-    assert np.abs(result.samples).max() < 1
+    for name, request in (("nano-no-flow", {}), ("nano", {"steps": 2})):
+        result = Pipeline.load(name).generate(
+            GenerationRequest("calm piano", 2.0, variant=name, seed=1, **request))
+        assert len(result.samples) == 2 * VARIANTS[name].sample_rate
+        assert np.isfinite(result.samples).all()
+        assert np.abs(result.samples).max() < 1
     samples = list((work / "runs/wavtokenizer/samples").rglob("*-made.flac"))
     assert samples and audio.rms(audio.read(samples[0]).samples) > 0
 
 
-@pytest.mark.parametrize("kind", ["wavtokenizer", "language_model"])
-def test_stop_and_resume_give_the_weights_of_an_undisturbed_run(work, kind, monkeypatch):
+@pytest.mark.parametrize("config", [WAVTOKENIZER, HIFICODEC, LANGUAGE_MODEL, SRFM],
+                         ids=lambda config: config["task"])
+def test_stop_and_resume_give_the_weights_of_an_undisturbed_run(work, config, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(work))
-    config, data = {
-        "wavtokenizer": (WAVTOKENIZER, {"folder": str(work / "store")}),
-        "language_model": (LANGUAGE_MODEL, {
-            "shards": str(work / "shards"), "text_tokenizer": str(work / "shards/tokenizer.json")}),
-    }[kind]
-    run = run_config.read(write_config(work / f"{kind}-resume.yaml", config, data))
+    kind = config["task"]
+    run = run_config.read(write_config(work / f"{kind}-resume.yaml", config, data_of(work, kind)))
     straight = Loop(run_config.task_of(run), run.loop, work / f"{kind}-straight", run.raw)
     straight.run()
     for _ in range(2):  # the second Loop finds the state of the first, stopped at step 6
