@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from core.checkpoints import command as checkpoints
 from core.errors import FailureError, InputError, StudioError
+
+BENCHES = {"load": "core.checkpoints.load_bench"}  # name -> module with `arguments` and `run`
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,6 +30,8 @@ def main(argv: list[str]) -> int:
     debug, as_json = "--debug" in argv, "--json" in argv
     try:
         args = _parser().parse_args([a for a in argv if a != "--debug"])
+        if getattr(args, "models", None):
+            os.environ["STUDIO_MODELS"] = args.models
         args.run(args)
         return 0
     except StudioError as error:
@@ -76,6 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     reconstruct.add_argument("--out", type=Path, required=True)
 
     _add(commands, "variants", _variants, "the models of Table 1 and nano")
+    checkpoints.inspect_arguments(
+        _add(commands, "inspect", checkpoints.inspect, "what a model folder holds"))
+    checkpoints.convert_arguments(
+        _add(commands, "convert", checkpoints.convert, "released layout to ours, or back"))
+    bench = commands.add_parser("bench", help="what things cost on this machine")
+    bench.set_defaults(run=_bench)
+    bench.add_argument("name", choices=BENCHES)
+    bench.add_argument("options", nargs=argparse.REMAINDER, help="of this bench; try --help")
     return parser
 
 
@@ -84,7 +99,16 @@ def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], None],
     parser = commands.add_parser(name, help=help_text, description=help_text)
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    parser.add_argument("--models", metavar="DIR", help="where model folders lie")
     return parser
+
+
+def _bench(args: argparse.Namespace) -> None:
+    room = import_module(BENCHES[args.name])
+    parser = _Parser(f"python -m core bench {args.name}", description=room.__doc__)
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    room.arguments(parser)
+    room.run(parser.parse_args(args.options))
 
 
 def _making(parser: argparse.ArgumentParser) -> None:
@@ -159,7 +183,7 @@ def _make(jobs: list[tuple[Any, Path]], as_json: bool) -> None:
                 result = event
         if sys.stderr.isatty():
             print(file=sys.stderr)
-        audio.write(path, result.samples, result.sample_rate)
+        audio.write(path, result.channels, result.sample_rate)
         line = {**result.as_dict(), "file": str(path)}
         print(json.dumps(line) if as_json else f"{path}: {result.seconds:.2f} s at "
               f"{result.sample_rate} Hz, seed {request.seed}, {result.rtf:.2f} x real time")

@@ -29,12 +29,14 @@ def conditioning(request: GenerationRequest, tokenizer: TextTokenizer, default_s
     """Ids and section triples of a request; times count from the start of the audio prompt.
 
     With an audio prompt the first section is the prompt itself, in the structure of what follows,
-    so that the plan still covers every token.
+    so that the plan still covers every token. The released code gives the plan's own times,
+    prompt or not.
     """
     ids = STRUCTURES if request.compat is None else OFFICIAL_INFERENCE_STRUCTURES
     plan = request.sections or (Section(default_structure, 0.0, request.seconds),)
-    sections = [(ids[s.structure], s.start + prompt_seconds, s.end + prompt_seconds) for s in plan]
-    if prompt_seconds > 0:
+    before = prompt_seconds if request.compat is None else 0.0
+    sections = [(ids[s.structure], s.start + before, s.end + before) for s in plan]
+    if before > 0:
         structure, _, end = sections[0]
         sections[0] = (structure, 0.0, end)
     return Conditioning(tokenizer.encode(request.prompt), tuple(sections))

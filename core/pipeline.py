@@ -22,11 +22,12 @@ from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 from core.srfm import PRESETS
 
-JOIN_TOKENS = 5  # 67 ms of equal-power cross-fade from the prompt to what was decoded
+JOIN_TOKENS = 8  # 107 ms, whole groups, of equal-power cross-fade from the prompt to what was decoded
 EDGE_FADE_SECONDS = 0.005  # no click at the first and last sample
 OFFICIAL_FADE_OUT_SECONDS = 1.0
 OFFICIAL_PROMPT_SECONDS = 5.0
 OFFICIAL_LEAST_SHARE = 0.9  # of the asked length before the end token is allowed
+OFFICIAL_LATENTS_A_TOKEN = 2  # of 24 kHz models too: their music comes at half its tempo
 SRFM_HISTORY_SECONDS = 2.0  # of an audio prompt, as context of the first window
 RECONSTRUCTIONS = ("wavtokenizer", "hificodec", "srfm")
 TOKENS_A_TURN = 15  # 0.2 s of music between two looks at `should_stop`
@@ -154,17 +155,20 @@ class Pipeline:
             return WavTokenizerRenderer(self.wavtokenizer, history)
         history = history[-round(SRFM_HISTORY_SECONDS * self.token_rate):]
         steps = request.steps or PRESETS[request.preset]
-        return SRFMRenderer(self.models["srfm"], self.models["hificodec"], history,
-                            self.variant.latents_a_token, request.seed, steps, check)
+        ratio = OFFICIAL_LATENTS_A_TOKEN if request.compat else self.variant.latents_a_token
+        return SRFMRenderer(self.models["srfm"], self.models["hificodec"], history, ratio,
+                            request.seed, steps, check)
 
     def _mastering(self, job: _Job) -> Mastering:
         request, rate = job.request, self.variant.sample_rate
-        audible = request.audio is not None and not request.audio.only_new
+        official = request.compat == "official"  # which never hands the prompt back
+        audible = request.audio is not None and not request.audio.only_new and not official
         front = job.front if audible else np.zeros(0, np.float32)
         token = self.wavtokenizer.hop / self.wavtokenizer.sample_rate  # seconds
         overlap = round(JOIN_TOKENS * token * rate) if audible else 0
-        fade_out = OFFICIAL_FADE_OUT_SECONDS if request.compat else EDGE_FADE_SECONDS
-        return Mastering(rate, front, overlap, round(request.seconds * rate), EDGE_FADE_SECONDS,
+        fade_in, fade_out = ((0.0, OFFICIAL_FADE_OUT_SECONDS) if official else
+                             (EDGE_FADE_SECONDS, EDGE_FADE_SECONDS))
+        return Mastering(rate, front, overlap, round(request.seconds * rate), fade_in,
                          min(fade_out, request.seconds))
 
     def reconstruct(self, sound: Sound, through: str) -> Sound:
@@ -222,6 +226,7 @@ class Pipeline:
             sound = Sound(sound.samples[:, :keep], sound.sample_rate)
         rate, hop = self.wavtokenizer.sample_rate, self.wavtokenizer.hop
         count = int(sound.seconds * rate / hop)
+        count -= count % self.wavtokenizer.group  # what follows begins a new group
         front = audio.resample(sound.mono(), sound.sample_rate, self.variant.sample_rate)
         front = front[len(front) - round(count * hop * self.variant.sample_rate / rate):]
         tail = round(count * hop * sound.sample_rate / rate)

@@ -45,17 +45,21 @@ class WavTokenizerRenderer:
         self.sample_rate = tokenizer.sample_rate
         self.rate = self.sample_rate / tokenizer.hop  # tokens a second
         local = tokenizer.context_frames
-        self.context = local if local is not None else round(GLOBAL_CONTEXT_SECONDS * self.rate)
+        self.context = local if local is not None else self._whole_groups(GLOBAL_CONTEXT_SECONDS)
         self._tokens = np.asarray(history, np.int64)
         self._next = len(self._tokens)  # first token not sounded yet
-        self._piece = round(FIRST_PIECE_SECONDS * self.rate)
+        self._piece = self._whole_groups(FIRST_PIECE_SECONDS)
+
+    def _whole_groups(self, seconds: float) -> int:
+        """About so many seconds in tokens; a piece begins with the first token of a group."""
+        return max(1, round(seconds * self.rate / self.tokenizer.group)) * self.tokenizer.group
 
     def feed(self, tokens: np.ndarray) -> Iterator[Piece]:
         """See Renderer."""
         self._tokens = np.concatenate([self._tokens, np.asarray(tokens, np.int64)])
         while self._next + self._piece + self.context <= len(self._tokens):
             yield "vocoder", self._sound(self._next + self._piece)
-            self._piece = round(PIECE_SECONDS * self.rate)
+            self._piece = self._whole_groups(PIECE_SECONDS)
 
     def flush(self) -> Iterator[Piece]:
         """See Renderer."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from core.request import GenerationRequest
 
+OFFICIAL_CHANNELS = 2  # one channel, twice
 
 @dataclass(frozen=True)
 class Progress:
@@ -55,6 +56,12 @@ class GenerationResult:
         return len(self.samples) / self.sample_rate
 
     @property
+    def channels(self) -> np.ndarray:
+        """What a file gets, [C, T]: mono, or the released code's channel given twice."""
+        copies = OFFICIAL_CHANNELS if self.request.compat == "official" else 1
+        return np.broadcast_to(self.samples, (copies, len(self.samples)))
+
+    @property
     def rtf(self) -> float:
         """Compute seconds a second of new music, loading left out."""
         new = max(self.seconds - self.join_seconds, 1e-9)
@@ -63,7 +70,7 @@ class GenerationResult:
     def as_dict(self) -> dict[str, Any]:
         """The result without its sound, as the command line prints it."""
         return {"request": self.request.as_dict(), "variant": self.request.variant,
-                "sample_rate": self.sample_rate, "channels": 1,
+                "sample_rate": self.sample_rate, "channels": len(self.channels),
                 "seconds": round(self.seconds, 6), "tokens": len(self.tokens),
                 "seed": self.request.seed,
                 "stages": {k: round(v, 4) for k, v in self.stages.items()},

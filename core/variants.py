@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.checkpoints import hub, official_layout
-from core.checkpoints.opening import components_of
+from core.checkpoints.opening import components_of, config_of
 from core.errors import InputError
 from core.workspace import models_folder
 
@@ -140,10 +140,28 @@ def _official_files(variant: Variant) -> tuple[str, ...]:
 
 
 def get(name: str) -> Variant:
-    """The variant of this name.
+    """The variant of this name, or the model in this folder (of either layout).
 
-    Raises: InputError naming the nearest known ones.
+    Raises: InputError naming the known ones.
     """
-    if name not in VARIANTS:
-        raise InputError("variant", name, "is unknown; choose one of " + ", ".join(VARIANTS))
-    return VARIANTS[name]
+    if name in VARIANTS:
+        return VARIANTS[name]
+    if Path(name).is_dir():
+        return _in_folder(name)
+    raise InputError("variant", name, "is unknown; give a model folder or choose one of "
+                     + ", ".join(VARIANTS))
+
+
+def _in_folder(name: str) -> Variant:
+    """A folder's variant: the released one of the folder's name, else what its parts allow."""
+    folder = Path(name).resolve()
+    held = components_of(folder)
+    released = next((v for v in VARIANTS.values() if v.hub and v.folder == folder.name), None)
+    if released is not None and set(released.components) <= set(held):
+        return replace(released, name=name, folder=str(folder), hub=None)
+    sound, rate = WAVTOKENIZER, config_of(folder, "wavtokenizer").sample_rate
+    if {"srfm", "hificodec"} <= set(held):
+        rate = config_of(folder, "hificodec").sample_rate
+        sound = SRFM_48K if rate == 48000 else SRFM_24K
+    return Variant(name, folder.name, str(folder), None, sound, rate, "see the folder",
+                   context_seconds=30.0)

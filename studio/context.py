@@ -11,15 +11,18 @@ from pathlib import Path
 from core import variants
 from core.errors import InputError, StudioError
 from core.request import GenerationRequest
+from studio import downloads
 from studio.executor import Executor, Task
 from studio.job_queue import JobQueue
 from studio.jobs import DONE, Job
 from studio.library import Library
 from studio.local_executor import LocalExecutor
+from studio.model_downloads import ModelDownloads
 from studio.settings import Settings
 
 SWEEP_SECONDS = 600.0
 WARM_UP_SECONDS = 2.0
+MOST_JOBS = 200  # of all people, waiting or running
 log = logging.getLogger("studio")
 
 
@@ -32,8 +35,9 @@ class Studio:
         self.library = Library(settings.folder / "people", settings.person_megabytes * 10**6,
                                settings.keep_days * 86400)
         self.executor = _executor(settings)
-        self.queue = JobQueue(self.executor, settings.person_jobs, settings.queue_jobs,
+        self.queue = JobQueue(self.executor, settings.person_jobs, MOST_JOBS,
                               self._keep, self._ended)
+        self.downloads = ModelDownloads()
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="studio-sweep", daemon=True)
 
@@ -55,10 +59,9 @@ class Studio:
             raise InputError("seconds", f"{request.seconds:g}", "is longer than this studio "
                              f"allows; at most {self.settings.max_seconds:g}")
         variant = variants.get(request.variant)
-        variants.folder_of(variant)
         if not variants.installed(variant):
             raise InputError("variant", variant.name, "has no complete weights here; choose "
-                             "another")
+                             "another, or download it in Models")
         identity, file = self.library.new_result(person)
         try:
             return self.queue.submit(person, request, identity, file)
@@ -105,6 +108,7 @@ class Studio:
     def _sweep(self) -> None:
         while not self._stopping.wait(SWEEP_SECONDS):
             self.library.sweep(self.queue.busy())
+            downloads.sweep()
 
 
 def _executor(settings: Settings) -> Executor:

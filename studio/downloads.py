@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -24,6 +26,8 @@ from studio.library import Record
 
 FORMATS = ("wav", "flac", "mp3")
 MARK = "AI-generated"
+PREFIX = f"studio-{os.getpid()}-"
+LONGEST_SENDING_SECONDS = 3600.0
 
 
 def slug(record: Record) -> str:
@@ -100,7 +104,14 @@ def archive(pieces: Iterable[tuple[Record, Path]]) -> Path:
 
 def _temporary(suffix: str) -> Path:
     try:
-        with tempfile.NamedTemporaryFile(prefix="studio-", suffix=suffix, delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=suffix, delete=False) as file:
             return Path(file.name)
     except OSError as error:
         raise FailureError("disk", "", f"cannot be written ({error.strerror})") from error
+
+
+def sweep() -> None:
+    """Delete temporary files that nobody can still be fetching."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if time.time() - path.stat().st_mtime > LONGEST_SENDING_SECONDS:
+            path.unlink(missing_ok=True)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from core import audio
-from core.pipeline import AudioChunk, GenerationResult, Pipeline, Progress
+from core.pipeline import Pipeline
 from core.request import GenerationRequest
+from core.result import AudioChunk, GenerationResult, Progress
 from studio.executor import Event, Finished, Sound, Stage, Task
 
 KEPT_MODELS = 2
@@ -75,5 +76,7 @@ def peaks(samples: np.ndarray, count: int = PEAKS) -> list[int]:
 
 def _about(result: GenerationResult) -> dict:
     samples = np.ascontiguousarray(result.samples, dtype="<f4")
-    return {**result.as_dict(), "join_seconds": result.join_seconds,
+    about = result.as_dict()
+    del about["request"]  # kept beside it, without this machine's paths
+    return {**about, "join_seconds": result.join_seconds,
             "sha256": hashlib.sha256(samples.tobytes()).hexdigest(), "peaks": peaks(samples)}

@@ -12,8 +12,9 @@ import gradio as gr  # noqa: E402 - the line above must come first
 from fastapi import FastAPI  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
 
-from studio import bridge  # noqa: E402
+from studio import bridge, endpoints  # noqa: E402
 from studio.context import Studio, web_folder  # noqa: E402
+from studio.element import element  # noqa: E402
 from studio.people import PersonCookie  # noqa: E402
 from studio.routes import add_routes  # noqa: E402
 from studio.tabs import compare, continuing, create, history, models  # noqa: E402
@@ -32,15 +33,16 @@ TABS = (("create", "Create", create.build), ("continue", "Continue", continuing.
 def build(studio: Studio) -> gr.Blocks:
     """All tabs of the studio."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE_SECONDS) as blocks:
-        gr.HTML(f'<header class="studio-header"><h1>{TITLE}</h1>'
+        element(f'<header class="studio-header"><h1>{TITLE}</h1>'
                 "<p>Make music from words. What you make is kept for this browser only.</p>"
-                "</header>", js_on_load=None)
+                "</header>")
         built = {}
         with gr.Tabs(elem_id="tabs") as tabs:
             for identity, name, build_tab in TABS:
                 with gr.Tab(name, id=identity, elem_id=f"tab-{identity}", render_children=True):
                     built[identity] = build_tab(studio)
         bridge.build(studio, tabs, built["create"])
+        endpoints.build(studio)
     return blocks
 
 

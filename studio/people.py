@@ -26,6 +26,11 @@ def person_of(cookies: Mapping[str, str]) -> str | None:
     return hashlib.sha256(key.encode()).hexdigest()[:32] if KEY.fullmatch(key) else None
 
 
+def person_at(address: str) -> str:
+    """The opaque name of a program that asks without a cookie, by its network address."""
+    return hashlib.sha256(f"address {address}".encode()).hexdigest()[:32]
+
+
 class PersonCookie:
     """ASGI middleware: gives every browser that opens a page a key of its own."""
 

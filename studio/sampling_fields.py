@@ -28,10 +28,11 @@ class SamplingFields:
                                    placeholder="drawn for you", max_lines=1)
             self.keep = gr.Checkbox(False, label="Keep this seed", elem_id=f"{form}-keep",
                                     min_width=140)
+        errors.line("seed", "seed")
+        with gr.Row():
             self.variations = gr.Radio(list(range(1, MOST_VARIATIONS + 1)), value=1,
                                        label="Variations", elem_id=f"{form}-variations",
                                        min_width=220)
-        errors.line("seed", "seed")
         with gr.Accordion("Model and structure", open=False, elem_id=f"{form}-structure-box"):
             self.variant = variant_field(studio, form)
             errors.line("variant", "variant", "model folder", "weights", "tensor")

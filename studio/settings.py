@@ -33,11 +33,11 @@ class Settings:
     threads: int = _setting("STUDIO_THREADS", 0, "CPU threads of the models; 0: all cores")
     max_seconds: float = _setting("STUDIO_MAX_SECONDS", 480.0, "longest piece a person may ask for")
     person_jobs: int = _setting("STUDIO_PERSON_JOBS", 8, "jobs of one person waiting or running")
-    queue_jobs: int = _setting("STUDIO_QUEUE_JOBS", 200, "jobs of all people waiting or running")
     person_megabytes: int = _setting("STUDIO_PERSON_MB", 500, "disk space of one person's music")
     keep_days: float = _setting("STUDIO_KEEP_DAYS", 30.0, "days until music is deleted")
     upload_megabytes: int = _setting("STUDIO_UPLOAD_MB", 100, "largest upload")
     upload_minutes: float = _setting("STUDIO_UPLOAD_MINUTES", 20.0, "longest upload")
+    downloads: int = _setting("STUDIO_DOWNLOADS", 1, "1: visitors may download models; 0: not")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

@@ -94,6 +94,7 @@ class LanguageModelTask:
         """A crop of a piece, its sections counted from the crop's start."""
         last = max(0, len(piece.tokens) - tokens)
         start = 0 if draw.random() < self.config.start_at_zero else int(draw.integers(last + 1))
+        start -= start % self.model.config.token_group
         crop = piece.tokens[start:start + tokens]
         captions = self.captions[piece.id]
         text = captions[int(draw.integers(len(captions)))]

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from core.wavtokenizer import LogMel
 
-# (window = n_fft, mel bands); the hop is a quarter of the window.
-RESOLUTIONS = ((256, 32), (512, 64), (1024, 80), (2048, 128))
+# (window = n_fft, mel bands); the hop is a quarter of the window. The longest is there for pitch:
+# without it a codec learns the envelope and buzzes at its own frame rate.
+RESOLUTIONS = ((512, 64), (1024, 80), (2048, 160), (4096, 320))
 
 
 class MultiResolutionMel(nn.Module):

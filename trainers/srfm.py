@@ -28,6 +28,7 @@ class SRFMTaskConfig:
         batch: crops a step.
         crop_tokens: their length in tokens; latents are `ratio` times as long.
         ratio: latents a token (150 Hz over 75 Hz: 2; the 24 kHz variant: 1).
+        token_group: tokens the tokenizer codes together; a crop begins with the first of them.
         bf16: autocast.
         validation_crops: held-out crops a validation.
     """
@@ -35,6 +36,7 @@ class SRFMTaskConfig:
     batch: int = 12
     crop_tokens: int = 195
     ratio: int = 2
+    token_group: int = 1
     bf16: bool = True
     validation_crops: int = 32
     seed: int = 0
@@ -65,6 +67,7 @@ class SRFMTask:
             piece, length = pieces[index], self.config.crop_tokens
             whole = min(len(piece.tokens), piece.latents.shape[1] // self.config.ratio)
             start = int(draw.integers(max(1, whole - length + 1)))
+            start -= start % self.config.token_group
             tokens.append(piece.tokens[start:start + length].astype(np.int64))
             frames = slice(start * self.config.ratio, (start + length) * self.config.ratio)
             latents.append(piece.latents[:, frames].astype(np.float32))

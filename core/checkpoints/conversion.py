@@ -135,8 +135,6 @@ def _without_used(value: Any, marks: dict[tuple[Any, ...], tuple[str, str, str]]
     """The structure with every used tensor, and every tie to one, replaced by its mark."""
     if isinstance(value, Tensor):
         return marks.get(_place(value), value) if value.numel() else value
-    if isinstance(value, torch_file.FrameworkObject):
-        return None
     if isinstance(value, dict):
         made = copy.copy(value)  # keeps its kind and a state dict's metadata
         made.update({k: _without_used(v, marks) for k, v in value.items()})

@@ -74,7 +74,7 @@ def tensors(stored: Any, path: Path) -> dict[str, Tensor]:
     """The file's tensors under `generator.`, `quantizer.`, `encoder.` keys."""
     missing = [part for part in PARTS if not isinstance(stored, dict) or part not in stored]
     if missing:
-        raise InputError("codec weights", path,
+        raise InputError("codec weights", torch_file.short(path),
                          f"lacks {', '.join(missing)}; is this the folder of another model?")
     return {f"{part}.{key}": tensor for part in PARTS
             for key, tensor in torch_file.tensors(stored[part], path, f"a codec {part}").items()}

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from core.checkpoints import official_hificodec, official_language_model
-from core.hificodec import HiFiCodecConfig
 from core.language_model import LanguageModelConfig
 from core.srfm import SRFMConfig
 from core.wavtokenizer import WavTokenizerConfig
 
 SPEAKER_WIDTH = 192  # of a speaker embedding that InspireMusic inherited and never feeds
 MEL_BANDS = 80  # of a mel output that the flow inherited and never computes
+ENCODEC_RATIOS, ENCODEC_FILTERS, ENCODEC_LSTM_LAYERS = (8, 5, 4, 2), 32, 2
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -43,21 +43,16 @@ def srfm(config: SRFMConfig, codec: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def hificodec(config: HiFiCodecConfig) -> dict[str, Tensor]:
-    """None: every tensor of the codec is used."""
-    return {}
-
-
 def wavtokenizer(config: WavTokenizerConfig) -> dict[str, Tensor]:
-    """EnCodec's own decoder, the mirror of the encoder, in place of which Vocos decodes."""
+    """EnCodec's own decoder, in EnCodec's own sizes; Vocos decodes in its place."""
     shapes: Shapes = {}
-    wide = config.seanet_filters * 2 ** len(config.ratios)
+    wide = ENCODEC_FILTERS * 2 ** len(ENCODEC_RATIOS)
     _convolution(shapes, "0.conv.conv", (wide, config.feature_dim, 7), wide)
-    for layer in range(config.seanet_lstm_layers):
+    for layer in range(ENCODEC_LSTM_LAYERS):
         for name, shape in (("weight_ih", (4 * wide, wide)), ("weight_hh", (4 * wide, wide)),
                             ("bias_ih", (4 * wide,)), ("bias_hh", (4 * wide,))):
             shapes[f"1.lstm.{name}_l{layer}"] = shape
-    for stage, ratio in enumerate(config.ratios):
+    for stage, ratio in enumerate(ENCODEC_RATIOS):
         narrow, at = wide // 2, 3 * stage + 3  # an activation without tensors stands between
         _convolution(shapes, f"{at}.convtr.convtr", (wide, narrow, 2 * ratio), narrow)
         block = f"{at + 1}.block"
@@ -65,7 +60,7 @@ def wavtokenizer(config: WavTokenizerConfig) -> dict[str, Tensor]:
         _convolution(shapes, f"{block}.3.conv.conv", (narrow, narrow // 2, 1), narrow)
         _convolution(shapes, f"{at + 1}.shortcut.conv.conv", (narrow, narrow, 1), narrow)
         wide = narrow
-    _convolution(shapes, f"{3 * len(config.ratios) + 3}.conv.conv", (1, wide, 7), 1)
+    _convolution(shapes, f"{3 * len(ENCODEC_RATIOS) + 3}.conv.conv", (1, wide, 7), 1)
     prefix = "feature_extractor.encodec.decoder.model."
     return zeros({prefix + name: shape for name, shape in shapes.items()})
 

@@ -58,7 +58,11 @@ def write_settings(folder: Path, configs: dict[str, Any]) -> None:
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     for component, config in configs.items():
-        back = official_layout.config(folder, component)
+        try:
+            back = official_layout.config(folder, component)
+        except InputError as error:
+            raise InputError(component, "", "its sizes have no place in the official layout "
+                             f"({error})") from error
         for field in dataclasses.fields(config):
             wanted, held = getattr(config, field.name), getattr(back, field.name)
             if wanted != held:

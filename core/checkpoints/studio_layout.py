@@ -145,7 +145,7 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises: InputError for a missing or damaged file.
     """
     if not path.is_file():
-        raise InputError("weights", path, "the file is missing; fetch it again")
+        raise InputError("weights", path.name, "the file is missing; fetch it again")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}

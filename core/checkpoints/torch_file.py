@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,9 @@ from core.errors import InputError
 _FRAMEWORKS = re.compile(
     r"(pytorch_lightning|lightning|lightning_fabric|jsonargparse|omegaconf)\..+|argparse\.Namespace")
 
-
-class FrameworkObject(dict):
-    """Stands for an object of a training framework, whose own class is never imported."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__()
+# What unpickling random bytes raises, besides UnpicklingError.
+_DAMAGE = (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError,
+           AssertionError, struct.error)
 
 
 def read(path: Path) -> Any:
@@ -32,27 +31,36 @@ def read(path: Path) -> Any:
     pickled objects; nothing in it is run.
     """
     if not path.is_file():
-        raise InputError("weights", path, "the file is missing; fetch it again")
+        raise InputError("weights", short(path), "the file is missing; fetch it again")
     with open(path, "rb") as file:
         is_zip = file.read(2) == b"PK"
     if is_zip and not zipfile.is_zipfile(path):
-        raise InputError("weights", path, "the file is damaged or cut short; fetch it again")
+        raise InputError("weights", short(path), "the file is damaged or cut short; fetch it again")
     try:
         # Files of torch before 1.6 are no zip archives and cannot be mapped.
         with torch.serialization.safe_globals(_stand_ins(path) if is_zip else []):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except pickle.UnpicklingError as error:
-        raise InputError("weights", path, "the file holds pickled objects, not only tensors; "
-                         "nothing in it was run, fetch it from a source you trust") from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise InputError("weights", path, "the file is damaged or cut short; fetch it again"
+        raise InputError("weights", short(path), "the file holds pickled objects, not only "
+                         "tensors; nothing in it was run, fetch it from a source you trust"
+                         ) from error
+    except _DAMAGE as error:
+        raise InputError("weights", short(path), "the file is damaged or cut short; fetch it again"
                          ) from error
 
 
+def short(path: Path) -> str:
+    """The file with its folder, to name it in one line."""
+    return f"{path.parent.name}/{path.name}"
+
+
 def _stand_ins(path: Path) -> list[tuple[type, str]]:
-    """Inert classes for the training-framework names in the file; other names stay forbidden."""
+    """An empty mapping for each training-framework class in the file, so that none is imported.
+
+    Every other name stays forbidden.
+    """
     names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    return [(FrameworkObject, name) for name in names if _FRAMEWORKS.fullmatch(name)]
+    return [(OrderedDict, name) for name in names if _FRAMEWORKS.fullmatch(name)]
 
 
 def tensors(table: Any, path: Path, what: str) -> dict[str, Tensor]:
@@ -63,6 +71,6 @@ def tensors(table: Any, path: Path, what: str) -> dict[str, Tensor]:
     good = isinstance(table, dict) and table and all(
         isinstance(k, str) and isinstance(v, Tensor) for k, v in table.items())
     if not good:
-        raise InputError("weights", path, f"the file does not hold {what}; "
+        raise InputError("weights", short(path), f"the file does not hold {what}; "
                          "is this the folder of another model?")
     return table

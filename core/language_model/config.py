@@ -26,6 +26,8 @@ class LanguageModelConfig:
         context_tokens: audio tokens that decoding attends to at most, besides the prefix
             (None = all). See `decoding` for what happens beyond.
         token_rate: audio tokens a second, by which a sliding context moves the section plan.
+        token_group: audio tokens that the tokenizer codes together; a context begins with the
+            first of a group.
     """
 
     hidden: int
@@ -41,6 +43,7 @@ class LanguageModelConfig:
     eps: float = 1e-6
     context_tokens: int | None = None
     token_rate: float = 75.0
+    token_group: int = 1
 
     def __post_init__(self) -> None:
         for name in ("hidden", "layers", "heads", "kv_heads", "head_dim", "mlp",

@@ -126,10 +126,11 @@ class _Session:
 
     def read(self, lane: _Lane) -> None:
         """Read a lane's prefix and latest audio into its cache; its logits follow."""
-        inputs = lane.prefix.inputs(lane.generated, lane.refill)
+        before = lane.prefix.left_behind(len(lane.generated), lane.refill)
+        inputs = lane.prefix.inputs(lane.generated, before)
         lengths = [len(row) for row in inputs]
         lane.length = max(lengths)
-        held = min(len(lane.request.prompt) + len(lane.generated), lane.refill)
+        held = len(lane.request.prompt) + len(lane.generated) - before
         lane.full = lane.length - held + lane.window
         lane.hide_gaps([lane.length - n for n in lengths])
         positions = torch.cat([torch.arange(n, device=self.device) for n in lengths])

@@ -52,9 +52,14 @@ class Prefix:
         weight = self.model.structure_embedding.weight
         return given.reshape(shape).to(weight.device, weight.dtype)
 
-    def inputs(self, generated: list[int], keep: int) -> list[Tensor]:
-        """Each row's embedded sequence [P, hidden]: prefix, then the last `keep` audio tokens."""
-        before = max(0, len(self.request.prompt) + len(generated) - keep)  # tokens left behind
+    def left_behind(self, generated: int, keep: int) -> int:
+        """Audio tokens out of context when about the last `keep` stay: whole groups."""
+        before = max(0, len(self.request.prompt) + generated - keep)
+        return before - before % self.model.config.token_group
+
+    def inputs(self, generated: list[int], before: int) -> list[Tensor]:
+        """Each row's embedded sequence [P, hidden]: prefix, then the audio tokens that follow the
+        first `before`."""
         sections = self._plan(before)
         rows = []
         for row, (text, vectors) in enumerate(zip(self.texts, self.vectors)):

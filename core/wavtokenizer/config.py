@@ -23,9 +23,16 @@ class WavTokenizerConfig:
         feature_dim: channels between encoder, quantizer and decoder.
         ratios: strides of the SEANet as the release lists them (deepest first); their product
             is the hop.
+        phase_bins: STFT bins whose real and imaginary parts the logmel encoder sees too; from
+            magnitudes alone a steady tone gives one token for ever, and a decoder of such tokens
+            can only repeat itself once a hop.
+        slots: consecutive tokens that the factorised kind codes together: each of the `slots`
+            takes its own share of the codebook and tells its own part of all their frames, so
+            that a steady chord is described by slots tokens, not by one.
         n_fft, decoder_*: the Vocos decoder. `decoder_bandwidths` > 0 makes its norms depend on
             a bandwidth id; `decoder_pos_net` puts the ResNet-and-attention stack in front,
             which sees the whole input and so forbids exact decoding in chunks.
+        rotating: phases of the decoder's head count from a steady tone's (see ISTFTHead).
     """
 
     sample_rate: int = 24000
@@ -46,8 +53,10 @@ class WavTokenizerConfig:
     encoder_intermediate: int = 480
     encoder_layers: int = 4
     encoder_kernel: int = 7
+    phase_bins: int = 0
 
     code_dim: int = 8
+    slots: int = 1
 
     n_fft: int = 1280
     decoder_dim: int = 768
@@ -56,6 +65,7 @@ class WavTokenizerConfig:
     decoder_kernel: int = 7
     decoder_bandwidths: int = 4
     decoder_pos_net: bool = True
+    rotating: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratios", tuple(self.ratios))  # JSON knows only lists
@@ -72,6 +82,9 @@ class WavTokenizerConfig:
             size = getattr(self, name)
             if size <= self.hop or (size - self.hop) % 2:
                 raise InputError(name, size, f"must exceed the hop {self.hop} by an even number")
+        if self.slots > 1 and (self.quantizer != "factorised" or self.codebook_size % self.slots):
+            raise InputError("slots", self.slots, "need the factorised quantizer and a codebook "
+                             "that they divide")
         if self.decoder_pos_net and self.decoder_dim % 32:
             raise InputError("decoder_dim", self.decoder_dim,
                              "must be a multiple of 32 (groups of the pos_net's norms)")

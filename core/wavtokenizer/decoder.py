@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -95,13 +97,19 @@ class VocosBackbone(nn.Module):
 class ISTFTHead(nn.Module):
     """Log-magnitude and phase of every frame, then the inverse STFT with "same" padding.
 
+    A rotating head counts phases from that of a steady tone at the bin's centre, so constant
+    inputs sound as steady tones instead of a buzz at the frame rate; chunks must then begin at a
+    multiple of `period` frames.
+
     Attributes:
         context_frames: frames to either side whose windows reach into a hop of audio.
+        period: frames after which the rotation is where it began (1 without).
     """
 
-    def __init__(self, dim: int, n_fft: int, hop: int) -> None:
+    def __init__(self, dim: int, n_fft: int, hop: int, rotating: bool = False) -> None:
         super().__init__()
         self.n_fft, self.hop = n_fft, hop
+        self.period = n_fft // math.gcd(n_fft, hop) if rotating else 1
         self.context_frames = -(-edge(n_fft, hop) // hop)
         self.out = nn.Linear(dim, n_fft + 2)
         self.register_buffer("window", torch.hann_window(n_fft))
@@ -111,8 +119,16 @@ class ISTFTHead(nn.Module):
         log_magnitude, phase = self.out(x).float().chunk(2, dim=-1)  # each [B, L, bins]
         # The inner limit keeps exp finite: an infinite value turns a clamped gradient into nan.
         magnitude = log_magnitude.clamp(max=5.0).exp().clamp(max=LARGEST_MAGNITUDE)
+        if self.period > 1:
+            phase = phase + self._rotation(x.shape[1], x.device)
         spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
         window = self.window.float()
         frames = torch.fft.irfft(spectrum, self.n_fft) * window  # [B, L, n_fft]
         envelope = overlap_add(window.square().expand(1, x.shape[1], -1), self.hop)  # [1, L * hop]
         return (overlap_add(frames, self.hop) / envelope)[:, None]
+
+    def _rotation(self, frames: int, device: torch.device) -> Tensor:
+        """[L, bins]: how far a tone at each bin's centre has turned at each frame, radians."""
+        bins = torch.arange(self.n_fft // 2 + 1, device=device)
+        samples = torch.arange(frames, device=device) * self.hop % self.n_fft
+        return 2 * math.pi / self.n_fft * (samples[:, None] * bins % self.n_fft)

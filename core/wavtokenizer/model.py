@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Generator, Tensor, nn
@@ -45,7 +46,7 @@ class WavTokenizer(nn.Module):
             config.feature_dim, config.decoder_dim, config.decoder_intermediate,
             config.decoder_layers, kernel=config.decoder_kernel,
             bandwidths=config.decoder_bandwidths, with_pos_net=config.decoder_pos_net)
-        self.head = ISTFTHead(config.decoder_dim, config.n_fft, config.hop)
+        self.head = ISTFTHead(config.decoder_dim, config.n_fft, config.hop, config.rotating)
 
     @property
     def hop(self) -> int:
@@ -64,18 +65,28 @@ class WavTokenizer(nn.Module):
 
     @property
     def context_frames(self) -> int | None:
-        """Frames to either side that a frame of decoded audio depends on.
+        """Frames to either side that a frame of decoded audio depends on, in whole groups.
 
-        A chunk decoded with so many more tokens on both sides, and cut, equals the same part of
-        the whole. None where the decoder sees everything (pos_net).
+        A chunk of whole groups decoded with so many more tokens on both sides, and cut, equals
+        the same part of the whole. None where the decoder sees everything (pos_net).
         """
         backbone = self.backbone.context_frames
-        return None if backbone is None else backbone + self.head.context_frames
+        return None if backbone is None else self._groups(backbone + self.head.context_frames)
 
     @property
     def encoder_context_frames(self) -> int | None:
         """The same for encoding: hops of audio to either side; None for the SEANet's LSTM."""
-        return self.encoder.context_frames
+        local = self.encoder.context_frames
+        return None if local is None else self._groups(local)
+
+    @property
+    def group(self) -> int:
+        """Chunks and prompts begin at a multiple of so many tokens: those coded together, and
+        the period of a rotating head."""
+        return math.lcm(self.config.slots, self.head.period)
+
+    def _groups(self, frames: int) -> int:
+        return -(-frames // self.group) * self.group
 
     def features(self, audio: Tensor) -> Tensor:
         """Encoder outputs before quantization, [B, 1, T] -> [B, D, ceil(T / hop)].

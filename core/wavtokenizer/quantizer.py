@@ -137,50 +137,75 @@ class FactorisedQuantizer(nn.Module):
     Improved VQGAN's factorised, l2-normalised codes, centred and scaled before they become
     directions (by batch in training, by running statistics in `eval`: tokens that are kept must
     come from a model in `eval`). `usage` is the running count of members.
+
+    With S slots, S consecutive frames are projected together to S directions; token n takes the
+    direction of slot n mod S and one of the codes [slot * codes / S, (slot + 1) * codes / S).
     """
 
     def __init__(self, config: WavTokenizerConfig) -> None:
         super().__init__()
-        self.commitment = config.commitment
-        self.project_in = nn.Linear(config.feature_dim, config.code_dim)
+        self.commitment, self.slots, self.code_dim = (config.commitment, config.slots,
+                                                      config.code_dim)
+        wide, narrow = config.slots * config.feature_dim, config.slots * config.code_dim
+        self.project_in = nn.Linear(wide, narrow)
         # Without it all directions start in one narrow cone and share a few codes.
-        self.spread = nn.BatchNorm1d(config.code_dim, affine=False)
-        self.project_out = nn.Linear(config.code_dim, config.feature_dim)
+        self.spread = nn.BatchNorm1d(narrow, affine=False)
+        self.project_out = nn.Linear(narrow, wide)
         self.codebook = nn.Parameter(torch.empty(config.codebook_size, config.code_dim))
         nn.init.normal_(self.codebook)
         # A unit vector's entries are 1/sqrt(code_dim): this gain brings the output back to
         # spread 1; zero biases keep the direction free of a common offset.
-        nn.init.normal_(self.project_out.weight)
+        nn.init.normal_(self.project_out.weight, std=config.slots ** -0.5)
         nn.init.zeros_(self.project_out.bias)
         nn.init.zeros_(self.project_in.bias)
         self.register_buffer("usage", torch.ones(config.codebook_size))
 
     def _directions(self, features: Tensor) -> Tensor:
-        """[B, D, N] -> unit vectors [B, N, code_dim] in float32."""
-        narrow = self.project_in(features.transpose(1, 2)).transpose(1, 2)  # [B, code_dim, N]
+        """[B, D, N] -> unit vectors [B, M, S, code_dim] in float32, M = ceil(N / S)."""
+        missing = -features.shape[2] % self.slots
+        if missing:
+            features = torch.cat((features, features[:, :, -1:].expand(-1, -1, missing)), 2)
+        grouped = features.transpose(1, 2).unflatten(1, (-1, self.slots)).flatten(2)
+        narrow = self.project_in(grouped).transpose(1, 2)  # [B, S * code_dim, M]
         narrow = self.spread(narrow.to(self.spread.running_mean.dtype)).transpose(1, 2)
-        return F.normalize(narrow.float(), dim=-1)
+        return F.normalize(narrow.float().unflatten(2, (self.slots, self.code_dim)), dim=-1)
+
+    def _features(self, directions: Tensor, frames: int) -> Tensor:
+        """[B, M, S, code_dim] -> [B, D, frames]."""
+        wide = self.project_out(directions.flatten(2).to(self.project_out.weight.dtype))
+        return wide.unflatten(2, (self.slots, -1)).flatten(1, 2)[:, :frames].transpose(1, 2)
 
     def _codes(self) -> Tensor:
-        return F.normalize(self.codebook.float(), dim=-1)
+        """Unit vectors [S, codes / S, code_dim]."""
+        return F.normalize(self.codebook.float(), dim=-1).unflatten(0, (self.slots, -1))
+
+    def _nearest(self, directions: Tensor) -> Tensor:
+        """[B, M, S, code_dim] -> tokens [B, M, S]."""
+        found = [nearest(directions[:, :, slot], codes) + slot * len(codes)
+                 for slot, codes in enumerate(self._codes())]
+        return torch.stack(found, 2)
 
     def encode(self, features: Tensor) -> Tensor:
         """[B, D, N] -> tokens [B, N]."""
-        return nearest(self._directions(features), self._codes())
+        return self._nearest(self._directions(features)).flatten(1)[:, :features.shape[2]]
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """Tokens [B, N] -> [B, D, N]."""
-        codes = F.normalize(F.embedding(tokens, self.codebook).float(), dim=-1)
-        return self.project_out(codes.to(self.codebook.dtype)).transpose(1, 2)
+        """Tokens [B, N], from slot 0 on -> [B, D, N]."""
+        missing = -tokens.shape[1] % self.slots
+        share = len(self.codebook) // self.slots
+        rest = torch.arange(self.slots - missing, self.slots, device=tokens.device) * share
+        whole = torch.cat((tokens, rest.expand(len(tokens), -1)), 1).unflatten(1, (-1, self.slots))
+        codes = F.normalize(F.embedding(whole, self.codebook).float(), dim=-1)
+        return self._features(codes, tokens.shape[1])
 
     def forward(self, features: Tensor, quantize: bool = True) -> Quantized:
         """[B, D, N] -> Quantized. Unquantized features still pass the narrow projection."""
-        directions = self._directions(features)  # [B, N, code_dim]
+        directions, frames = self._directions(features), features.shape[2]
         if not quantize:
-            whole = self.project_out(directions).transpose(1, 2)
+            whole = self._features(directions, frames)
             return Quantized(None, whole, whole.new_zeros(()))
         with torch.no_grad():
-            tokens = nearest(directions, self._codes())
+            tokens = self._nearest(directions)  # [B, M, S]
         codes = F.normalize(F.embedding(tokens, self.codebook).float(), dim=-1)
         to_codebook = (directions.detach() - codes).square().sum(-1).mean()
         to_encoder = (directions - codes.detach()).square().sum(-1).mean()
@@ -189,16 +214,17 @@ class FactorisedQuantizer(nn.Module):
                 counts = _counts(tokens, len(self.usage), self.usage)
                 self.usage.lerp_(counts, 1 - DECAY)
         straight = directions + (codes - directions).detach()
-        return Quantized(tokens, self.project_out(straight).transpose(1, 2),
+        return Quantized(tokens.flatten(1)[:, :frames], self._features(straight, frames),
                          to_codebook + self.commitment * to_encoder)
 
     @torch.no_grad()
     def initialise_codebook(self, features: Tensor, generator: Generator | None = None) -> None:
         """Start from the k-means centres of projected encoder outputs [B, D, N]."""
-        members = self._directions(features).flatten(0, 1)
-        centres = k_means(members, len(self.codebook), generator)
+        members = self._directions(features).flatten(0, 1)  # [B * M, S, code_dim]
+        share = len(self.codebook) // self.slots
+        centres = torch.cat([k_means(part, share, generator) for part in members.unbind(1)])
         self.codebook.copy_(F.normalize(centres, dim=-1))
-        self.usage.fill_(features.shape[0] * features.shape[2] / len(self.usage))
+        self.usage.fill_(len(members) / share)
 
     @torch.no_grad()
     def restart_dead_codes(self, features: Tensor, below: float = 0.1,
@@ -207,8 +233,11 @@ class FactorisedQuantizer(nn.Module):
 
         Returns: number of codes restarted.
         """
+        members = self._directions(features).flatten(0, 1)  # [B * M, S, code_dim]
         dead = _dead(self.usage, below)
-        members = self._directions(features).flatten(0, 1)
-        self.codebook[dead] = draw(members, len(dead), generator).to(self.codebook.dtype)
+        share = len(self.codebook) // self.slots
+        for slot, part in enumerate(members.unbind(1)):
+            own = dead[(dead >= slot * share) & (dead < (slot + 1) * share)]
+            self.codebook[own] = draw(part, len(own), generator).to(self.codebook.dtype)
         self.usage[dead] = self.usage.mean().clone()
         return len(dead)

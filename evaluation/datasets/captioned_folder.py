@@ -12,7 +12,7 @@ COLUMNS = {
     "id": ("id", "item", "item_id", "name", "ytid", "caption_id", "audiocap_id", "file_name"),
     "caption": ("caption", "text", "prompt", "description"),
 }
-DURATIONS = ("seconds", "duration")
+DURATIONS = ("seconds", "duration", "duration_s")
 
 
 def read_captioned_folder(table: Path, audio: Path | None = None) -> Dataset:

@@ -119,6 +119,17 @@ class Dataset:
         chosen = tuple(item for item in self.items if item.flags.get(flag) is value)
         return Dataset(f"{self.name}, {flag}={value}", chosen)
 
+    def having(self, column: str, value: str) -> Dataset:
+        """The items whose detail has this value, e.g. split = test.
+
+        Raises: InputError when none has it.
+        """
+        chosen = tuple(item for item in self.items if item.details.get(column) == value)
+        if not chosen:
+            there = sorted({item.details.get(column, "") for item in self.items})[:5]
+            raise InputError(column, value, f"no item has it; {self.name} has {there}")
+        return Dataset(f"{self.name}, {column}={value}", chosen)
+
     def among(self, ids: Iterable[str], name: str) -> Dataset:
         """The items whose id is listed; raises InputError for an id that is not in the set."""
         wanted = set(ids)

@@ -7,18 +7,25 @@ No page in here: the studio shows what this room computes.
 from .desk import RaterDesk, RaterView, StudyView, TrialView
 from .export import result_files, safe_cell
 from .persistence import persistence_warning
-from .power import Spread, power, power_table, raters_needed
+from .power import Spread, difference_power, power_table, raters_needed
 from .preparation import Prepared, prepare, prepared_folder, read_prepared
 from .printing import results_text
-from .results import PaperTable, Progress, ResultTable, ResultTables, results
+from .result_tables import (
+    PaperTable,
+    Progress,
+    ResultTable,
+    ResultTables,
+    progress,
+    results,
+)
 from .storage import Store, new_token
 from .study import Study
 from .study_file import read_study
 
 __all__ = [
-    "PaperTable", "Prepared", "Progress", "RaterDesk", "RaterView", "ResultTable",
-    "ResultTables", "Spread", "Store", "Study", "StudyView", "TrialView", "new_token",
-    "persistence_warning", "power", "power_table", "prepare", "prepared_folder",
+    "PaperTable", "Prepared", "Progress", "RaterDesk", "RaterView", "ResultTable", "ResultTables",
+    "Spread", "Store", "Study", "StudyView", "TrialView", "difference_power", "new_token",
+    "persistence_warning", "power_table", "prepare", "prepared_folder", "progress",
     "raters_needed", "read_prepared", "read_study", "result_files", "results", "results_text",
     "safe_cell",
 ]

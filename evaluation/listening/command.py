@@ -13,7 +13,6 @@ from pathlib import Path
 
 from core.errors import InputError, StudioError
 
-from . import power as power_room
 from . import simulation
 from .assignment import cells, plan_trials
 from .backup import backup, restore
@@ -21,9 +20,10 @@ from .check_raters import check_raters
 from .desk import RaterDesk
 from .export import result_files, write_export
 from .persistence import persistence_warning
+from .power import Spread, power_text
 from .preparation import Prepared, prepare, prepared_folder, require_comparable
 from .printing import results_text
-from .results import results
+from .result_tables import results
 from .schema import database_url
 from .storage import Store, new_token
 from .study import Study
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.set_defaults(run=_simulate)
     power = commands.add_parser("power", help="raters and items that a difference needs")
     power.add_argument("--difference", type=float, default=0.2)
-    for field in dataclasses.fields(power_room.Spread):
+    for field in dataclasses.fields(Spread):
         power.add_argument(f"--sd-{field.name.replace('_', '-')}", dest=field.name, type=float,
                            default=field.default)
     power.set_defaults(run=_power)
@@ -181,5 +181,5 @@ def _simulate(arguments: argparse.Namespace) -> None:
 
 
 def _power(arguments: argparse.Namespace) -> None:
-    spread = power_room.Spread(arguments.rater_system, arguments.item_system, arguments.noise)
-    print(power_room.power_text(arguments.difference, spread))
+    spread = Spread(arguments.rater_system, arguments.item_system, arguments.noise)
+    print(power_text(arguments.difference, spread))

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.errors import InputError
 
 from .assignment import TRAINING, plan_trials
-from .preparation import ATTENTION, CLIPS, Prepared
+from .preparation import ATTENTION, CLIPS, LEVEL, Prepared
 from .storage import Seat, Store, StoredTrial
 from .study import CCR, Axis, Study
 
@@ -28,7 +28,10 @@ TRIAL, FINISHED, WITHDRAWN = "trial", "finished", "withdrawn"
 
 @dataclass(frozen=True)
 class StudyView:
-    """What the page shows of a study before and around the trials."""
+    """What the page shows of a study before and around the trials.
+
+    `level_clip` is noise at the loudness of all clips, to set the level and check headphones by.
+    """
 
     name: str
     title: str
@@ -38,6 +41,7 @@ class StudyView:
     scale: tuple[int, int]
     pairs: bool
     min_heard: float
+    level_clip: str
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ class RaterDesk:
         """The page's configuration, the same for every rater."""
         study = self.study
         return StudyView(study.name, study.title, study.consent, dict(study.language),
-                         study.axes, study.scale, study.method == CCR, study.min_heard)
+                         study.axes, study.scale, study.method == CCR, study.min_heard,
+                         self.prepared.of_kind(LEVEL)[0].name)
 
     def start(self, token: str, consent: bool) -> RaterView:
         """Join with a fresh link, or come back with a known one; safe to repeat.

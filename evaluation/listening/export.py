@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .preparation import IDENTICAL, MAIN
-from .results import ResultTable, ResultTables, signed_score
+from .result_tables import ResultTable, ResultTables, signed_score
 from .statistics import MeanInterval
 from .storage import Store
 from .study import Study

@@ -2,7 +2,7 @@
 
 `python -m evaluation.listening.loopback_server STUDY CLIPS DATABASE PORT`. Routes:
 POST /listening_start {token, consent}, /listening_answer {token, trial_id, scores},
-/listening_withdraw {token}; each answers with a RaterView. What is wrong is 400.
+/listening_withdraw {token}; each answers with a RaterView. What is wrong is 400, what failed 500.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from core.errors import InputError
+from core.errors import InputError, StudioError
 
 from .desk import RaterDesk
 from .preparation import read_prepared
@@ -38,8 +38,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         try:
             view = self.server.routes[self.path](**body)
-        except InputError as error:
-            self._reply(400, error.as_dict())
+        except StudioError as error:
+            self._reply(400 if isinstance(error, InputError) else 500, error.as_dict())
         else:
             self._reply(200, dataclasses.asdict(view))
 

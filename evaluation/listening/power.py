@@ -45,7 +45,7 @@ class Power:
     power: float
 
 
-def power(raters: int, items: int, difference: float, spread: Spread) -> Power:
+def difference_power(raters: int, items: int, difference: float, spread: Spread) -> Power:
     """Power of a study in which every rater hears both systems on every item.
 
     Raises: InputError below three raters or items, where no interval is reported.
@@ -67,14 +67,15 @@ def power(raters: int, items: int, difference: float, spread: Spread) -> Power:
 def power_table(difference: float = 0.2, spread: Spread | None = None,
                 raters: Sequence[int] = RATERS, items: Sequence[int] = ITEMS) -> list[Power]:
     """Power for every number of raters and items."""
-    return [power(r, i, difference, spread or Spread()) for r in raters for i in items]
+    return [difference_power(r, i, difference, spread or Spread()) for r in raters for i in items]
 
 
 def raters_needed(items: int, difference: float = 0.2, spread: Spread | None = None,
                   wanted: float = 0.8, limit: int = 1000) -> int | None:
     """Fewest raters whose study of `items` items reaches the wanted power; None above limit."""
+    spread = spread or Spread()
     return next((raters for raters in range(MIN_CLUSTERS, limit + 1)
-                 if power(raters, items, difference, spread or Spread()).power >= wanted), None)
+                 if difference_power(raters, items, difference, spread).power >= wanted), None)
 
 
 def power_text(difference: float, spread: Spread) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.audio import fade
 from core.errors import InputError
 from core.workspace import work_folder
 
@@ -25,8 +26,8 @@ from . import clip as sound
 from . import sources
 from .study import Study
 
-MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION = (
-    "main", "anchor", "reference", "identical", "attention")
+MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION, LEVEL = (
+    "main", "anchor", "reference", "identical", "attention", "level")
 CLIPS, KEY = "clips", "key.json"
 FIXED_TIME = 946_684_800  # 2000-01-01: a file's date tells nothing
 NAME_BYTES = 12
@@ -36,9 +37,9 @@ NAME_BYTES = 12
 class ClipRecord:
     """One prepared clip and what only the researcher may know of it.
 
-    `system` is empty for attention checks, whose `item` is the number of beeps; anchors and
-    identical copies keep the system they were made of. `loudness` is that of the source cut in
-    LUFS, `gain_db` what was added; `peak` the peak that results.
+    `system` is empty for attention checks, whose `item` is the number of beeps, and for the
+    noise of the level check; anchors and identical copies keep the system they were made of.
+    `loudness` is that of the source cut in LUFS, `gain_db` what was added, `peak` what results.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A clip to be made; `source` is None for beeps."""
+    """A clip to be made; `source` is None for beeps and noise."""
 
     kind: str
     system: str
@@ -103,27 +104,28 @@ def _wanted(study: Study) -> list[_Wanted]:
     if controls.attention:
         wanted += [_Wanted(ATTENTION, "", str(count), None)
                    for count in range(1, study.scale[1] + 1)]
-    return wanted
+    return [*wanted, _Wanted(LEVEL, "", "", None)]
 
 
 def _sound_of(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> np.ndarray:
-    """The clip before levelling, [T, channels]."""
+    """The clip before levelling, [channels, T]."""
     form = study.clip
     if wanted.source is None:
-        audio = sound.beeps(int(wanted.item), study.clip_seconds, form)
-        return sound.fade_ends(audio, form.fade, form.sample_rate)
+        made = (sound.beeps(int(wanted.item), study.clip_seconds, form)
+                if wanted.kind == ATTENTION else sound.level_noise(study.clip_seconds, form))
+        return fade(made, form.sample_rate, form.fade, form.fade)
     start, parts = form.start, []
     if study.continuation is not None:
         prompt = prompts[wanted.item]
         length = study.continuation.prompt_seconds
-        parts.append(sound.read_cut(prompt, -length, length, form))
+        parts.append(sound.read_end(prompt, length, form))
         if study.continuation.whole:
             start += sound.seconds_of(prompt)
     parts.append(sound.read_cut(wanted.source, start, form.seconds, form))
-    audio = np.concatenate(parts)  # [T, channels]
+    samples = np.concatenate(parts, axis=1)  # [channels, T]
     if wanted.kind == ANCHOR:
-        audio = sound.low_pass(audio, study.controls.anchor_cutoff, form.sample_rate)
-    return sound.fade_ends(audio, form.fade, form.sample_rate)
+        samples = sound.low_pass(samples, study.controls.anchor_cutoff, form.sample_rate)
+    return fade(samples, form.sample_rate, form.fade, form.fade)
 
 
 def _measure(study: Study, wanted: list[_Wanted],
@@ -131,10 +133,10 @@ def _measure(study: Study, wanted: list[_Wanted],
     """The loudness all can share without clipping, and each clip's loudness and peak."""
     measured = []
     for one in wanted:
-        audio = _sound_of(study, one, prompts)
-        name = one.source.name if one.source else "attention check"
-        measured.append((sound.loudness(audio, study.clip.sample_rate, name),
-                         float(np.max(np.abs(audio)))))
+        samples = _sound_of(study, one, prompts)
+        name = one.source.name if one.source else f"of the {one.kind} check"
+        measured.append((sound.loudness(samples, study.clip.sample_rate, name),
+                         float(np.max(np.abs(samples)))))
     # Lowering everybody keeps clips equal; limiting the loud ones would change their sound.
     target = min(study.clip.loudness, *(
         level + 20 * np.log10(sound.PEAK_LIMIT / peak) for level, peak in measured))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .results import PaperTable, ResultTable, ResultTables
+from .result_tables import PaperTable, ResultTable, ResultTables
 from .statistics import MeanInterval
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.errors import FailureError, InputError
 
@@ -106,7 +107,7 @@ def open_engine(url: sa.URL) -> sa.Engine:
     else:
         engine = sa.create_engine(url, pool_pre_ping=True, pool_timeout=BUSY_SECONDS)
     try:
-        with _one_at_a_time(url), writing(engine) as connection:
+        with _one_at_a_time(url), engine.execution_options(writing=True).begin() as connection:
             _make_tables(connection)
     except DBAPIError as error:
         engine.dispose()
@@ -117,17 +118,33 @@ def open_engine(url: sa.URL) -> sa.Engine:
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that may write: committed at the end, rolled back by any error."""
-    with engine.execution_options(writing=True).begin() as connection:
+    """A transaction that may write: committed at the end, rolled back by any error.
+
+    Raises: FailureError when the database does not take it.
+    """
+    with _as_failure(), engine.execution_options(writing=True).begin() as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that sees the database as it was at one moment."""
+    """A transaction that sees the database as it was at one moment.
+
+    Raises: FailureError when the database does not answer.
+    """
     options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    with engine.execution_options(**options).begin() as connection:
+    with _as_failure(), engine.execution_options(**options).begin() as connection:
         yield connection
+
+
+@contextmanager
+def _as_failure() -> Iterator[None]:
+    # The driver's own message would show statements and answers to whoever asked.
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        raise FailureError("database", "", "did not take the request "
+                           f"({type(error).__name__}); try again") from error
 
 
 @contextmanager
@@ -151,6 +168,8 @@ def _sqlite_connected(connection, _record) -> None:
     # FULL: what was acknowledged is on the disk, not only in the log's page cache.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    # What a rater withdraws is overwritten, not only unlinked.
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _sqlite_begins(connection: sa.Connection) -> None:

@@ -1,4 +1,19 @@
-"""Reads study.yaml into a Study; a wrong entry is named in one line with its mend."""
+"""Reads study.yaml into a Study; a wrong entry is named in one line with its mend.
+
+    name: demo                      # also the name of its clips, answers and link
+    task: text-to-music             # or continuation
+    method: MOS                     # or CCR, then with `baseline: SYSTEM`
+    seed: 7
+    systems:
+      nano: {folder: clips/nano}    # holds <item id>.wav (or flac, mp3, ogg)
+      other: {run: runs/other, label: Other}  # holds manifest.csv: id, caption, file
+    items: items.csv                # id, caption; may be left out when runs carry them
+    trials_per_rater: 12            # main trials; a multiple of the systems pairs differences
+    training_items: [warm-up]
+    controls: {anchors: 1, references: 1, reference: clips/real, attention: 1}
+
+Left out entries take the defaults of `study.py`; paths count from the file's folder.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Intervals by bootstrap over clips, never frames: frames of one clip are not independent.
 
-Quantile levels are widened as Hesterberg ("What teachers should know about the bootstrap", 2015)
-does for small n. Distances are biased upwards, and resampling adds the same bias once more, so
-theirs are the bootstrap's deviations put around the estimate: intervals for the distance AT THIS
-n, whose bias `frechet.bias_at` shows beside it.
+For means, quantile levels are widened as Hesterberg ("What teachers should know about the
+bootstrap", 2015) does for small n. Distances are biased upwards, and resampling adds the same bias
+once more, so theirs are the bootstrap's deviations put around the estimate: intervals for the
+distance AT THIS n, whose bias `frechet.bias_at` shows beside it. Repeated clips also spread that
+bias, so intervals of distances are too wide rather than too narrow (see `coverage`).
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def distance_interval(
         two = one if paired else generator.integers(0, reference, reference)
         draws[i] = statistic(one, two)
     estimate = statistic(np.arange(generated), np.arange(reference))
-    low, high = np.quantile(draws, expanded_tails(clips, level)) - draws.mean() + estimate
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) - draws.mean() + estimate
     return Interval(float(estimate), float(low), float(high), level, clips, resamples)
 
 

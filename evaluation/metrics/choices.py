@@ -59,6 +59,7 @@ class KLChoice:
         average: what the mean is over.
         peak_db: level before the model; None leaves it alone.
         rate: mono sample rate that the model hears.
+        resampler: how the file gets there.
         epsilon: added to the second distribution inside the logarithm.
         classes: number of classes.
     """
@@ -73,6 +74,7 @@ class KLChoice:
     average: Literal["clips", "segments"]
     peak_db: float | None
     rate: int
+    resampler: str
     epsilon: float
     classes: int
 
@@ -89,6 +91,7 @@ class ClapChoice:
         seed: mixed with the item's id for the random crops.
         peak_db: level before the model; None leaves it alone.
         int16: whether samples pass through int16.
+        resampler: how the file gets to 48 kHz mono.
         text_tokens: tokens of the caption that are read.
     """
 
@@ -98,6 +101,7 @@ class ClapChoice:
     seed: int
     peak_db: float | None
     int16: bool
+    resampler: str
     text_tokens: int
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from huggingface_hub import try_to_load_from_cache
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError
 
 from core.errors import FailureError, InputError
 from evaluation.metrics.clap_cosine import cosines
@@ -94,6 +95,20 @@ def check_hub_parts() -> None:
                 raise FailureError("CLAP text model", f"{repository}/{file} absent", mend)
 
 
+def fetch_hub_parts() -> None:
+    """Download what `check_hub_parts` asks for into the Hugging Face cache.
+
+    Raises: FailureError naming what could not be fetched.
+    """
+    for repository, files in HUB_PARTS.items():
+        for file in files:
+            try:
+                hf_hub_download(repository, file)
+            except (OSError, EntryNotFoundError) as error:
+                mend = f"offline? run `hf download {repository}` elsewhere and copy its cache here"
+                raise FailureError("CLAP text model", f"{repository}/{file}", mend) from error
+
+
 def _state(weights: Weights) -> dict[str, torch.Tensor]:
     """The checkpoint's tensors; its NumPy scalars are the only other things allowed in."""
     scalars = [np.core.multiarray.scalar, np.dtype, type(np.dtype("f8")), type(np.dtype("i8"))]
@@ -167,17 +182,18 @@ class Clap:
             ]
         return np.concatenate(batches)
 
+    def _embed(self, audio: np.ndarray) -> np.ndarray:
+        # as a tensor, since arrays would go through int16 a second time
+        batch = torch.from_numpy(np.ascontiguousarray(audio, np.float32))[None]
+        return self.module.get_audio_embedding_from_data(batch, use_tensor=True)[0].cpu().numpy()
+
     def audio_with_random_crops(self, audio: np.ndarray, seed: int) -> np.ndarray:
         """[samples at 48 kHz] -> [512], as the package does it: above 10 s it hears RANDOM crops
         (one of 10 s, or three when it fuses), here drawn from `seed`."""
         with torch.inference_mode(), _numpy_seed(seed):
-            return self.module.get_audio_embedding_from_data([audio])[0]
+            return self._embed(audio)
 
     def audio_over_all_windows(self, audio: np.ndarray) -> np.ndarray:
         """[samples at 48 kHz] -> [512]: mean over all 10 s windows, nothing random."""
         with torch.inference_mode():
-            windows = [
-                self.module.get_audio_embedding_from_data([piece])[0]
-                for piece in ten_second_windows(audio)
-            ]
-        return np.mean(windows, axis=0)
+            return np.mean([self._embed(piece) for piece in ten_second_windows(audio)], axis=0)

@@ -61,4 +61,6 @@ def open_model(
     if name not in DOWNLOADED:
         raise InputError("model", name, f"choose one of musicnn, {', '.join(DOWNLOADED)}")
     chosen = DOWNLOADED[name]
+    if fetch and name in clap.KINDS:
+        clap.fetch_hub_parts()
     return chosen.build(locate(chosen.checkpoint, path, sha256, fetch), device)

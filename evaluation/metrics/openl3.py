@@ -91,7 +91,7 @@ class OpenL3:
     def embed_windows(self, windows: np.ndarray) -> np.ndarray:
         """[n, 48000] -> [n, D] float32."""
         with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(windows)).to(self.device)
+            batch = torch.from_numpy(np.array(windows)).to(self.device)
             return self.network(self.mel(batch)).cpu().numpy()
 
     def embed(self, audio: np.ndarray, hop_seconds: float = 0.5, center: bool = True) -> np.ndarray:

@@ -108,10 +108,13 @@ def int16_round_trip(audio: np.ndarray) -> np.ndarray:
     return (coarse / np.float32(INT16_MAX)).astype(np.float32)
 
 
-def clap_signal(path: Path, peak_db: float | None = PEAK_DB, span: Span = WHOLE) -> np.ndarray:
-    """[samples] float32, 48 kHz mono, at `peak_db` (None: as it is), through int16 and back."""
+def clap_signal(
+    path: Path, peak_db: float | None = PEAK_DB, int16: bool = True, span: Span = WHOLE
+) -> np.ndarray:
+    """[samples] float32, 48 kHz mono, at `peak_db` (None: as it is), perhaps through int16."""
     audio, _ = read(path, CLAP_RATE, mono=True, span=span)
-    return int16_round_trip(audio if peak_db is None else peak_level(audio, peak_db))
+    levelled = audio if peak_db is None else peak_level(audio, peak_db)
+    return int16_round_trip(levelled) if int16 else levelled
 
 
 def musicnn_signal(path: Path, span: Span = WHOLE) -> np.ndarray:

@@ -111,6 +111,7 @@ SAM_PASST = KLChoice(
     average="clips",
     peak_db=-1.0,
     rate=32_000,
+    resampler="soxr HQ",
     epsilon=kl.EPSILON,
     classes=527,
 )
@@ -121,6 +122,7 @@ SAM_CLAP = ClapChoice(
     seed=0,
     peak_db=-1.0,
     int16=True,
+    resampler="soxr HQ",
     text_tokens=77,
 )
 
@@ -151,7 +153,7 @@ PAPER = Recipe(
 AUDIOCRAFT = Recipe(
     name="audiocraft-2023",
     source="audiocraft 896ec7c, metrics/kld.py and clap_consistency.py",
-    assumed=(),
+    assumed=("resampler: soxr HQ where audiocraft uses julius",),
     note="KL is over segments, long clips weigh more; its FAD on VGGish is not computed here",
     distance=None,
     kl=dataclasses.replace(
@@ -165,7 +167,7 @@ AUDIOCRAFT = Recipe(
         average="segments",
         peak_db=None,
     ),
-    clap=dataclasses.replace(SAM_CLAP, checkpoint="music_audioset", peak_db=None),
+    clap=dataclasses.replace(SAM_CLAP, checkpoint="music_audioset", peak_db=None, int16=False),
 )
 STRICT = Recipe(
     name="strict",
@@ -207,6 +209,7 @@ OFFLINE = Recipe(
         average="clips",
         peak_db=None,
         rate=musicnn.SAMPLE_RATE,
+        resampler="soxr HQ",
         epsilon=kl.EPSILON,
         classes=len(musicnn.TAG_NAMES),
     ),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from studio.context import Studio
+from studio.element import element
 
 
 def build(studio: Studio) -> None:
     """Lay the tab out; choosing and playing is the element in `web/compare.js`."""
-    gr.HTML('<p class="tab-note">Choose two to four of your pieces. Switching keeps the '
-            "position.</p><studio-compare></studio-compare>", js_on_load=None,
-            elem_id="compare")
+    element('<p class="tab-note">Choose two to four of your pieces. Switching keeps the '
+            "position.</p><studio-compare></studio-compare>", "compare")

@@ -10,6 +10,7 @@ import gradio as gr
 from core.errors import InputError, StudioError
 from core.request import AudioPrompt
 from studio.context import Studio
+from studio.element import element
 from studio.field_errors import FieldErrors
 from studio.sampling_fields import SamplingFields
 from studio.submitting import person_asking, submit_variations
@@ -22,8 +23,8 @@ def build(studio: Studio) -> None:
     errors = FieldErrors("continue")
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
-            gr.HTML(f'<studio-prompt-audio data-megabytes="{studio.settings.upload_megabytes}">'
-                    "</studio-prompt-audio>", js_on_load=None, elem_id="continue-audio")
+            element(f'<studio-prompt-audio data-megabytes="{studio.settings.upload_megabytes}">'
+                    "</studio-prompt-audio>", "continue-audio")
             errors.line("audio", "audio", "audio file", "audio span", "prompt audio",
                         "audio to continue", "start of the audio span", "end of the audio span")
             prompt = gr.Textbox(label="Describe what follows (may stay empty)", lines=2,
@@ -40,9 +41,8 @@ def build(studio: Studio) -> None:
             errors.line("form")
             sampling = SamplingFields(studio, "continue", errors, seconds)
         with gr.Column(scale=6, min_width=320):
-            gr.HTML('<studio-desk id="continue-desk" data-title="Continued" '
-                    'data-empty="The continued music will appear here."></studio-desk>',
-                    js_on_load=None)
+            element('<studio-desk id="continue-desk" data-title="Continued" '
+                    'data-empty="The continued music will appear here."></studio-desk>')
     chosen = gr.Textbox(visible="hidden", elem_id="continue-chosen", label="chosen sound")
     started = gr.Textbox(visible="hidden", elem_id="continue-started", label="jobs")
 

@@ -9,6 +9,7 @@ import gradio as gr
 
 from core.errors import StudioError
 from studio.context import Studio
+from studio.element import element
 from studio.examples import LIMITS, PROMPTS
 from studio.field_errors import FieldErrors
 from studio.sampling_fields import SamplingFields
@@ -43,8 +44,8 @@ def build(studio: Studio) -> CreateTab:
             errors.line("form")
             sampling = SamplingFields(studio, "create", errors, seconds)
         with gr.Column(scale=6, min_width=320):
-            gr.HTML('<studio-desk id="create-desk" data-title="Your music" data-adopt="1"></studio-desk>',
-                    js_on_load=None, elem_id="create-desk-holder")
+            element('<studio-desk id="create-desk" data-title="Your music" data-adopt="1">'
+                    "</studio-desk>", "create-desk-holder")
     started = gr.Textbox(visible="hidden", elem_id="create-started", label="jobs")
 
     def submit(request: gr.Request, text: str, length: float, *values: Any) -> dict:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from studio.context import Studio
+from studio.element import element
 
 
 def build(studio: Studio) -> None:
     """Lay the tab out; the list itself is the element in `web/history.js`."""
     days = studio.settings.keep_days
-    gr.HTML(f'<p class="tab-note">Only this browser can see these pieces. They are deleted after '
+    element(f'<p class="tab-note">Only this browser can see these pieces. They are deleted after '
             f'{days:g} days, or when you delete them.</p>'
-            '<studio-history></studio-history>', js_on_load=None, elem_id="history")
+            '<studio-history></studio-history>', "history")

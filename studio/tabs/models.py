@@ -8,9 +8,11 @@ import gradio as gr
 import psutil
 
 from core import variants
-from core.errors import InputError
+from core.errors import StudioError
 from core.variants import Variant
 from studio.context import Studio
+from studio.element import element
+from studio.field_errors import FieldErrors
 from studio.library import folder_bytes
 from studio.variant_choice import state_of
 
@@ -20,10 +22,9 @@ SPARE = 1.3  # activations and caches beside the weights
 
 def build(studio: Studio) -> None:
     """Lay the tab out and connect it."""
-    gr.HTML('<p class="tab-note">Every model of the paper\'s Table 1, and nano. nano is shipped '
-            "with the studio; the others are large and come from the Hugging Face hub.</p>",
-            js_on_load=None)
-    table = gr.HTML(table_html, js_on_load=None, elem_id="models-table")
+    element('<p class="tab-note">Every model of the paper\'s Table 1, and nano. nano is shipped '
+            "with the studio; the others are large and come from the Hugging Face hub.</p>")
+    table = element(table_html(), "models-table")
     refresh = gr.Button("Look again", size="sm", elem_id="models-refresh")
     choice = gr.Dropdown([(v.title, v.name) for v in variants.VARIANTS.values()],
                          value=studio.settings.first_variant, label="Model card of",
@@ -32,14 +33,46 @@ def build(studio: Studio) -> None:
                        sanitize_html=True)
     refresh.click(table_html, None, table, api_visibility="private")
     choice.change(card_text, choice, card, api_visibility="private")
+    if studio.settings.downloads:
+        _download(studio, choice, table)
+
+
+def _download(studio: Studio, choice: gr.Dropdown, table: gr.HTML) -> None:
+    """The button that fetches the chosen model, and how far that is."""
+    errors = FieldErrors("models")
+    fetch = gr.Button("Download this model", elem_id="models-download")
+    errors.line("form")
+    progress = gr.HTML("", html_template='<p class="card-facts" role="status">{{value}}</p>',
+                       js_on_load=None, elem_id="models-progress")
+    timer = gr.Timer(1.0, active=False)
+
+    def start(name: str) -> dict:
+        try:
+            studio.downloads.start(variants.get(name))
+        except StudioError as error:
+            return errors.show(error)
+        return {**errors.clear(), timer: gr.Timer(active=True)}
+
+    def look(name: str) -> dict:
+        state = studio.downloads.state(variants.get(name))
+        if state is None:
+            return {timer: gr.Timer(active=False)}
+        if state.error is not None:
+            return {**errors.show(state.error), progress: "", timer: gr.Timer(active=False)}
+        text = f"{variants.get(name).title}: {_size(state.received)} fetched"
+        if state.running:
+            return {progress: f"{text} …"}
+        return {progress: f"{text}, ready", table: table_html(), timer: gr.Timer(active=False)}
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    fetch.click(start, choice, [timer, *errors.outputs], **quiet)
+    timer.tick(look, choice, [progress, timer, table, *errors.outputs], **quiet)
 
 
 def needed_bytes(variant: Variant) -> int | None:
-    """Memory to run it: its weights on disk, or as Table 1 counts them; None when unknown."""
-    if variants.installed(variant):
-        folder = variants.folder_of(variant)
-        return round(SPARE * sum((folder / f"{c}.safetensors").stat().st_size
-                                 for c in variant.components))
+    """Memory to run it: as Table 1 counts its weights, or as they lie on disk; None: unknown."""
+    if variants.installed(variant) and not variant.parameters.endswith("B"):
+        return round(SPARE * folder_bytes(variants.folder_of(variant)))
     if variant.parameters.endswith("B"):
         return round(SPARE * BYTES_A_PARAMETER * float(variant.parameters[:-1]) * 1e9)
     return None
@@ -66,11 +99,11 @@ def table_html() -> str:
 def card_text(name: str) -> str:
     """The variant's model card, Markdown."""
     variant = variants.get(name)
-    try:
-        path = variants.folder_of(variant) / "README.md"
-    except InputError as error:
-        hub = f" It is `{variant.hub}` on the Hugging Face hub." if variant.hub else ""
-        return f"{error}.{hub}"
+    folder = variants.local_folder(variant)
+    if folder is None:
+        return (f"{variant.title} is `{variant.hub}` on the Hugging Face hub; it is not on this "
+                "machine.")
+    path = folder / "README.md"
     if not path.is_file():
         return f"{variant.title} has no card in its folder."
     text = path.read_text(encoding="utf-8")
@@ -78,10 +111,8 @@ def card_text(name: str) -> str:
 
 
 def _disk(variant: Variant) -> str:
-    try:
-        return _size(folder_bytes(variants.folder_of(variant)))
-    except InputError:
-        return "–"
+    folder = variants.local_folder(variant)
+    return _size(folder_bytes(folder)) if folder is not None and folder.is_dir() else "–"
 
 
 def _size(count: int) -> str:

@@ -11,7 +11,7 @@ class StudioCompare extends HTMLElement {
     if (this.choices) return;
     this.chosen = [];
     this.choices = make("div", { class: "compare-choices", role: "group", "aria-label": "Results to compare" });
-    this.blind = make("input", { type: "checkbox", class: "compare-blind" });
+    this.blind = make("input", { type: "checkbox", class: "native compare-blind" });
     this.go = make("button", { type: "button", class: "quiet-button compare-go", disabled: true, onclick: () => this.start() },
       "Compare");
     this.message = make("p", { class: "card-message", "aria-live": "polite" });
@@ -26,10 +26,12 @@ class StudioCompare extends HTMLElement {
   }
 
   async load() {
+    const turn = this.turn = (this.turn || 0) + 1;
     const records = await ask("/studio/results").catch(() => []);
+    if (turn !== this.turn) return; // a younger answer is on its way
     this.chosen = this.chosen.filter((id) => records.some((record) => record.id === id));
     this.choices.replaceChildren(...records.map((record) => make("label", { class: "check-label compare-choice" },
-      make("input", { type: "checkbox", value: record.id, checked: this.chosen.includes(record.id),
+      make("input", { type: "checkbox", class: "native", value: record.id, checked: this.chosen.includes(record.id),
         onchange: (event) => this.choose(record.id, event.target) }),
       `${record.title} · ${clock(record.about.seconds)} · seed ${record.request.seed}`)));
     this.tell(records.length);

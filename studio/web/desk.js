@@ -31,10 +31,10 @@ class StudioDesk extends HTMLElement {
 
   async watch(ids, begun, listen = true) {
     const jobs = await ask("/studio/jobs");
-    ids.forEach((id, i) => {
+    for (const id of [...ids].reverse()) { // the first ends up on top
       const job = jobs.find((each) => each.id === id);
-      if (job && !this.cards.has(id)) this.add(job, listen && i === 0, begun);
-    });
+      if (job && !this.cards.has(id)) this.add(job, listen && id === ids[0], begun);
+    }
     this.scrollIntoView({ block: "nearest", behavior: "smooth" });
     this.poll();
   }

@@ -9,7 +9,7 @@ class StudioHistory extends HTMLElement {
     this.cards = new Map(); // id -> ResultCard
     this.search = make("input", { type: "search", class: "history-search", placeholder: "Search by name or prompt",
       "aria-label": "Search", oninput: () => this.filter() });
-    this.only = make("input", { type: "checkbox", class: "history-favourites", onchange: () => this.filter() });
+    this.only = make("input", { type: "checkbox", class: "native history-favourites", onchange: () => this.filter() });
     this.count = make("p", { class: "card-facts", "aria-live": "polite" });
     this.list = make("div", { class: "history-list" });
     this.erase = make("button", { type: "button", class: "quiet-button history-erase", onclick: () => this.eraseAll() },
@@ -25,6 +25,7 @@ class StudioHistory extends HTMLElement {
   }
 
   async load() {
+    const turn = this.turn = (this.turn || 0) + 1;
     let records;
     try {
       records = await ask("/studio/results");
@@ -32,6 +33,7 @@ class StudioHistory extends HTMLElement {
       this.count.textContent = error.message;
       return;
     }
+    if (turn !== this.turn) return; // a younger answer is on its way
     const ids = new Set(records.map((record) => record.id));
     for (const [id, card] of this.cards) {
       if (ids.has(id)) continue;

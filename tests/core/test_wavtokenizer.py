@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,35 @@ def test_decoding_in_overlapping_chunks_equals_the_whole() -> None:
         parts.append(chunk[..., (start - left) * model.hop :][..., : step * model.hop])
     chunked = torch.cat(parts, dim=-1)[..., : frames * model.hop]
     torch.testing.assert_close(chunked, model.decode(tokens), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_slots_share_the_codebook_and_decode_in_chunks_of_whole_groups() -> None:
+    model = build(replace(LOCAL, slots=4, phase_bins=6)).eval()
+    share = model.codebook_size // 4
+    audio = melodies(2, 1.0, torch.Generator().manual_seed(1))[..., : 70 * model.hop]
+    tokens = model.encode(audio)  # [2, 70], the last group incomplete
+    assert tokens.shape == (2, 70)
+    assert torch.equal(tokens // share, (torch.arange(70) % 4).expand(2, -1))
+    whole, context = model.decode(tokens), model.context_frames
+    assert context % 4 == 0 and whole.shape[-1] == 70 * model.hop
+    for start in range(0, 70, 20):
+        left = max(0, start - context)
+        chunk = model.decode(tokens[:, left : start + 20 + context])
+        found = chunk[..., (start - left) * model.hop :][..., : 20 * model.hop]
+        expected = whole[..., start * model.hop :][..., : found.shape[-1]]
+        torch.testing.assert_close(found[..., : expected.shape[-1]], expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_phases_tell_shifted_sounds_apart() -> None:
+    # Two steady tones that differ by half a period have the same magnitudes.
+    model = build(replace(LOCAL, phase_bins=6)).eval()
+    time = torch.arange(40 * model.hop) / model.sample_rate
+    tones = torch.stack([(2 * torch.pi * 150 * time + shift).sin() for shift in (0.0, torch.pi)])
+    heard = model.features(tones[:, None])[..., 10:30]
+    deaf = build(LOCAL).eval().features(tones[:, None])[..., 10:30]
+    assert (heard[0] - heard[1]).abs().max() > 10 * (deaf[0] - deaf[1]).abs().max()
 
 
 @torch.no_grad()

@@ -42,6 +42,8 @@ def test_offline_it_says_what_to_fetch(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(FailureError, match="hf download roberta-base"):
         clap.Clap(Weights(tmp_path / "w.pt", "", official=False), "music_audioset")
+    with pytest.raises(FailureError, match="roberta-base/config.json"):
+        clap.fetch_hub_parts()  # HF_HUB_OFFLINE is set in tests
 
 
 def save(path: Path, content: object) -> Weights:

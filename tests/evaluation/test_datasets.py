@@ -137,6 +137,9 @@ def test_folder_with_header_aliases(tmp_path):
     found = read_captioned_folder(table, tmp_path)
     assert found.items[0].reference == tmp_path / "a b.wav"
     assert found.items[0].details == {"key": "C"}
+    assert [item.id for item in found.having("key", "D").items] == ["missing"]
+    with pytest.raises(InputError, match="no item has it"):
+        found.having("key", "E")
     assert found.reference_presence().missing == ("missing",)
 
 

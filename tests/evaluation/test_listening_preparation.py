@@ -111,7 +111,7 @@ def test_a_clip_that_cannot_be_made_is_named_and_leaves_nothing(tmp_path, audio,
 def test_what_is_no_sound_or_missing_is_named(tmp_path):
     study = write_sample_study(tmp_path, systems=2, items=2, trials=2)
     (tmp_path / "system-b" / "item-01.wav").write_text("no sound")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="not sound"):
         prepare(study, tmp_path / "prepared")
     (tmp_path / "system-b" / "item-01.wav").unlink()
     with pytest.raises(InputError, match="1 of 2 missing"):

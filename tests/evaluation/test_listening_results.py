@@ -13,7 +13,7 @@ from evaluation.listening.desk import RaterDesk
 from evaluation.listening.export import csv_text, result_files, safe_cell
 from evaluation.listening.preparation import prepare
 from evaluation.listening.printing import results_text
-from evaluation.listening.results import results
+from evaluation.listening.result_tables import results
 from evaluation.listening.sample_study import write_sample_study
 from evaluation.listening.storage import Store, new_token
 

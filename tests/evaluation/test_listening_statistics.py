@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.listening.power import Spread, power, raters_needed
+from evaluation.listening.power import Spread, difference_power, raters_needed
 from evaluation.listening.simulation import SETTINGS, Setting, draw, simulate, true_score
 from evaluation.listening.statistics import (
     ComparisonTable,
     RatingTable,
-    agreement,
     compare,
     dense_half_widths,
     holm,
     krippendorff_alpha,
     mean_interval,
     paired_differences,
+    rater_agreement,
     signed_rank,
 )
 
@@ -118,9 +118,9 @@ def test_a_pair_scored_in_either_order_means_the_same():
 def test_agreement_is_one_where_raters_agree_and_none_where_nothing_varies():
     raters = [rater for rater in "abc" for _ in range(4)]
     units = [f"u{index}" for _ in "abc" for index in range(4)]
-    assert agreement(raters, units, [1, 2, 4, 5] * 3).alpha_ordinal == pytest.approx(1)
-    assert agreement(raters, units, [1, 2, 4, 5] * 3).icc.single == pytest.approx(1)
-    assert agreement(raters, units, [3] * 12).alpha_interval is None
+    assert rater_agreement(raters, units, [1, 2, 4, 5] * 3).alpha_ordinal == pytest.approx(1)
+    assert rater_agreement(raters, units, [1, 2, 4, 5] * 3).icc.single == pytest.approx(1)
+    assert rater_agreement(raters, units, [3] * 12).alpha_interval is None
     assert krippendorff_alpha(np.full((2, 3), np.nan), "ordinal") is None
 
 
@@ -145,13 +145,14 @@ def test_power_equals_the_share_of_simulated_studies_that_find_the_difference():
     mean, half, _ = dense_half_widths(scores[0] - scores[1])
     # Rounding adds 1/12 to the variance of the noise.
     spread = Spread(0.15, 0.0, math.sqrt(0.7**2 + 1 / 12))
-    expected = power(12, 20, 0.2, spread)
+    expected = difference_power(12, 20, 0.2, spread)
     assert np.mean(np.abs(mean) > half) == pytest.approx(expected.power, abs=0.06)
     assert half.mean() == pytest.approx(expected.half, rel=0.1)
 
 
 def test_more_raters_find_more():
-    assert power(30, 30, 0.2, Spread()).power > power(10, 30, 0.2, Spread()).power
     needed = raters_needed(30, 0.2)
-    assert power(needed, 30, 0.2, Spread()).power >= 0.8
-    assert power(needed - 1, 30, 0.2, Spread()).power < 0.8
+    chances = [difference_power(raters, 30, 0.2, Spread()).power
+               for raters in (10, needed - 1, needed, 3 * needed)]
+    assert chances == sorted(chances)
+    assert chances[1] < 0.8 <= chances[2]

@@ -13,7 +13,6 @@ from evaluation.listening.assignment import cells
 from evaluation.listening.backup import backup, restore
 from evaluation.listening.desk import RaterDesk
 from evaluation.listening.loopback_postgres import loopback_postgres, postgres_programs
-from evaluation.listening.persistence import persistence_warning
 from evaluation.listening.preparation import prepare
 from evaluation.listening.sample_study import write_sample_study
 from evaluation.listening.schema import metadata, rater_table, schema_version
@@ -290,19 +289,3 @@ def test_another_schema_version_is_refused(store):
 def test_databases_that_cannot_serve_are_refused(url):
     with pytest.raises(InputError):
         Store(url)
-
-
-MOUNTS = "overlay / overlay rw\ntmpfs /tmp tmpfs rw\n/dev/sda1 /home ext4 rw\n"
-
-
-@pytest.mark.parametrize("path, environment, mounts, lost", [
-    ("/home/x/a.sqlite", {}, MOUNTS, False),
-    ("/tmp/a.sqlite", {}, MOUNTS, True),
-    ("/srv/a.sqlite", {}, MOUNTS, True),
-    ("/data/a.sqlite", {"SPACE_ID": "me/space"}, MOUNTS, True),
-    ("/data/a.sqlite", {"SPACE_ID": "me/space"}, MOUNTS + "/dev/nvme1 /data ext4 rw\n", False),
-    ("/home/x/a.sqlite", {"SPACE_ID": "me/space"}, MOUNTS, True)])
-def test_a_disk_that_does_not_last_is_warned_of(path, environment, mounts, lost):
-    warning = persistence_warning(f"sqlite:///{path}", environment, mounts)
-    assert (warning is not None) == lost
-    assert persistence_warning("postgresql://u@h/d", environment, mounts) is None

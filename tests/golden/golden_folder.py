@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from safetensors.torch import load_file
+from torch import Tensor
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -32,3 +36,24 @@ def official() -> Path:
 def metrics() -> Path:
     """The folder of the metrics' vectors ($GOLDEN_METRICS)."""
     return _folder("GOLDEN_METRICS", "metrics")
+
+
+class RecordedVectors(dict[str, Tensor]):
+    """The tensors of one golden file, which remember the names that were read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(load_file(path))
+        self.names_read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Tensor:
+        self.names_read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default
+
+
+@functools.cache
+def official_vectors(name: str) -> RecordedVectors:
+    """`name`.safetensors of the official folder; the same object to every test."""
+    return RecordedVectors(official() / f"{name}.safetensors")

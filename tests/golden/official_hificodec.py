@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_folder import official
-from safetensors.torch import load_file
+from golden_folder import official, official_vectors
 from torch import Tensor
 
 from core.checkpoints import official_hificodec
@@ -25,7 +24,7 @@ def hificodec_folder() -> Path:
 
 @pytest.fixture(scope="module")
 def hificodec_vectors(hificodec_folder: Path) -> dict[str, Tensor]:
-    return load_file(hificodec_folder / "music_tokenizer.safetensors")
+    return official_vectors("music_tokenizer")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import json
 import golden_folder
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from core.checkpoints import inert_yaml
@@ -27,7 +26,7 @@ FOLDER = golden_folder.official()
 
 @functools.cache
 def vectors() -> dict[str, Tensor]:
-    return load_file(FOLDER / "llm.safetensors")
+    return golden_folder.official_vectors("llm")
 
 
 @functools.cache

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_folder import official
-from safetensors.torch import load_file
+from golden_folder import official, official_vectors
 from torch import Tensor
 
 from core.checkpoints import official_srfm
@@ -22,7 +21,7 @@ STATES, LATENTS, LOSS, GRADIENT, WAVE = 5e-5, 2e-4, 1e-5, 1e-3, 1e-5
 
 @cache
 def _vectors(folder: Path) -> dict[str, Tensor]:
-    return load_file(folder / "flow.safetensors")
+    return official_vectors("flow")
 
 
 @cache

@@ -6,8 +6,7 @@ import functools
 import re
 
 import torch
-from golden_folder import official
-from safetensors.torch import load_file
+from golden_folder import official, official_vectors
 
 from core.checkpoints import official_wavtokenizer
 from core.wavtokenizer import WavTokenizer
@@ -25,7 +24,7 @@ def _model() -> WavTokenizer:
 
 @functools.cache
 def _vectors() -> dict[str, torch.Tensor]:
-    return load_file(official() / "wavtokenizer.safetensors")
+    return official_vectors("wavtokenizer")
 
 
 def _cases(pattern: str) -> list[str]:

@@ -5,44 +5,28 @@ Everything is enumerated from the folder; tolerances are those its README states
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import re
 from functools import cache
 
-import golden_folder
 import numpy as np
 import pytest
 import torch
+from metric_vectors import (
+    FOLDER,
+    embeddings,
+    load,
+    manifest,
+    mono,
+    openl3_model,
+    read_json,
+    relative,
+)
 
 from evaluation.metrics import frechet, kaiser_resample, kl, musicnn, preparation, windows
 from evaluation.metrics.clap_cosine import cosines
 from evaluation.metrics.musicnn import MusicNN
-from evaluation.metrics.openl3 import CHECKPOINT, SAMPLE_RATE, OpenL3, cut_windows
-from evaluation.metrics.weights import check, sha256_of
-
-FOLDER = golden_folder.metrics()
-
-
-def load(name: str) -> dict[str, np.ndarray]:
-    with np.load(FOLDER / name, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def read_json(name: str) -> dict:
-    return json.loads((FOLDER / name).read_text())
-
-
-def manifest() -> list[dict[str, str]]:
-    with open(FOLDER / "audio" / "manifest.csv", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def relative(ours: np.ndarray, golden: np.ndarray) -> float:
-    assert ours.shape == golden.shape
-    return float(np.linalg.norm(ours - golden) / np.linalg.norm(golden))
-
+from evaluation.metrics.openl3 import SAMPLE_RATE, cut_windows
 
 STAGES = sorted(path.name for path in (FOLDER / "openl3").glob("stages_*.npz"))
 DIRECT = load("openl3/direct48k.npz")
@@ -51,21 +35,16 @@ FRECHET_CASES = [name for name, case in FRECHET.items() if "fd_exact_float64" in
 AUDIO = [(row["side"], row["id"]) for row in manifest()]
 
 
-@cache
-def openl3_model() -> OpenL3:
-    path = next((FOLDER / "openl3").glob("*.h5"))
-    return OpenL3(check(CHECKPOINT, path, stated=sha256_of(path)))
+AUDIOCRAFT_WINDOWS = sorted(p.name for p in (FOLDER / "passt_kl").glob("windows_audiocraft*.json"))
 
 
-@cache
-def embeddings(side: str, item: str) -> dict[int, np.ndarray]:
-    """Channels -> SAM-path embeddings of one file; equal signals are embedded once."""
-    path = FOLDER / "audio" / side / f"{item}.wav"
-    signals = {channels: preparation.openl3_signals(path, channels) for channels in (1, 2)}
-    distinct = {one.tobytes(): one for pair in signals.values() for one in pair}
-    embedded = dict(zip(distinct, openl3_model().embed_many(distinct.values())))
-    parts = {n: [embedded[one.tobytes()] for one in signals[n]] for n in signals}
-    return {1: parts[1][0], 2: np.hstack((parts[2] * 2)[:2])}
+def test_nothing_is_missing():
+    """An empty list of cases would be skipped in silence."""
+    assert STAGES and FRECHET_CASES and AUDIO and direct_cases() and AUDIOCRAFT_WINDOWS
+    assert read_json("musicnn/meta.json")["files"]
+    for channels in (1, 2):
+        stored = load(f"openl3/embeddings_ch{channels}.npz")
+        assert set(stored) == {f"{side}__{item}" for side, item in AUDIO}
 
 
 def test_audio_is_the_manifest_s():
@@ -116,7 +95,7 @@ def test_sam_path_stage_by_stage(name):
     stage = load(f"openl3/{name}")
     side, item = re.fullmatch(r"stages_(gen|ref)__(.+)\.npz", name).groups()
     [ours48] = preparation.openl3_signals(FOLDER / "audio" / side / f"{item}.wav", 1)
-    again = kaiser_resample.kaiser_best(stage["x44"], 44_100, SAMPLE_RATE)
+    again = kaiser_resample.kaiser_best(mono(stage["x44"]), 44_100, SAMPLE_RATE)
     assert np.abs(again - stage["x48"]).max() < 1e-5
     assert np.abs(ours48 - stage["x48"]).max() < 2e-5
     mel = stage["mel_db_kapre"]
@@ -131,14 +110,18 @@ def test_level_and_44k_of_the_sam_path():
     for name in STAGES:
         side, item = re.fullmatch(r"stages_(gen|ref)__(.+)\.npz", name).groups()
         audio = preparation.openl3_middle(FOLDER / "audio" / side / f"{item}.wav")
-        assert np.abs(audio.mean(axis=0) - load(f"openl3/{name}")["x44"]).max() < 1e-5
+        golden = mono(load(f"openl3/{name}")["x44"])
+        assert audio.shape[1] == len(golden)
+        assert np.abs(audio.mean(axis=0) - golden).max() < 1e-5
 
 
 @pytest.mark.parametrize("side,item", AUDIO)
 def test_sam_path_file_to_embedding(side, item):
+    sensitivity = read_json("openl3/numerical_sensitivity.json").get(f"{side}__{item}", {})
     for channels in (1, 2):
         golden = load(f"openl3/embeddings_ch{channels}.npz")[f"{side}__{item}"]
-        assert relative(embeddings(side, item)[channels], golden) < 0.06
+        own = sensitivity.get(f"ch{channels}_float32_port", 0.0)
+        assert relative(embeddings(side, item)[channels], golden) < max(0.06, 1.5 * own)
 
 
 def test_frechet_distance_from_audio():
@@ -269,9 +252,7 @@ def test_sam_windows():
         assert as_golden(windows.sam_windows(samples, rate)) == golden_windows(expected)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(p.name for p in (FOLDER / "passt_kl").glob("windows_audiocraft*.json"))
-)
+@pytest.mark.parametrize("name", AUDIOCRAFT_WINDOWS)
 def test_audiocraft_windows(name):
     golden = read_json(f"passt_kl/{name}")
     rate, longest, shortest = (

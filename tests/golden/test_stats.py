@@ -17,10 +17,10 @@ import pytest
 from evaluation.listening.statistics import (
     ComparisonTable,
     RatingTable,
-    agreement,
     compare,
     mean_interval,
     paired_differences,
+    rater_agreement,
     system_means,
 )
 
@@ -105,7 +105,7 @@ def test_agreement_on_every_axis_and_pooled(ratings):
     for axis, row in want.items():
         part = ratings if axis == POOLED else ratings.select(ratings.axes == axis)
         units = [f"{a}|{i}|{s}" for a, i, s in zip(part.axes, part.items, part.systems)]
-        got = agreement(part.raters, units, part.scores)
+        got = rater_agreement(part.raters, units, part.scores)
         known = {"n_raters": got.n_raters, "n_units": got.n_units, "n_ratings": got.n_ratings,
                  "alpha_ordinal": got.alpha_ordinal, "alpha_interval": got.alpha_interval,
                  "icc_n_complete_units": got.icc.n_complete_units, "icc2_1": got.icc.single,

@@ -8,9 +8,9 @@ Annex E (CCR) and P.808 (controls).
 from .agreement import (
     Agreement,
     IntraclassCorrelation,
-    agreement,
     intraclass_correlation,
     krippendorff_alpha,
+    rater_agreement,
     score_matrix,
 )
 from .comparison import (
@@ -35,7 +35,7 @@ from .ratings import (
 from .signed_rank import SignedRank, holm, signed_rank
 
 __all__ = [
-    "Agreement", "IntraclassCorrelation", "agreement", "intraclass_correlation",
+    "Agreement", "IntraclassCorrelation", "rater_agreement", "intraclass_correlation",
     "krippendorff_alpha", "score_matrix", "CONTROL_LIMIT", "ComparisonResult",
     "ComparisonTable", "IdenticalPairs", "SystemComparison", "compare", "identical_pairs",
     "METHOD", "NAIVE_METHOD", "MeanInterval", "dense_half_widths", "mean_interval",

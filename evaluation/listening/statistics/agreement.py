@@ -122,8 +122,8 @@ def _single_bounds(single: float, ms_unit: float, ms_rater: float, ms_error: flo
     return (float(low), float(high)) if math.isfinite(low + high) else None
 
 
-def agreement(raters: Sequence[str], units: Sequence[str],
-              scores: Sequence[float]) -> Agreement:
+def rater_agreement(raters: Sequence[str], units: Sequence[str],
+                    scores: Sequence[float]) -> Agreement:
     """Alpha and ICC of ratings in long form, three sequences [n]."""
     matrix = score_matrix(raters, units, scores)
     return Agreement(matrix.shape[0], matrix.shape[1], len(scores),

@@ -21,9 +21,9 @@ from .statistics import (
     PairedDifference,
     RatingTable,
     SystemMean,
-    agreement,
     compare,
     paired_differences,
+    rater_agreement,
     system_means,
 )
 from .statistics.ratings import means_by_rater
@@ -164,7 +164,7 @@ def _agreement(table: RatingTable) -> dict[str, Agreement]:
     for axis in sorted(set(table.axes.tolist())):
         part = table.select(table.axes == axis)
         units = [f"{item}|{system}" for item, system in zip(part.items, part.systems)]
-        found[axis] = agreement(part.raters, units, part.scores)
+        found[axis] = rater_agreement(part.raters, units, part.scores)
     return found
 
 

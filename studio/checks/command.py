@@ -1,0 +1,48 @@
+"""The commands of `python -m studio`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from core.workspace import claim_machine
+
+
+def main(argv: list[str]) -> int:
+    """Run one check and print its figures as JSON. Returns 0 when all of it holds, else 1."""
+    parser = argparse.ArgumentParser("python -m studio", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    load = commands.add_parser("check-load", help="many people submit short jobs at once")
+    load.add_argument("--people", type=int, default=20)
+    load.add_argument("--seconds", type=float, default=2.0)
+    commands.add_parser("check-faults", help="what breaks is told clearly, and the next job works")
+    commands.add_parser("check-start", help="start to usable page; click to first sound")
+    pictures = commands.add_parser("screenshots", help="every tab, two widths, light and dark")
+    pictures.add_argument("--out", type=Path, default=None,
+                          help="folder for the pictures [$STUDIO_WORK/screenshots]")
+    args = parser.parse_args(argv)
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    with claim_machine():
+        report = _run(args)
+    print(json.dumps(report, indent=1))
+    failed = [name for name, held in report.get("holds", {}).items() if not held]
+    for name in failed:
+        print(f"does not hold: {name}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _run(args: argparse.Namespace) -> dict:
+    if args.command == "check-load":
+        from studio.checks.load import check_load
+        return check_load(args.people, args.seconds)
+    if args.command == "check-faults":
+        from studio.checks.faults import check_faults
+        return check_faults()
+    if args.command == "check-start":
+        from studio.checks.start import check_start
+        return check_start()
+    from studio.checks.screenshots import take_screenshots
+    return take_screenshots(args.out)

@@ -1,0 +1,105 @@
+"""Pictures of every tab: 1280 and 390 pixels wide, light and dark, with music in it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from core.workspace import work_folder
+from studio.checks.browsing import open_browser, open_page
+from studio.checks.server import Server
+
+WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
+SMALLEST_TEXT = 14.0
+SETTLE_SECONDS = 1.0
+# Text smaller than SMALLEST_TEXT, and elements that stick out of the window.
+LOOK = """() => {
+  const small = new Set(), out = new Set();
+  for (const node of document.querySelectorAll('body *')) {
+    const box = node.getBoundingClientRect();
+    if (!box.width || !box.height || getComputedStyle(node).visibility === 'hidden') continue;
+    const text = [...node.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim());
+    const size = parseFloat(getComputedStyle(node).fontSize);
+    const name = `${node.tagName.toLowerCase()}.${node.className}`.slice(0, 60);
+    if (text && size < SMALLEST && box.width > 2) small.add(`${name} ${size}`);
+    if (box.right > innerWidth + 1 && !node.closest('.table-scroll')) out.add(name);
+  }
+  const scrolls = document.documentElement.scrollWidth > innerWidth;
+  return { small: [...small], out: scrolls ? [...out] : [], scrolls };
+}""".replace("SMALLEST", str(SMALLEST_TEXT))
+
+
+def take_screenshots(out: Path | None = None) -> dict:
+    """Make two pieces, then a picture of every tab; also looks for overflow and small text."""
+    out = out or work_folder() / "screenshots"
+    out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = {}
+    with Server() as server, open_browser() as browser:
+        state = None
+        for scheme in SCHEMES:
+            for width in WIDTHS:
+                page = open_page(browser, server.address, width, scheme)
+                if state is None:
+                    _make_music(page)
+                    state = page.context.cookies()
+                else:
+                    page.context.add_cookies(state)
+                    page.reload(wait_until="domcontentloaded")
+                    page.wait_for_selector("#create-generate")
+                for name in _tabs(page):
+                    picture = f"{name.lower()}-{width}-{scheme}"
+                    found[picture] = _picture(page, name, out / f"{picture}.png")
+                page.context.close()
+    return {"folder": str(out), "pictures": len(found),
+            "found": {k: v for k, v in found.items() if v["small"] or v["out"]},
+            "holds": {"no overflow": not any(v["scrolls"] for v in found.values()),
+                      "nothing under 14 px": not any(v["small"] for v in found.values())}}
+
+
+def _make_music(page: Any) -> None:
+    page.fill("#create-prompt textarea", "calm solo piano, slow, minor key")
+    page.locator("#create-seconds input[type=number]").fill("6")
+    page.locator("#create-variations").get_by_label("2", exact=True).check()
+    page.click("#create-generate")
+    page.wait_for_function(
+        "document.querySelectorAll('#create-desk .result-card').length === 2")
+
+
+def _tabs(page: Any) -> list[str]:
+    return [name.strip() for name in page.get_by_role("tab").all_inner_texts() if name.strip()]
+
+
+def _picture(page: Any, name: str, file: Path) -> dict:
+    page.get_by_role("tab", name=name, exact=True).first.click()
+    time.sleep(SETTLE_SECONDS)
+    if name == "Create":
+        _open_create(page)
+    elif name == "Compare":
+        _open_compare(page)
+    elif name == "Continue":
+        page.evaluate("""async () => {
+          const [first] = await (await fetch('/studio/results')).json();
+          await document.querySelector('studio-prompt-audio').takeResult(first.id);
+        }""")
+    time.sleep(SETTLE_SECONDS)
+    page.screenshot(path=file, full_page=True)
+    return page.evaluate(LOOK)
+
+
+def _open_create(page: Any) -> None:
+    if page.locator("#create-structure").is_visible():
+        return
+    page.get_by_role("button", name="Model and structure").first.click()
+    page.locator("#create-structure input").click()
+    page.get_by_role("option", name="a plan of sections").click()
+    page.wait_for_selector("#create-timeline .part")
+
+
+def _open_compare(page: Any) -> None:
+    boxes = page.locator(".compare-choice input")
+    boxes.nth(1).wait_for()
+    for i in range(2):
+        boxes.nth(i).check()
+    page.click(".compare-go")
+    page.locator(".spectrum img").nth(1).wait_for()

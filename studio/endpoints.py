@@ -1,0 +1,103 @@
+"""The same requests as named endpoints, for programs: /generate and /continue.
+
+Both answer with the piece as a WAV file, its request and "AI-generated" in the tags, and with
+the result as JSON, as the command line prints it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core.errors import InputError, StudioError
+from core.request import AudioPrompt, GenerationRequest
+from studio import downloads, section_plan
+from studio.context import Studio
+from studio.people import person_at, person_of
+from studio.uploads import accept
+
+POLL_SECONDS = 0.05
+
+
+def build(studio: Studio) -> None:
+    """Add the endpoints to the page; nothing of them is seen on it."""
+    first = studio.settings.first_variant
+    with gr.Column(visible=False):
+        prompt, seconds = gr.Textbox(label="prompt"), gr.Number(10, label="seconds")
+        audio = gr.File(label="audio", type="filepath")
+        start, end = gr.Number(0, label="start"), gr.Number(None, label="end")
+        only_new = gr.Checkbox(False, label="only_new")
+        variant, seed = gr.Textbox(first, label="variant"), gr.Textbox("", label="seed")
+        sections, guidance = gr.Textbox("", label="sections"), gr.Number(3.0, label="guidance")
+        top_k, temperature = gr.Number(350, label="top_k"), gr.Number(1.0, label="temperature")
+        file, about = gr.File(label="file"), gr.JSON(label="about")
+        make, follow = gr.Button("generate"), gr.Button("continue")
+
+    async def generate(request: gr.Request, prompt: str, seconds: float, *settings: Any,
+                       ) -> tuple[str, dict]:
+        with answering_errors():
+            return await _make(studio, _caller(request), _request(
+                studio, prompt, seconds, None, settings))
+
+    async def continue_audio(request: gr.Request, audio: str, prompt: str, seconds: float,
+                             start: float, end: float | None, only_new: bool, *settings: Any,
+                             ) -> tuple[str, dict]:
+        with answering_errors():
+            person = _caller(request)
+            if not audio:
+                raise InputError("audio", "", "give a file to continue")
+            given = accept(studio.library, person, Path(audio), studio.settings.upload_minutes)
+            path = studio.library.upload(person, given["upload"])
+            part = AudioPrompt(str(path), float(start or 0.0), end, bool(only_new))
+            return await _make(studio, person, _request(studio, prompt, seconds, part, settings))
+
+    settings = [variant, seed, sections, guidance, top_k, temperature]
+    make.click(generate, [prompt, seconds, *settings], [file, about], api_name="generate",
+               concurrency_limit=None)
+    follow.click(continue_audio, [audio, prompt, seconds, start, end, only_new, *settings],
+                 [file, about], api_name="continue", concurrency_limit=None)
+
+
+@contextmanager
+def answering_errors() -> Iterator[None]:
+    """Turns a StudioError into Gradio's, so that a program reads the same line."""
+    try:
+        yield
+    except StudioError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _caller(request: gr.Request) -> str:
+    asked = request.request
+    return person_of(asked.cookies) or person_at(asked.client.host if asked.client else "")
+
+
+def _request(studio: Studio, prompt: str, seconds: float, audio: AudioPrompt | None,
+             settings: Any) -> GenerationRequest:
+    variant, seed, sections, guidance, top_k, temperature = settings
+    if seed not in (None, "") and not str(seed).isdigit():
+        raise InputError("seed", seed, "must be a whole number")
+    return GenerationRequest(
+        prompt or "", float(seconds), variant or studio.settings.first_variant,
+        seed=int(seed) if seed not in (None, "") else None,
+        sections=section_plan.read_plan(sections or ""), guidance=float(guidance),
+        top_k=int(top_k), temperature=float(temperature), device=studio.settings.device,
+        audio=audio)
+
+
+async def _make(studio: Studio, person: str, request: GenerationRequest) -> tuple[str, dict]:
+    """Queue the request, wait for it without holding a thread, hand its file over."""
+    job = studio.submit(person, request)
+    while job.active:
+        await asyncio.sleep(POLL_SECONDS)
+    if job.error is not None:
+        raise job.error
+    record = studio.library.record(person, job.id)
+    file = downloads.tagged(record, studio.library.sound(person, job.id), "wav")
+    about = {k: v for k, v in record.about.items() if k != "peaks"}
+    return str(file), {**about, "request": downloads.request_without_paths(record)}

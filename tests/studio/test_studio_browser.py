@@ -1,0 +1,115 @@
+"""A real browser on the real page with the real nano."""
+
+from __future__ import annotations
+
+import numpy as np
+import soundfile
+from studio_visit import Visit
+
+
+def test_music_is_made_kept_and_replayed(browser, studio_address, tmp_path):
+    with Visit(browser, studio_address) as visit:
+        visit.ask_for("calm solo piano", 2)
+        identity = visit.result()
+        card = visit.page.locator(f"#create-desk [data-result='{identity}']")
+        with visit.page.expect_download() as waiting:
+            card.get_by_role("link", name="FLAC").click()
+        file = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(file)
+        samples, rate = soundfile.read(file)
+        assert len(samples) == 2 * rate and np.sqrt(np.mean(samples ** 2)) > 1e-3
+
+        visit.open()  # a reload
+        visit.tab("History")
+        kept = visit.page.locator(f"#history [data-result='{identity}']")
+        kept.get_by_role("button", name="Replay exactly").click()
+        visit.page.get_by_text("Identical to the original").wait_for()
+        first, second = (visit.sound(f"/studio/results/{i}/sound.wav")[0] for i in
+                         [r["id"] for r in visit.get("/studio/results").json()][:2])
+        assert np.array_equal(first, second)
+        assert visit.foreign == []
+
+
+def test_cancel_midway_then_start_again(browser, studio_address):
+    with Visit(browser, studio_address) as visit:
+        visit.ask_for("slow strings", 300)
+        card = visit.page.locator("#create-desk .job-card")
+        visit.page.wait_for_function(
+            "document.querySelector('.job-card progress')?.value > 0")
+        card.get_by_role("button", name="Cancel").click()
+        visit.page.wait_for_selector(".job-card[data-state=cancelled]")
+        visit.ask_for("slow strings", 1)
+        visit.result()
+        assert len(visit.get("/studio/results").json()) == 1  # nothing is left of the first
+
+
+def test_an_upload_is_continued_from_a_chosen_region(browser, studio_address, tmp_path):
+    rate = 44100
+    time = np.arange(4 * rate) / rate
+    tone = 0.3 * np.sin(2 * np.pi * 220 * time)
+    soundfile.write(tmp_path / "tone.wav", np.stack([tone, tone], 1), rate)
+    (tmp_path / "notes.wav").write_text("this is not sound")
+    with Visit(browser, studio_address) as visit:
+        visit.tab("Continue")
+        visit.page.set_input_files("#continue-file", tmp_path / "notes.wav")
+        error = visit.page.locator("#continue-error-audio")
+        error.get_by_text("not sound that can be read").wait_for()
+        assert error.get_attribute("role") == "alert"
+
+        visit.page.set_input_files("#continue-file", tmp_path / "tone.wav")
+        visit.page.fill("#continue-from", "1")
+        visit.page.fill("#continue-to", "3")
+        visit.page.locator("#continue-to").blur()
+        assert error.is_hidden()
+        visit.ask_for("", 1, form="continue")
+        identity = visit.result("continue")
+        record = visit.get(f"/studio/results/{identity}").json()
+        samples, rate = visit.sound(f"/studio/results/{identity}/sound.wav")
+        assert (record["request"]["audio"]["start"], record["request"]["audio"]["end"]) == (1, 3)
+        assert abs(record["about"]["join_seconds"] - 2) < 0.02  # whole tokens of the region
+        assert abs(len(samples) / rate - record["about"]["join_seconds"] - 1) < 0.001
+        desk = visit.page.locator("#continue-desk")
+        assert desk.get_by_role("button", name="Hear the join").is_visible()
+
+
+def test_two_results_are_compared_and_switching_keeps_the_position(browser, studio_address):
+    with Visit(browser, studio_address) as visit:
+        visit.page.get_by_label("2", exact=True).first.check()  # two variations
+        visit.ask_for("funky bass", 2)
+        visit.page.wait_for_function(
+            "document.querySelectorAll('#create-desk .result-card').length === 2")
+        visit.tab("Compare")
+        boxes = visit.page.locator(".compare-choice input")
+        boxes.nth(1).wait_for()
+        for i in range(2):
+            boxes.nth(i).check()
+        visit.page.click(".compare-go")
+        visit.page.locator(".compare-track").nth(1).wait_for()
+        assert visit.page.locator(".compare-settings").inner_text().count("seed") == 1
+        visit.page.locator(".compare-position").fill("1.2")
+        visit.page.get_by_role("button", name="B", exact=True).click()
+        assert visit.page.locator(".compare-position").input_value() == "1.2"
+        assert visit.page.get_by_role("button", name="B", exact=True).get_attribute(
+            "aria-pressed") == "true"
+
+
+def test_two_people_never_reach_each_others_music(browser, studio_address):
+    with Visit(browser, studio_address) as one, Visit(browser, studio_address) as other:
+        one.ask_for("happy ukulele", 1)
+        other.ask_for("dark drones", 1)
+        own = {visit: visit.result() for visit in (one, other)}
+        for visit, stranger in ((one, other), (other, one)):
+            assert [r["id"] for r in visit.get("/studio/results").json()] == [own[visit]]
+            for path in ("", "/sound.wav", "/download?format=mp3", "/spectrogram.png"):
+                assert visit.get(f"/studio/results/{own[visit]}{path}").ok
+                assert visit.get(f"/studio/results/{own[stranger]}{path}").status == 404
+            assert visit.get(f"/studio/jobs/{own[stranger]}/sound").status == 404
+
+
+def test_wrong_input_is_told_beside_its_field(browser, studio_address):
+    with Visit(browser, studio_address, width=390) as visit:
+        visit.page.click("#create-generate")
+        visit.page.locator("#create-error-prompt").get_by_text("describe the music").wait_for()
+        assert visit.page.locator("#create-error-seconds").count() == 0
+        width = visit.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 390

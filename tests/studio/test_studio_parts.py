@@ -1,0 +1,146 @@
+"""Rules of the studio that need no model."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import mutagen
+import numpy as np
+import pytest
+
+from core import audio
+from core.errors import FailureError, InputError
+from core.request import GenerationRequest
+from studio import comparison, downloads, plots, section_plan
+from studio.executor import ExecutorState
+from studio.job_queue import JobQueue
+from studio.library import Library
+from studio.making import peaks
+from studio.people import person_of
+from studio.settings import Settings
+
+ANNE, BEN = "a" * 32, "b" * 32
+RATE = 24000
+
+
+class Resting:
+    """An executor that is never asked: the queues below are not started."""
+
+    def stop(self, number: int) -> None: ...
+
+    def close(self) -> None: ...
+
+    def state(self) -> ExecutorState:
+        return ExecutorState("resting", True, (), 0)
+
+
+def queue_of(tmp_path, people: str, person_jobs: int = 8) -> tuple[JobQueue, list]:
+    queue = JobQueue(Resting(), person_jobs, 100, lambda job, about: None)
+    request = GenerationRequest("test", 10.0, seed=0)
+    return queue, [queue.submit(p * 32, request, f"{i:024x}", tmp_path / f"{i}.wav")
+                   for i, p in enumerate(people)]
+
+
+def test_the_queue_takes_people_in_turn(tmp_path):
+    queue, jobs = queue_of(tmp_path, "aaabbc")
+    ahead = [queue.status(j.person, j.id)["ahead"] for j in jobs]
+    assert ahead == [0, 3, 5, 1, 4, 2]  # a b c a b a
+    waits = [queue.status(j.person, j.id)["wait"] for j in jobs]
+    assert np.allclose(waits, np.array(ahead) * waits[3])
+
+
+def test_limits_and_cancel_belong_to_one_person(tmp_path):
+    queue, jobs = queue_of(tmp_path, "aab", person_jobs=2)
+    with pytest.raises(FailureError, match="of yours"):
+        queue.submit(ANNE, jobs[0].request, "f" * 24, tmp_path / "x.wav")
+    with pytest.raises(InputError):
+        queue.cancel(BEN, jobs[0].id)
+    queue.cancel(ANNE, jobs[0].id)
+    assert [j.state for j in jobs] == ["cancelled", "waiting", "waiting"]
+
+
+@pytest.fixture
+def library(tmp_path) -> Library:
+    return Library(tmp_path / "people", 10**8, 3600.0)
+
+
+def keep(library: Library, person: str, prompt: str = "a tune", level: float = 0.2) -> str:
+    identity, file = library.new_result(person)
+    samples = (level * np.sin(np.arange(RATE) * 0.1)).astype(np.float32)
+    audio.write(file, samples, RATE)
+    library.keep(person, identity, GenerationRequest(prompt, 1.0, seed=7),
+                 {"seconds": 1.0, "peaks": peaks(samples)})
+    return identity
+
+
+def test_nobody_reaches_another_persons_folder(library):
+    identity = keep(library, ANNE)
+    for person, name in ((BEN, identity), (ANNE, "../" + identity), (ANNE, identity + "/..")):
+        with pytest.raises(InputError):
+            library.sound(person, name)
+    with pytest.raises(InputError):
+        library.upload(ANNE, f"../results/{identity}/sound.wav")
+    with pytest.raises(InputError):
+        library.records("..")
+    assert person_of({"studio_person": "../../etc"}) is None
+
+
+def test_old_and_unfinished_music_is_swept(library):
+    old, kept = keep(library, ANNE), keep(library, BEN)
+    os.utime(library.folder / ANNE / "results" / old, (0, 0))
+    library.sweep(busy=set())
+    assert library.records(ANNE) == [] and library.records(BEN)[0].id == kept
+
+
+@pytest.mark.parametrize("suffix", downloads.FORMATS)
+def test_downloads_say_what_they_are(library, suffix):
+    identity = keep(library, ANNE, "crème brûlée <b>")
+    file = downloads.tagged(library.record(ANNE, identity), library.sound(ANNE, identity), suffix)
+    tags = mutagen.File(file).tags
+    text = str({k: str(v) for k, v in dict(tags).items()})
+    file.unlink()
+    assert "AI-generated" in text and '"seed": 7' in text and "crème brûlée <b>" in text
+
+
+def test_comparison_levels_and_differences(library):
+    ids = [keep(library, ANNE, "one", 0.4), keep(library, ANNE, "two", 0.1)]
+    told = comparison.compare([(library.record(ANNE, i), library.sound(ANNE, i)) for i in ids])
+    loud, soft = told["tracks"]
+    assert abs(loud["gain_db"] + 12.04) < 0.1 and soft["gain_db"] == 0
+    assert [row["setting"] for row in told["differing"]] == ["prompt"]
+
+
+def test_the_spectrogram_shows_a_tone_where_it_is():
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    from io import BytesIO
+
+    from PIL import Image
+    png = plots.spectrogram(audio.Sound(tone[None], RATE), seconds=2.0, width=200, height=100)
+    light = np.asarray(Image.open(BytesIO(png)).convert("L"), float)
+    row = light[:, 20:80].mean(axis=1).argmax()
+    hertz = np.geomspace(plots.HIGHEST_HZ, plots.LOWEST_HZ, 100)[row]
+    assert 850 < hertz < 1150 and light[:, 120:].max() < light[row, 50] / 3
+
+
+def test_a_plan_is_text_and_never_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret").write_text("verse:0-10")
+    with pytest.raises(InputError):
+        section_plan.read_plan("secret")
+    plan = section_plan.suggest(30.0)
+    sections = section_plan.read_plan(plan)
+    assert sections[0].start == 0 and sections[-1].end == 30
+    assert "<script" not in section_plan.timeline("<script>:0-3", 30.0)
+
+
+def test_settings_come_from_the_environment():
+    assert Settings.from_environment({"STUDIO_PORT": "81"}).port == 81
+    for wrong in ({"STUDIO_PORT": "http"}, {"STUDIO_EXECUTOR": "moon"}, {"STUDIO_VARIANT": "x"}):
+        with pytest.raises(InputError):
+            Settings.from_environment(wrong)
+
+
+def test_a_record_holds_no_path_of_the_machine(library, tmp_path):
+    identity = keep(library, ANNE)
+    assert str(tmp_path) not in json.dumps(library.record(ANNE, identity).request)
