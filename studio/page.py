@@ -37,7 +37,7 @@ def build(studio: Studio) -> gr.Blocks:
                 "<p>Make music from words. What you make is kept for this browser only.</p>"
                 "</header>")
         built = {}
-        with gr.Tabs(elem_id="tabs") as tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for identity, name, build_tab in TABS:
                 with gr.Tab(name, id=identity, elem_id=f"tab-{identity}", render_children=True):
                     built[identity] = build_tab(studio)

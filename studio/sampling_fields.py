@@ -25,7 +25,7 @@ class SamplingFields:
     def __init__(self, studio: Studio, form: str, errors: FieldErrors, seconds: Any) -> None:
         with gr.Row():
             self.seed = gr.Textbox(label="Seed", elem_id=f"{form}-seed", min_width=140,
-                                   placeholder="drawn for you", max_lines=1)
+                                   placeholder="random", max_lines=1)
             self.keep = gr.Checkbox(False, label="Keep this seed", elem_id=f"{form}-keep",
                                     min_width=140)
         errors.line("seed", "seed")

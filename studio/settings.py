@@ -43,7 +43,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Raises: InputError naming the variable whose value cannot be used."""
         environment = os.environ if environment is None else environment
-        values = {}
+        values = {"host": "0.0.0.0"} if environment.get("SPACE_ID") else {}  # noqa: S104
         for each in fields(cls):
             text = environment.get(each.metadata["variable"], "")
             if text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,9 @@ from core.wavtokenizer import LogMel
 # (window = n_fft, mel bands); the hop is a quarter of the window. The longest is there for pitch:
 # without it a codec learns the envelope and buzzes at its own frame rate.
 RESOLUTIONS = ((512, 64), (1024, 80), (2048, 160), (4096, 320))
+# Per sample of window: about 80 dB below a loud partial. What lies under it is not heard, and
+# without a floor half of the distance is spent there.
+FLOOR = 3e-6
 
 
 class MultiResolutionMel(nn.Module):
@@ -23,6 +28,9 @@ class MultiResolutionMel(nn.Module):
     def forward(self, made: Tensor, real: Tensor, among: tuple[int, ...] | None = None) -> Tensor:
         """Distance of [B, 1, T] to [B, 1, T]; `among` picks resolutions (all by default)."""
         numbers = among if among is not None else tuple(range(len(RESOLUTIONS)))
-        terms = [(self.mels[n](made[:, 0]) - self.mels[n](real[:, 0])).abs().mean()
-                 for n in numbers]
+        terms = [(self._log_mel(made, n) - self._log_mel(real, n)).abs().mean() for n in numbers]
         return torch.stack(terms).mean()
+
+    def _log_mel(self, audio: Tensor, number: int) -> Tensor:
+        """[B, 1, T] -> [B, bands, frames], nothing below the floor."""
+        return self.mels[number](audio[:, 0]).clamp_min(math.log(FLOOR * RESOLUTIONS[number][0]))

@@ -29,6 +29,7 @@ from core.srfm import SRFMConfig
 from core.wavtokenizer import WavTokenizerConfig
 from core.workspace import claim_machine, work_folder
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS, RATE = 2.0, 48000
 LIMIT = 1.15  # peak anonymous memory of loading over bytes of the weights
 SPREAD = 0.02  # of the random weights
@@ -57,8 +58,8 @@ def run(args: argparse.Namespace) -> None:
     folder = args.folder or random_folder(work_folder() / "bench" / "InspireMusic-Base-random")
     with claim_machine():
         child = subprocess.run(
-            [sys.executable, "-m", "core.checkpoints.load_bench", str(folder), args.dtype],
-            stdout=subprocess.PIPE, text=True, check=False)
+            [sys.executable, "-m", "core.checkpoints.load_bench", str(folder.resolve()),
+             args.dtype], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
     if child.returncode:
         raise FailureError("bench load", folder.name, f"its process ended with code "
                            f"{child.returncode}; see above")

@@ -9,6 +9,7 @@ from typing import Any
 from core.workspace import work_folder
 from studio.checks.browsing import open_browser, open_page
 from studio.checks.server import Server
+from studio.page import TABS
 
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 SMALLEST_TEXT = 14.0
@@ -47,7 +48,7 @@ def take_screenshots(out: Path | None = None) -> dict:
                     page.context.add_cookies(state)
                     page.reload(wait_until="domcontentloaded")
                     page.wait_for_selector("#create-generate")
-                for name in _tabs(page):
+                for _, name, _ in TABS:
                     picture = f"{name.lower()}-{width}-{scheme}"
                     found[picture] = _picture(page, name, out / f"{picture}.png")
                 page.context.close()
@@ -66,12 +67,8 @@ def _make_music(page: Any) -> None:
         "document.querySelectorAll('#create-desk .result-card').length === 2")
 
 
-def _tabs(page: Any) -> list[str]:
-    return [name.strip() for name in page.get_by_role("tab").all_inner_texts() if name.strip()]
-
-
 def _picture(page: Any, name: str, file: Path) -> dict:
-    page.get_by_role("tab", name=name, exact=True).first.click()
+    page.get_by_role("tab", name=name, exact=True).click()
     time.sleep(SETTLE_SECONDS)
     if name == "Create":
         _open_create(page)
@@ -102,4 +99,6 @@ def _open_compare(page: Any) -> None:
     for i in range(2):
         boxes.nth(i).check()
     page.click(".compare-go")
-    page.locator(".spectrum img").nth(1).wait_for()
+    page.wait_for_function("document.querySelectorAll('.spectrum img').length === 2 && "
+                           "[...document.querySelectorAll('.spectrum img')]"
+                           ".every((image) => image.naturalWidth)")

@@ -14,10 +14,7 @@ from studio.context import Studio
 from studio.element import element
 from studio.field_errors import FieldErrors
 from studio.library import folder_bytes
-from studio.variant_choice import state_of
-
-BYTES_A_PARAMETER = 4  # fp32
-SPARE = 1.3  # activations and caches beside the weights
+from studio.variant_choice import fit_of, needed_bytes, state_of
 
 
 def build(studio: Studio) -> None:
@@ -69,23 +66,13 @@ def _download(studio: Studio, choice: gr.Dropdown, table: gr.HTML) -> None:
     timer.tick(look, choice, [progress, timer, table, *errors.outputs], **quiet)
 
 
-def needed_bytes(variant: Variant) -> int | None:
-    """Memory to run it: as Table 1 counts its weights, or as they lie on disk; None: unknown."""
-    if variants.installed(variant) and not variant.parameters.endswith("B"):
-        return round(SPARE * folder_bytes(variants.folder_of(variant)))
-    if variant.parameters.endswith("B"):
-        return round(SPARE * BYTES_A_PARAMETER * float(variant.parameters[:-1]) * 1e9)
-    return None
-
-
 def table_html() -> str:
     """One row a variant. Everything in it comes from core, nothing from people."""
     free = psutil.virtual_memory().available
     rows = []
     for variant in variants.VARIANTS.values():
         needed = needed_bytes(variant)
-        fits = "–" if needed is None else f"{_size(needed)}, " + (
-            "fits" if needed < free else "does not fit")
+        fits = "–" if needed is None else f"{_size(needed)}, {fit_of(variant)}"
         cells = [variant.title, f"{variant.sample_rate // 1000} kHz", variant.parameters,
                  state_of(variant), _disk(variant), fits, variant.hub or "shipped"]
         rows.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>")

@@ -115,7 +115,7 @@ def test_flipped_bytes_never_raise_anything_but_one_line(official_folder) -> Non
     path = official_folder / "llm.pt"
     whole = path.read_bytes()
     draw = random.Random(0)
-    for _ in range(150):
+    for _ in range(40):
         at = draw.randrange(4000)  # the archive's first entry: names and shapes
         path.write_bytes(whole[:at] + bytes([draw.randrange(256)]) + whole[at + 1:])
         try:

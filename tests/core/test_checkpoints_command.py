@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from core.checkpoints.assembly import COMPONENTS
 from core.command import main
 from core.pipeline import Pipeline
 from core.request import AudioPrompt, GenerationRequest
+from core.result import GenerationResult
 
 
 def run(capsys, *argv: object) -> tuple[int, str, str]:
@@ -35,7 +37,8 @@ def test_inspect_tells_what_a_released_folder_holds(official_folder, capsys) -> 
     assert language["dtypes"] == {"float32": 31} and language["unused"] == 4
     assert parts["wavtokenizer"]["rate"] == "24000 Hz, 75 tokens/s"
     numbers = sum(part["parameters"] for part in parts.values())
-    assert found["memory_bytes"]["fp32"] > 4 * numbers > found["memory_bytes"]["bf16"] > 0
+    memory = found["memory_bytes"]
+    assert memory["fp32"] > 4 * numbers and memory["fp32"] > memory["bf16"] > 0
 
     code, out, _ = run(capsys, "inspect", official_folder)
     assert code == 0 and all(name in out for name in COMPONENTS)
@@ -99,7 +102,7 @@ def without_flow(official_folder) -> str:
     return str(official_folder)
 
 
-def test_official_compatibility(without_flow, tmp_path, capsys) -> None:
+def test_official_compatibility(without_flow, tmp_path) -> None:
     """No prompt in front, one second of fade, a plan in its own time, the channel twice."""
     sound = tmp_path / "prompt.wav"
     rate = 24000
@@ -113,6 +116,10 @@ def test_official_compatibility(without_flow, tmp_path, capsys) -> None:
     assert given.sections[0][1:] == (0.0, 2.0)
     assert given.min_tokens == int(0.9 * 2.0 * pipeline.token_rate)
     assert len(pipeline._mastering(job).front) == 0
+    made = [GenerationResult(np.zeros(9), rate, job.prompt, asked, {}, {})
+            for asked in (request, replace(request, compat=None))]
+    assert [result.channels.shape for result in made] == [(2, 9), (1, 9)]
+    assert [result.as_dict()["channels"] for result in made] == [2, 1]
     ours = GenerationRequest("!", 2.0, without_flow, seed=1, audio=AudioPrompt(str(sound)))
     job = pipeline._prepare(ours, lambda: False)
     assert len(job.front) == 7 * rate

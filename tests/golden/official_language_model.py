@@ -20,8 +20,10 @@ from core.language_model import (
     decode,
     time_embedding,
 )
+from core.pipeline import OFFICIAL_LEAST_SHARE
 
 FOLDER = golden_folder.official()
+TOKEN_RATE = 75  # of every model, whatever the hop of these small ones says
 
 
 @functools.cache
@@ -133,6 +135,11 @@ def test_greedy_decoding(case: str) -> None:
     want = field("logp")
     assert torch.equal(logp[:len(want)].isneginf(), want.isneginf())
     near(logp[:len(want)].nan_to_num(neginf=0.0), want.nan_to_num(neginf=0.0), 2e-4)
+    first, second = logp[:len(want)].topk(2).values.unbind(-1)
+    near((first - second).min(), field("margin").squeeze(), 4e-4)
+    seconds = float(field("duration_to_gen"))
+    assert [least, most] == [int(OFFICIAL_LEAST_SHARE * seconds * TOKEN_RATE),
+                             int(seconds * TOKEN_RATE)]
 
 
 @pytest.mark.parametrize("case", having("_filtered"))

@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for studio_visit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_SECONDS = 180  # on a machine that trains at the same time; alone it takes a few
+START_SECONDS = 600  # on a machine that trains at the same time; alone it takes a few
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]

@@ -27,6 +27,13 @@ def test_music_is_made_kept_and_replayed(browser, studio_address, tmp_path):
         first, second = (visit.sound(f"/studio/results/{i}/sound.wav")[0] for i in
                          [r["id"] for r in visit.get("/studio/results").json()][:2])
         assert np.array_equal(first, second)
+
+        kept.get_by_role("button", name="Edit and run again").click()
+        seed = visit.get(f"/studio/results/{identity}").json()["request"]["seed"]
+        visit.page.wait_for_function(
+            f"document.querySelector('#create-seed input, #create-seed textarea').value == {seed}")
+        assert visit.page.locator("#create-prompt textarea").input_value() == "calm solo piano"
+        assert visit.page.locator("#create-generate").is_visible()
         assert visit.foreign == []
 
 

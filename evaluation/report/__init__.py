@@ -1,0 +1,33 @@
+"""The one report renderer of evaluation: a table with intervals and n, a page to play items on,
+CSV, JSON and LaTeX from the same frozen record."""
+
+from evaluation.report.content import (
+    Cell,
+    Clip,
+    Column,
+    PlayableItem,
+    Points,
+    Report,
+    Row,
+    Table,
+)
+from evaluation.report.latex import escape as escape_latex
+from evaluation.report.spreadsheet import safe_cell
+from evaluation.report.text import table_text
+from evaluation.report.writing import ReportFiles, write_report
+
+__all__ = [
+    "Cell",
+    "Clip",
+    "Column",
+    "PlayableItem",
+    "Points",
+    "Report",
+    "ReportFiles",
+    "Row",
+    "Table",
+    "escape_latex",
+    "safe_cell",
+    "table_text",
+    "write_report",
+]

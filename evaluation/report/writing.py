@@ -1,0 +1,85 @@
+"""Writes a report's files into a folder, each whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+
+from core import audio
+from evaluation.report.content import Clip, PlayableItem, Report
+from evaluation.report.latex import table_latex
+from evaluation.report.page import PLOTLY, page
+from evaluation.report.spreadsheet import csv_text
+from evaluation.report.text import table_text
+
+CLIP_SECONDS = 30.0  # longest excerpt beside a page
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Where the report lies."""
+
+    page: Path
+    text: Path
+    csv: Path
+    items: Path
+    json: Path
+    latex: Path
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8", newline="")
+    os.replace(part, path)
+
+
+def _excerpt(clip: Clip, target: Path) -> None:
+    """Channels and rate as they are, in a format that every browser plays."""
+    seconds = CLIP_SECONDS if clip.seconds is None else min(clip.seconds, CLIP_SECONDS)
+    whole = audio.read(clip.file, clip.start)
+    samples = whole.samples[:, : round(seconds * whole.sample_rate)]
+    audio.write(target, samples, whole.sample_rate)
+
+
+def _clips(items: tuple[PlayableItem, ...], folder: Path) -> dict[tuple[str, str], str]:
+    """Copy excerpts beside the page; names are numbers, so ids never become paths."""
+    files = {}
+    for number, item in enumerate(items):
+        for place, clip in enumerate(item.clips):
+            name = f"clips/{number:03d}-{place:02d}.mp3"
+            (folder / "clips").mkdir(exist_ok=True)
+            _excerpt(clip, folder / name)
+            files[item.id, clip.label] = name
+    return files
+
+
+def write_report(report: Report, folder: Path) -> ReportFiles:
+    """Write index.html (with its clips), report.md, .csv, .json, .tex and items.csv.
+
+    Raises: InputError when a clip cannot be read, FailureError when one cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = ReportFiles(
+        page=folder / "index.html",
+        text=folder / "report.md",
+        csv=folder / "report.csv",
+        items=folder / "items.csv",
+        json=folder / "report.json",
+        latex=folder / "report.tex",
+    )
+    clips = _clips(report.items, folder)
+    _replace(folder / PLOTLY, get_plotlyjs())
+    tables = "\n\n".join(table_text(table) for table in report.tables)
+    facts = "\n".join(f"{name}: {value}" for name, value in report.facts.items())
+    summary = "\n".join(report.summary)
+    _replace(files.text, f"# {report.title}\n\n{summary}\n\n{tables}\n\n```\n{facts}\n```\n")
+    _replace(files.csv, csv_text(report.rows))
+    _replace(files.items, csv_text(report.item_rows))
+    _replace(files.json, json.dumps(report.data, indent=1, allow_nan=False) + "\n")
+    _replace(files.latex, "\n".join(table_latex(table) for table in report.tables))
+    _replace(files.page, page(report, clips))
+    return files

@@ -1,0 +1,47 @@
+"""The page's requests as named endpoints, for programs."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+
+import mutagen
+import numpy as np
+import pytest
+import soundfile
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+
+@pytest.fixture(scope="module")
+def client(studio_address) -> Client:
+    return Client(studio_address, verbose=False, analytics_enabled=False)
+
+
+def test_generate_and_continue_by_name(client):
+    file, about = client.predict("calm solo piano", 1, "nano-no-flow", "11",
+                                 api_name="/generate")
+    samples, rate = soundfile.read(file)
+    assert len(samples) == rate and about["seed"] == 11 and np.abs(samples).max() > 0.01
+    assert "AI-generated" in str(mutagen.File(file).tags)
+
+    longer, about = client.predict(handle_file(file), "", 1, 0, 1, False, "nano-no-flow", "12",
+                                   api_name="/continue")
+    assert abs(soundfile.info(longer).duration - about["join_seconds"] - 1) < 0.001
+    assert about["request"]["audio"]["path"] == "prompt audio"
+
+
+def test_wrong_requests_get_one_clear_line(client):
+    with pytest.raises(AppError, match="describe the music"):
+        client.predict("", 1, api_name="/generate")
+    with pytest.raises(AppError, match="is unknown; choose one of"):
+        client.predict("x", 1, "no-such-model", api_name="/generate")
+
+
+def test_health_and_strangers(studio_address):
+    with urllib.request.urlopen(studio_address + "/health") as answer:
+        health = json.load(answer)
+    assert health["status"] in ("ok", "starting") and "prompt" not in str(health)
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(studio_address + "/studio/results")
