@@ -22,7 +22,7 @@ from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 from core.srfm import PRESETS
 
-JOIN_TOKENS = 8  # 107 ms, whole groups, of equal-power cross-fade from the prompt to what was decoded
+JOIN_TOKENS = 8  # 107 ms, cross-faded at equal power from the prompt to what was decoded
 EDGE_FADE_SECONDS = 0.005  # no click at the first and last sample
 OFFICIAL_FADE_OUT_SECONDS = 1.0
 OFFICIAL_PROMPT_SECONDS = 5.0

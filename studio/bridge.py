@@ -8,6 +8,7 @@ from core.errors import StudioError
 from core.request import GenerationRequest
 from studio.context import Studio
 from studio.submitting import person_asking
+from studio.tabs.continuing import ContinueTab
 from studio.tabs.create import CreateTab
 
 SCRIPT = """
@@ -23,21 +24,23 @@ connect();
 """
 
 
-def build(studio: Studio, tabs: gr.Tabs, create: CreateTab) -> None:
-    """"Edit and run again" fills the Create tab; "Continue this" opens the Continue tab."""
+def build(studio: Studio, tabs: gr.Tabs, create: CreateTab, continuing: ContinueTab) -> None:
+    """"Edit and run again" fills the tab it came from; "Continue this" opens Continue."""
     bridge = gr.HTML("", js_on_load=SCRIPT, elem_id="bridge", visible="hidden")
 
     def again(request: gr.Request, event: gr.EventData) -> dict:
         try:
             record = studio.library.record(person_asking(request), str(event.id))
+            wanted = GenerationRequest.from_dict(record.request)
         except StudioError as error:
             gr.Warning(str(error))
             return {tabs: gr.update()}
-        wanted = GenerationRequest.from_dict(record.request)
-        return {tabs: gr.Tabs(selected="create"), create.prompt: wanted.prompt,
-                create.seconds: wanted.seconds, **create.sampling.filled_from(wanted)}
+        if wanted.audio is None:
+            return {tabs: gr.Tabs(selected="create"), **create.filled_from(wanted)}
+        return {tabs: gr.Tabs(selected="continue"), **continuing.filled_from(wanted)}
 
     quiet = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-    bridge.again(again, None, [tabs, create.prompt, create.seconds, *create.sampling.inputs],
-                 **quiet)
+    fields = [create.prompt, create.seconds, *create.sampling.inputs, continuing.prompt,
+              continuing.seconds, continuing.keep, *continuing.sampling.inputs]
+    bridge.again(again, None, [tabs, *fields], **quiet)
     bridge.continued(lambda: gr.Tabs(selected="continue"), None, tabs, **quiet)

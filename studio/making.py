@@ -12,9 +12,9 @@ from core.pipeline import Pipeline
 from core.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 from studio.executor import Event, Finished, Sound, Stage, Task
+from studio.peaks import peaks
 
 KEPT_MODELS = 2
-PEAKS = 160
 
 
 class Maker:
@@ -63,15 +63,6 @@ class Maker:
 def as_int16(samples: np.ndarray) -> bytes:
     """float [T] in [-1, 1] as little-endian int16."""
     return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-
-
-def peaks(samples: np.ndarray, count: int = PEAKS) -> list[int]:
-    """Largest magnitude in each of `count` equal parts of [T], 0 to 100."""
-    if not len(samples):
-        return [0] * count
-    edges = np.linspace(0, len(samples), count + 1).astype(int)
-    parts = [np.abs(samples[a:max(b, a + 1)]).max() for a, b in zip(edges, edges[1:])]
-    return [round(100 * min(1.0, float(p))) for p in parts]
 
 
 def _about(result: GenerationResult) -> dict:

@@ -41,7 +41,7 @@ def build(studio: Studio) -> gr.Blocks:
             for identity, name, build_tab in TABS:
                 with gr.Tab(name, id=identity, elem_id=f"tab-{identity}", render_children=True):
                     built[identity] = build_tab(studio)
-        bridge.build(studio, tabs, built["create"])
+        bridge.build(studio, tabs, built["create"], built["continue"])
         endpoints.build(studio)
     return blocks
 

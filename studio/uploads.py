@@ -12,7 +12,7 @@ from core.audio import SILENCE_RMS
 from core.errors import InputError
 from core.request import MIN_PROMPT_AUDIO_SECONDS
 from studio.library import Library
-from studio.making import PEAKS
+from studio.peaks import PEAKS
 
 BLOCK_FRAMES = 1 << 18
 SUFFIXES = {"WAV": ".wav", "FLAC": ".flac", "MP3": ".mp3", "OGG": ".ogg", "AIFF": ".aiff"}
@@ -29,6 +29,13 @@ def accept(library: Library, person: str, file: Path, most_minutes: float) -> di
     shape = _peaks(file)
     name = library.new_upload(person, file, suffix)
     return {"upload": name, "seconds": round(seconds, 3), "peaks": shape}
+
+
+def describe(library: Library, person: str, name: str) -> dict[str, Any]:
+    """What `accept` answered, for a sound that is kept already."""
+    file = library.upload(person, name)
+    return {"upload": name, "seconds": round(soundfile.info(file).duration, 3),
+            "peaks": _peaks(file)}
 
 
 def _check(file: Path, most_minutes: float) -> tuple[str, float]:

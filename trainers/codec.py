@@ -28,6 +28,8 @@ class CodecTaskConfig:
         unquantized_steps: first steps without the codebook, which then starts from data
             (on from step 0 it collapses).
         quantizer_weight: of the codebook and commitment loss beside the mel distance.
+        magnitude_weight: of the distance of an inverse-STFT head's own magnitudes from those of
+            the real sound, beside the mel distance.
         resolutions: mel resolutions drawn a step (of four); all in validation.
         decoder_only: encoder and codes stay as they are and only the decoder learns, so that a
             language model (or SRFM) may learn the same tokens (latents) meanwhile.
@@ -41,6 +43,7 @@ class CodecTaskConfig:
     crop_seconds: float = 0.85
     unquantized_steps: int = 300
     quantizer_weight: float = 1.0
+    magnitude_weight: float = 0.0
     resolutions: int = 2
     decoder_only: bool = False
     adversarial_from: int | None = None

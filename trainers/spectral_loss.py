@@ -28,9 +28,13 @@ class MultiResolutionMel(nn.Module):
     def forward(self, made: Tensor, real: Tensor, among: tuple[int, ...] | None = None) -> Tensor:
         """Distance of [B, 1, T] to [B, 1, T]; `among` picks resolutions (all by default)."""
         numbers = among if among is not None else tuple(range(len(RESOLUTIONS)))
-        terms = [(self._log_mel(made, n) - self._log_mel(real, n)).abs().mean() for n in numbers]
+        terms = [floored_distance(self.mels[n](made[:, 0]), self.mels[n](real[:, 0]),
+                                  RESOLUTIONS[n][0]) for n in numbers]
         return torch.stack(terms).mean()
 
-    def _log_mel(self, audio: Tensor, number: int) -> Tensor:
-        """[B, 1, T] -> [B, bands, frames], nothing below the floor."""
-        return self.mels[number](audio[:, 0]).clamp_min(math.log(FLOOR * RESOLUTIONS[number][0]))
+
+def floored_distance(made: Tensor, real: Tensor, window: int) -> Tensor:
+    """Mean |made - real| of log-magnitudes from windows of `window` samples, where what is under
+    the floor in `real` only asks `made` to be under it too."""
+    floor = math.log(FLOOR * window)
+    return torch.where(real > floor, (made - real).abs(), (made - floor).relu()).mean()

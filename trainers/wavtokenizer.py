@@ -8,6 +8,7 @@ from torch import Tensor
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig, codebook_usage
 from trainers.audio_store import AudioStore
 from trainers.codec import CodecTask, CodecTaskConfig
+from trainers.spectral_loss import floored_distance
 
 DEAD_CODE_EVERY = 50
 INITIALISE_BATCHES = 48
@@ -32,14 +33,29 @@ class WavTokenizerTask(CodecTask):
             self.model.quantizer.eval()
             with torch.no_grad():
                 codes = self.model.embed(self.model.encode(real))  # [B, D, N]
-            return self.model.head(self.model.backbone(codes)), real.new_zeros(()), {}
+            log_magnitude, phase = self.model.head.spectrum(self.model.backbone(codes))
+            magnitude = self._magnitude_distance(log_magnitude, real)
+            return (self.model.head.sound(log_magnitude, phase),
+                    self.config.magnitude_weight * magnitude,
+                    {"magnitude": float(magnitude.detach())})
         output = self.model(real, quantize=quantize)
         logs: dict[str, float] = {}
         if quantize:
             logs["codes_in_batch"] = codebook_usage(output.tokens, self.model.codebook_size).codes
             if step % DEAD_CODE_EVERY == 0:
                 logs["codes_restarted"] = self.model.restart_dead_codes(output.features.detach())
-        return output.audio, self.config.quantizer_weight * output.codebook_loss, logs
+        loss = self.config.quantizer_weight * output.codebook_loss
+        if self.config.magnitude_weight:
+            magnitude = self._magnitude_distance(output.log_magnitude, real)
+            logs["magnitude"] = float(magnitude.detach())
+            loss = loss + self.config.magnitude_weight * magnitude
+        return output.audio, loss, logs
+
+    def _magnitude_distance(self, made: Tensor, real: Tensor) -> Tensor:
+        """L1 of the head's log-magnitudes [B, N, bins] to those of real sound [B, 1, T]: the
+        shortest way for a gradient to say where a partial should be."""
+        return floored_distance(made, self.model.head.log_magnitude_of(real),
+                                self.model.head.n_fft)
 
     @torch.no_grad()
     def begin_quantizing(self, step: int) -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.wavtokenizer.convnext import EPS, KERNEL, ConvNeXtBlock, initialise, layer_norm
-from core.wavtokenizer.framing import edge, overlap_add
+from core.wavtokenizer.framing import edge, frame, overlap_add
 
 NORM_GROUPS = 32
 LARGEST_MAGNITUDE = 100.0  # safeguard of the official head
@@ -116,16 +116,31 @@ class ISTFTHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, dim] -> [B, 1, L * hop], in float32."""
-        log_magnitude, phase = self.out(x).float().chunk(2, dim=-1)  # each [B, L, bins]
+        return self.sound(*self.spectrum(x))
+
+    def spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, L, dim] -> log-magnitude and phase, each [B, L, bins]."""
+        log_magnitude, phase = self.out(x).float().chunk(2, dim=-1)
+        return log_magnitude, phase
+
+    def sound(self, log_magnitude: Tensor, phase: Tensor) -> Tensor:
+        """Log-magnitude and phase [B, L, bins] -> [B, 1, L * hop]."""
+        frames = log_magnitude.shape[1]
         # The inner limit keeps exp finite: an infinite value turns a clamped gradient into nan.
         magnitude = log_magnitude.clamp(max=5.0).exp().clamp(max=LARGEST_MAGNITUDE)
         if self.period > 1:
-            phase = phase + self._rotation(x.shape[1], x.device)
+            phase = phase + self._rotation(frames, phase.device)
         spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
         window = self.window.float()
-        frames = torch.fft.irfft(spectrum, self.n_fft) * window  # [B, L, n_fft]
-        envelope = overlap_add(window.square().expand(1, x.shape[1], -1), self.hop)  # [1, L * hop]
-        return (overlap_add(frames, self.hop) / envelope)[:, None]
+        windowed = torch.fft.irfft(spectrum, self.n_fft) * window  # [B, L, n_fft]
+        envelope = overlap_add(window.square().expand(1, frames, -1), self.hop)  # [1, L * hop]
+        return (overlap_add(windowed, self.hop) / envelope)[:, None]
+
+    def log_magnitude_of(self, audio: Tensor) -> Tensor:
+        """What `spectrum` should find for audio [B, 1, T]: [B, ceil(T / hop), bins]."""
+        frames = frame(audio[:, 0].float(), self.n_fft, self.hop) * self.window.float()
+        parts = torch.view_as_real(torch.fft.rfft(frames))  # [B, L, bins, 2]
+        return parts.square().sum(-1).add(1e-12).log() / 2
 
     def _rotation(self, frames: int, device: torch.device) -> Tensor:
         """[L, bins]: how far a tone at each bin's centre has turned at each frame, radians."""

@@ -26,12 +26,14 @@ class WavTokenizerOutput:
         tokens: [B, N] int64; None where quantization was passed over.
         features: [B, D, N] of the encoder, before quantization.
         codebook_loss: scalar to add to the reconstruction loss; 0 where passed over.
+        log_magnitude: [B, N, bins] of the decoder's head, before it becomes sound.
     """
 
     audio: Tensor
     tokens: Tensor | None
     features: Tensor
     codebook_loss: Tensor
+    log_magnitude: Tensor
 
 
 class WavTokenizer(nn.Module):
@@ -123,8 +125,9 @@ class WavTokenizer(nn.Module):
         """Training pass over [B, 1, T]; `quantize=False` for the first steps (no collapse)."""
         features = self.features(audio)
         quantized = self.quantizer(features, quantize)
-        decoded = self.head(self.backbone(quantized.features))
-        return WavTokenizerOutput(decoded, quantized.tokens, features, quantized.loss)
+        log_magnitude, phase = self.head.spectrum(self.backbone(quantized.features))
+        return WavTokenizerOutput(self.head.sound(log_magnitude, phase), quantized.tokens,
+                                  features, quantized.loss, log_magnitude)
 
     def initialise_codebook(self, features: Tensor, generator: Generator | None = None) -> None:
         """K-means over encoder outputs [B, D, N]; best with several times codebook_size frames."""

@@ -17,6 +17,7 @@ from evaluation.report.spreadsheet import csv_text
 from evaluation.report.text import table_text
 
 CLIP_SECONDS = 30.0  # longest excerpt beside a page
+MP3_RATE = 48_000  # the highest that MP3 knows
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,12 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _excerpt(clip: Clip, target: Path) -> None:
-    """Channels and rate as they are, in a format that every browser plays."""
+    """Channels as they are, in a format that every browser plays."""
     seconds = CLIP_SECONDS if clip.seconds is None else min(clip.seconds, CLIP_SECONDS)
     whole = audio.read(clip.file, clip.start)
     samples = whole.samples[:, : round(seconds * whole.sample_rate)]
-    audio.write(target, samples, whole.sample_rate)
+    rate = min(whole.sample_rate, MP3_RATE)
+    audio.write(target, audio.resample(samples, whole.sample_rate, rate), rate)
 
 
 def _clips(items: tuple[PlayableItem, ...], folder: Path) -> dict[tuple[str, str], str]:

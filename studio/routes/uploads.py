@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from core.errors import FailureError, InputError
 from studio.context import Studio
 from studio.routes.asking import PRIVATE, Person
-from studio.uploads import FIELD, accept
+from studio.uploads import FIELD, accept, describe
 
 
 def add(router: APIRouter, studio: Studio) -> None:
@@ -32,6 +32,10 @@ def add(router: APIRouter, studio: Studio) -> None:
     def from_result(identity: str, person: Person) -> dict[str, Any]:
         """One of this person's results as the sound to continue."""
         return accept(library, person, library.sound(person, identity), settings.upload_minutes)
+
+    @router.get("/uploads/{name}/about")
+    def about(name: str, person: Person) -> dict[str, Any]:
+        return describe(library, person, name)
 
     @router.get("/uploads/{name}")
     def sound(name: str, person: Person) -> FileResponse:

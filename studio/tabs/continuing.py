@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from core.errors import InputError, StudioError
-from core.request import AudioPrompt
+from core.request import AudioPrompt, GenerationRequest
 from studio.context import Studio
 from studio.element import element
 from studio.field_errors import FieldErrors
@@ -18,7 +19,23 @@ from studio.submitting import person_asking, submit_variations
 WITH, WITHOUT = "the sound given, then the new music", "only the new music"
 
 
-def build(studio: Studio) -> None:
+@dataclass(frozen=True)
+class ContinueTab:
+    """What an earlier request fills in."""
+
+    prompt: gr.Textbox
+    seconds: gr.Slider
+    keep: gr.Radio
+    sampling: SamplingFields
+
+    def filled_from(self, request: GenerationRequest) -> dict[Any, Any]:
+        """Updates that show a request in the fields (its sound is chosen by the page)."""
+        only_new = request.audio is not None and request.audio.only_new
+        return {self.prompt: request.prompt, self.seconds: request.seconds,
+                self.keep: WITHOUT if only_new else WITH, **self.sampling.filled_from(request)}
+
+
+def build(studio: Studio) -> ContinueTab:
     """Lay the tab out and connect it; choosing the part is `web/prompt-audio.js`."""
     errors = FieldErrors("continue")
     with gr.Row():
@@ -64,6 +81,7 @@ def build(studio: Studio) -> None:
         js="(part, ...rest) => [window.studio.promptAudio(), ...rest]",
     ).then(None, [started], None, js="(ids) => { window.studio.watch('continue-desk', ids); }",
            api_visibility="private")
+    return ContinueTab(prompt, seconds, keep, sampling)
 
 
 def read_part(studio: Studio, person: str, part: str, only_new: bool) -> AudioPrompt:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import StudioError
+from core.request import GenerationRequest
 from studio.context import Studio
 from studio.element import element
 from studio.examples import LIMITS, PROMPTS
@@ -23,6 +24,11 @@ class CreateTab:
     prompt: gr.Textbox
     seconds: gr.Slider
     sampling: SamplingFields
+
+    def filled_from(self, request: GenerationRequest) -> dict[Any, Any]:
+        """Updates that show a request in the fields."""
+        return {self.prompt: request.prompt, self.seconds: request.seconds,
+                **self.sampling.filled_from(request)}
 
 
 def build(studio: Studio) -> CreateTab:

@@ -84,7 +84,10 @@ class StudioDesk extends HTMLElement {
     }
     const heard = card.silence();
     card.node.replaceWith(result.node);
-    if (heard !== null) result.seek(heard, heard < result.record.about.seconds - 0.3);
+    if (heard !== null) {
+      result.audio.addEventListener("playing", () => card.sounded(0), { once: true });
+      result.seek(heard, heard < result.record.about.seconds - 0.3);
+    }
     document.dispatchEvent(new CustomEvent("studio-results"));
   }
 }

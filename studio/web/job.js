@@ -28,16 +28,21 @@ export class JobCard {
     this.live = new LiveSound(`/studio/jobs/${this.id}/sound`, (lead) => {
       claimSound(this);
       this.mute.hidden = false;
-      const took = (performance.now() - this.begun) / 1000 + lead;
-      this.node.dataset.firstSound = took.toFixed(2);
-      window.studio.firstSound = took;
+      this.sounded(lead);
     }, () => { this.live = null; this.mute.hidden = true; });
     this.live.play(async () => (await ask("/studio/jobs")).find((j) => j.id === this.id)?.sample_rate || 24000);
   }
 
-  // Stops the live sound; returns how far it was, or null when it was not sounding.
+  // Notes how long the first sound took after the click; `lead`: seconds until it is heard.
+  sounded(lead) {
+    if (this.first) return;
+    this.first = (performance.now() - this.begun) / 1000 + lead;
+    window.studio.firstSound = this.first;
+  }
+
+  // Stops the live sound; returns how far it was, or null when nobody listens.
   silence() {
-    const position = this.live?.started ? this.live.position : null;
+    const position = this.live ? this.live.position : null;
     this.live?.stop();
     this.live = null;
     this.mute.hidden = true;

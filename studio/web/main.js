@@ -31,6 +31,11 @@ window.studio = {
     return document.querySelector("studio-prompt-audio")?.value || "";
   },
 
+  async again({ id, request }) {
+    window.studio.bridge("again", id);
+    if (request.audio) await document.querySelector("studio-prompt-audio").takePart(request.audio);
+  },
+
   async continueResult(id) {
     window.studio.bridge("continue", id);
     await document.querySelector("studio-prompt-audio").takeResult(id);

@@ -70,6 +70,19 @@ class StudioPromptAudio extends HTMLElement {
     }
   }
 
+  // The sound and the part of it that an earlier request used.
+  async takePart({ path, start, end }) {
+    this.error.hidden = true;
+    try {
+      this.show(await ask(`/studio/uploads/${path}/about`), "The sound used before");
+      this.from.value = start;
+      if (end !== null) this.to.value = end;
+      this.settle();
+    } catch (error) {
+      this.fail(error.message);
+    }
+  }
+
   async toggleRecording() {
     if (this.taking) {
       this.taking.stop();

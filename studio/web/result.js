@@ -54,7 +54,7 @@ export class ResultCard {
     const row = make("div", { class: "card-actions" },
       this.button("favourite", favourite ? "★ Favourite" : "☆ Favourite",
         () => this.change({ favourite: !favourite }), { "aria-pressed": String(favourite) }),
-      this.button("again", "Edit and run again", () => window.studio.bridge("again", this.id)),
+      this.button("again", "Edit and run again", () => window.studio.again(this.record)),
       this.button("replay", "Replay exactly", () => this.replay()),
       this.button("continue", "Continue this", () => window.studio.continueResult(this.id)));
     if (about.join_seconds > 0) {

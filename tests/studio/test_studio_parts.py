@@ -16,7 +16,7 @@ from studio import comparison, downloads, plots, section_plan
 from studio.executor import ExecutorState
 from studio.job_queue import JobQueue
 from studio.library import Library
-from studio.making import peaks
+from studio.peaks import peaks
 from studio.people import person_of
 from studio.settings import Settings
 

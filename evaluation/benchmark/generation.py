@@ -1,0 +1,124 @@
+"""Makes a system's music, item by item, and goes on where a stopped run was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from core import audio
+from core.errors import Cancelled, InputError
+from core.pipeline import GenerationResult, Pipeline
+from core.request import AudioPrompt, GenerationRequest
+from evaluation.benchmark.plan import System
+from evaluation.benchmark.progress import Counter
+from evaluation.datasets import Item
+
+SETTINGS = "settings.json"
+RECORDS = "records"
+
+
+class PipelineKeeper:
+    """Holds the pipeline that was loaded last: systems of one variant stand together in plans."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+        self._key: tuple[str, str, str] | None = None
+        self._pipeline: Pipeline | None = None
+
+    def get(self, request: GenerationRequest) -> Pipeline:
+        """The pipeline that this request needs."""
+        key = (request.variant, request.dtype, request.device)
+        if self._pipeline is None or key != self._key:
+            self._pipeline = None  # two do not fit at once
+            self._key, self._pipeline = key, Pipeline.load(*key)
+        return self._pipeline
+
+
+def item_seed(seed: int, item: str) -> int:
+    """A seed of the item's own: the same for all systems, whatever else is made."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{item}".encode()).digest()[:4], "big")
+
+
+def item_request(system: System, item: Item, device: str) -> GenerationRequest:
+    """What is asked for one item.
+
+    Raises: InputError when a continuation has no real clip to begin from.
+    """
+    seed = item_seed(int(system.generation.get("seed") or 0), item.id)
+    continuation = system.task.continuation
+    more: dict[str, Any] = {"seed": seed, "device": device}
+    if continuation is not None:
+        prompt = AudioPrompt(str(item.reference), 0.0, continuation.prompt_seconds,
+                             only_new=not continuation.files_hold_prompt)  # fmt: skip
+        more["audio"] = prompt.__dict__
+    return system.request(item.caption, **more)
+
+
+def record_of(folder: Path, name: str) -> Path:
+    """Where the request and timings of an item lie; written after its sound."""
+    return folder / RECORDS / f"{name}.json"
+
+
+def is_made(folder: Path, name: str) -> bool:
+    """Whether an item's sound and record are both there."""
+    return (folder / f"{name}.wav").is_file() and record_of(folder, name).is_file()
+
+
+def keep_settings(folder: Path, system: System, model: dict[str, Any]) -> None:
+    """Write what makes this folder's music, or refuse to mix it with another's.
+
+    Raises: InputError when the folder was begun with other settings or weights.
+    """
+    continuation = system.task.continuation
+    settings = {"variant": system.variant, "generation": dict(system.generation),
+                "prompt_seconds": continuation.prompt_seconds if continuation else None,
+                "files_hold_prompt": bool(continuation and continuation.files_hold_prompt),
+                "model": model}  # fmt: skip
+    text = json.dumps(settings, indent=1, sort_keys=True, default=str)
+    path = folder / SETTINGS
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        mend = "was begun with other settings or weights; delete it or give another --out"
+        raise InputError("generated folder", folder, mend)
+    (folder / RECORDS).mkdir(parents=True, exist_ok=True)
+    _replace(path, text)
+
+
+def made_with(folder: Path) -> dict[str, str]:
+    """The settings that `keep_settings` wrote, as text for a manifest; empty when foreign."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        return {}
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+            for key, value in stored.items()}  # fmt: skip
+
+
+def generate(system: System, items: Sequence[Item], folder: Path, keeper: PipelineKeeper,
+             counter: Counter, should_stop: Callable[[], bool]) -> None:  # fmt: skip
+    """Make what is not there of these items, as `<id>.wav`.
+
+    Raises: Cancelled after `should_stop()`; InputError for settings that do not fit.
+    """
+    for item in items:
+        if is_made(folder, item.id):
+            continue
+        if should_stop():
+            raise Cancelled
+        request = item_request(system, item, keeper.device)
+        pipeline = keeper.get(request)
+        keep_settings(folder, system, pipeline.model)
+        for event in pipeline.stream(request, should_stop):
+            if isinstance(event, GenerationResult):
+                audio.write(folder / f"{item.id}.wav", event.channels, event.sample_rate)
+                _replace(record_of(folder, item.id), json.dumps(event.as_dict()))
+        counter.step()
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)

@@ -1,0 +1,130 @@
+"""Reads a plan from YAML; every field is checked by name, nothing is guessed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.errors import InputError
+from core.request import parse_sections
+from core.workspace import work_folder
+from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System, Task
+from evaluation.metrics import ContinuationChoice, Span, recipe
+
+SHIPPED = Path(__file__).parent / "plans"
+PLAN_FIELDS = {"title", "recipe", "dataset", "tasks", "generation", "systems", "published_on",
+               "incomplete", "unequal_clips", "forced"}  # fmt: skip
+TASK_FIELDS = {"continuation", "reference_start", "reference_seconds"}
+DATASET_PATHS = ("table", "audio", "ids")
+
+
+def shipped_plans() -> dict[str, Path]:
+    """The plans that come with the project, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def read_plan(file: Path | str, dataset: Mapping[str, Any] | None = None) -> Plan:
+    """A plan from a YAML file, or one of the shipped plans by name.
+
+    Paths may hold `$STUDIO_WORK` and other variables; others count from the plan's folder.
+
+    Args:
+        dataset: fields that replace those of the plan's dataset.
+    Raises: InputError naming the file or field that is wrong.
+    """
+    path = shipped_plans().get(str(file), Path(file))
+    try:
+        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        mend = f"cannot be read ({' '.join(str(error).split())[:120]}); shipped plans: "
+        raise InputError("plan", path, mend + ", ".join(shipped_plans())) from error
+    _known("plan", stored, PLAN_FIELDS)
+    tasks = _tasks(stored.get("tasks") or {"text-to-music": {}})
+    default = stored.get("generation") or {}
+    return Plan(
+        name=path.stem,
+        title=str(stored.get("title") or path.stem),
+        dataset=_dataset({**_need(stored, "dataset"), **(dataset or {})}, path.parent),
+        recipe=recipe(str(_need(stored, "recipe"))),
+        systems=tuple(_system(one, tasks, default, path.parent)
+                      for one in _need(stored, "systems")),
+        published_on=str(stored.get("published_on") or ""),
+        **{flag: bool(stored.get(flag)) for flag in ("incomplete", "unequal_clips", "forced")},
+    )  # fmt: skip
+
+
+def _need(stored: Mapping[str, Any], name: str) -> Any:
+    if not stored.get(name):
+        raise InputError("plan", name, "is missing")
+    return stored[name]
+
+
+def _known(kind: str, stored: Any, fields: set[str]) -> None:
+    if not isinstance(stored, dict):
+        raise InputError(kind, stored, "write fields as `name: value`")
+    if unknown := sorted(str(name) for name in set(stored) - fields):
+        raise InputError(f"{kind} field", unknown[0], f"is unknown; known: {', '.join(fields)}")
+
+
+def _path(text: Any, base: Path) -> Path:
+    os.environ.setdefault("STUDIO_WORK", str(work_folder()))
+    expanded = os.path.expanduser(os.path.expandvars(str(text)))
+    if "$" in expanded:
+        raise InputError("path in plan", text, "its variable is not set")
+    return (base / expanded).resolve()
+
+
+def _dataset(stored: Any, base: Path) -> DatasetChoice:
+    _known("dataset", stored, {field.name for field in dataclasses.fields(DatasetChoice)})
+    if stored.get("kind") not in DATASET_KINDS:
+        raise InputError("dataset kind", stored.get("kind"), "use one of " + ", ".join(
+            DATASET_KINDS))  # fmt: skip
+    for name in ("table", "audio"):
+        _need(stored, name)
+    paths = {name: _path(stored[name], base) for name in DATASET_PATHS if stored.get(name)}
+    having = {str(key): str(value) for key, value in (stored.get("having") or {}).items()}
+    return DatasetChoice(**{**stored, **paths, "having": having})
+
+
+def _tasks(stored: Any) -> dict[str, Task]:
+    tasks = {}
+    for name, one in stored.items():
+        _known("task", one, TASK_FIELDS)
+        span = Span(float(one.get("reference_start", 0)), one.get("reference_seconds"))
+        continuation = None
+        if one.get("continuation"):
+            fields = {field.name for field in dataclasses.fields(ContinuationChoice)}
+            _known("continuation", one["continuation"], fields - {"reference_start",
+                                                                  "reference_seconds"})
+            continuation = ContinuationChoice(
+                **one["continuation"], reference_start=span.begin, reference_seconds=span.seconds
+            )
+        tasks[str(name)] = Task(str(name), continuation, span)
+    return tasks
+
+
+def _system(stored: Any, tasks: Mapping[str, Task], default: Mapping[str, Any],
+            base: Path) -> System:  # fmt: skip
+    _known("system", stored, {field.name for field in dataclasses.fields(System)})
+    named = str(stored.get("task") or next(iter(tasks)))
+    if named not in tasks:
+        raise InputError("task", named, f"is not one of the plan's: {', '.join(tasks)}")
+    generation = {**default, **(stored.get("generation") or {})}
+    if isinstance(generation.get("sections"), str):
+        sections = parse_sections(generation["sections"])
+        generation["sections"] = [dataclasses.asdict(section) for section in sections]
+    return System(
+        name=str(_need(stored, "name")),
+        task=tasks[named],
+        labels={str(key): str(value) for key, value in (stored.get("labels") or {}).items()},
+        variant=stored.get("variant"),
+        generation=generation if stored.get("variant") else {},
+        folder=_path(stored["folder"], base) if stored.get("folder") else None,
+        limit=stored.get("limit"),
+        published=stored.get("published") or {},
+    )

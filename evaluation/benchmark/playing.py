@@ -1,0 +1,47 @@
+"""Which items a run's page plays, and whose sound of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from evaluation.benchmark.plan import System
+from evaluation.benchmark.results import SystemResult
+from evaluation.benchmark.sides import Sides
+from evaluation.datasets import Item
+from evaluation.report import Clip, PlayableItem
+
+
+def playable_items(
+    systems: Sequence[System],
+    sides: Mapping[str, Sides],
+    results: Sequence[SystemResult],
+    count: int,
+) -> tuple[PlayableItem, ...]:
+    """The first items of the plan, each with the real clip and every system's.
+
+    Clips are named as the systems are titled in results, so a point of a chart finds its sound.
+    """
+    scores = {result.title: result for result in results}
+    items: dict[str, Item] = {}
+    for side in sides.values():
+        items.update((item.id, item) for item in side.items)
+    shown = []
+    for item in list(items.values())[:count]:
+        clips: dict[str, Clip] = {}
+        scored: dict[str, dict[str, float]] = {}
+        for system in systems:
+            side = sides[system.slug]
+            made = next((clip for clip in side.generated if clip.id == item.id), None)
+            if made is None:
+                continue
+            real = next(clip for clip in side.reference if clip.id == item.reference_id)
+            label = f"real, {system.task.name}"
+            clips.setdefault(label, Clip(label, real.file, real.span.begin, real.span.seconds))
+            clips[system.title] = Clip(system.title, made.file, made.span.begin, made.span.seconds)
+            scored[system.title] = {
+                metric.name: metric.per_item[item.id]
+                for metric in scores[system.title].metrics
+                if item.id in metric.per_item
+            }
+        shown.append(PlayableItem(item.id, item.caption, tuple(clips.values()), scored))
+    return tuple(shown)

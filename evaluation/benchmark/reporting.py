@@ -1,0 +1,131 @@
+"""A run's results as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evaluation.benchmark.results import RunResult, SystemResult
+from evaluation.metrics import Recipe
+from evaluation.report import Cell, Column, PlayableItem, Points, Report, Row, Table
+
+MISSING_SHOWN = 40
+
+
+def _names(systems: Sequence[SystemResult]) -> list[str]:
+    """Metrics of any system, in the order they first occur."""
+    return list(dict.fromkeys(metric.name for one in systems for metric in one.metrics))
+
+
+def _columns(result: RunResult) -> list[Column]:
+    first = {metric.name: metric for one in result.systems for metric in reversed(one.metrics)}
+    columns = [Column("n", note="clips used of those expected; intervals are over clips",
+                      charted=False)]  # fmt: skip
+    for name in _names(result.systems):
+        metric = first[name]
+        digits = 1 if metric.estimate >= 100 else 3
+        columns.append(Column(name, metric.better, digits, metric.note))
+        if metric.bias is not None:
+            note = "what this distance shows between two sets of the real clips at n a side"
+            columns.append(Column(f"{name} bias", "", digits, note, charted=False))
+    published = dict.fromkeys(name for one in result.systems for name in one.published)
+    columns += [Column(f"{name}, published", "", 3, result.published_on, charted=False)
+                for name in published]  # fmt: skip
+    return columns
+
+
+def _cell(system: SystemResult, column: str) -> Cell:
+    if column == "n":
+        return Cell(text=system.counts or "not run")
+    if column.endswith(", published"):
+        return Cell(system.published.get(column.removesuffix(", published")))
+    metric = system.metric(column.removesuffix(" bias"))
+    if metric is None:
+        return Cell(text="not run" if system.not_run else "")
+    if column.endswith(" bias"):
+        return Cell(metric.bias, text=f"at {metric.bias_clips}" if metric.bias_clips else "")
+    return Cell(metric.estimate, metric.low, metric.high)
+
+
+def run_table(result: RunResult) -> Table:
+    """Systems down, metrics across, published values in columns of their own."""
+    labels = list(dict.fromkeys(label for one in result.systems for label in one.labels))
+    columns = _columns(result)
+    rows = tuple(
+        Row(
+            (one.name, *(one.labels.get(label, "") for label in labels), one.task),
+            tuple(_cell(one, column.name) for column in columns),
+        )
+        for one in result.systems
+    )
+    recipes = "; ".join(result.recipes)
+    note = f"recipe {recipes}; intervals of 95 % by bootstrap over clips"
+    return Table(result.title, ("system", *labels, "task"), tuple(columns), rows, note)
+
+
+def _long(result: RunResult) -> tuple[dict[str, Any], ...]:
+    rows = []
+    for one in result.systems:
+        head = {"system": one.name, "task": one.task, **one.labels}
+        for metric in one.metrics:
+            rows.append({
+                **head, "metric": metric.name, "value": metric.estimate, "low": metric.low,
+                "high": metric.high, "clips": metric.clips, "used": len(one.pairs),
+                "expected": one.expected, "bias": metric.bias, "bias_clips": metric.bias_clips,
+                "published": one.published.get(metric.name),
+                "published_on": result.published_on if metric.name in one.published else None,
+                "recipe": one.recipe, "recipe_digest": one.recipe_digest, "note": metric.note,
+            })  # fmt: skip
+        if one.not_run:
+            rows.append({**head, "metric": "", "note": f"not run: {one.not_run}"})
+    return tuple(rows)
+
+
+def _item_rows(result: RunResult) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {"system": one.name, "task": one.task, **one.labels, "item": name,
+         **{metric.name: metric.per_item.get(name) for metric in one.metrics if metric.per_item}}
+        for one in result.systems
+        for name in one.pairs
+    )  # fmt: skip
+
+
+def _facts(result: RunResult, recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    facts = {"dataset": result.dataset}
+    for name, recipe in recipes.items():
+        facts[f"recipe {name}"] = recipe.describe()
+    facts["packages"] = ", ".join(f"{name} {value}" for name, value in result.versions.items())
+    facts["weights (SHA-256)"] = "\n".join(
+        f"{name}: {digest}" for name, digest in result.weights.items()
+    )
+    for one in result.systems:
+        found = list(one.problems)
+        if one.missing:
+            more = " ..." if len(one.missing) > MISSING_SHOWN else ""
+            found.append(f"not used: {', '.join(one.missing[:MISSING_SHOWN])}{more}")
+        if one.not_run:
+            found.append(f"not run: {one.not_run}")
+        found += [f"{name}: {value}" for name, value in one.made_with.items()]
+        if found:
+            facts[one.title] = "\n".join(found)
+    return facts
+
+
+def run_report(
+    result: RunResult, recipes: Mapping[str, Recipe], items: Sequence[PlayableItem] = ()
+) -> Report:
+    """Everything a page, a CSV, a JSON and a LaTeX table of this run show."""
+    points = tuple(
+        Points(metric.name, one.title, metric.per_item)
+        for name in _names(result.systems)
+        for one in result.systems
+        if (metric := one.metric(name)) is not None and metric.per_item
+    )
+    run = sum(not one.not_run for one in result.systems)
+    summary = [f"{run} of {len(result.systems)} systems on {result.dataset}."]
+    summary += [f"{recipe.name}: {recipe.note}." for recipe in recipes.values() if recipe.note]
+    return Report(
+        title=result.title, summary=tuple(summary), tables=(run_table(result),),
+        facts=_facts(result, recipes), rows=_long(result), item_rows=_item_rows(result),
+        data=result.as_dict(), points=points, items=tuple(items),
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""This process among those of `accelerate launch` (or torchrun): its share, and the meetings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch.distributed as distributed
+
+T = TypeVar("T")
+LONGEST_WAIT = timedelta(days=7)  # one share may take that much longer than another
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Attributes:
+    rank: of this process, from 0.
+    world: number of processes.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def join(cls) -> Workers:
+        """Meet the others that the environment names; alone where it names none."""
+        world = int(os.environ.get("WORLD_SIZE", "1"))
+        if world > 1 and not distributed.is_initialized():
+            distributed.init_process_group("gloo", timeout=LONGEST_WAIT)
+        return cls(int(os.environ.get("RANK", "0")) if world > 1 else 0, world)
+
+    @property
+    def first(self) -> bool:
+        """Whether this one merges and reports."""
+        return self.rank == 0
+
+    def share(self, everything: Sequence[T]) -> list[T]:
+        """Every world-th, so that shares are alike in length."""
+        return list(everything[self.rank :: self.world])
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.world > 1:
+            distributed.barrier()
+
+    def leave(self) -> None:
+        """End the meeting."""
+        if self.world > 1 and distributed.is_initialized():
+            distributed.destroy_process_group()
+
+    def device(self, name: str) -> str:
+        """ "cuda" becomes this process's own; others stay."""
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else name

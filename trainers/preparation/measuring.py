@@ -1,0 +1,125 @@
+"""Decodes every file once: its sound as 48 kHz mono FLAC, and what was found in a ledger.
+
+The ledger has one small file a source, written after the sound, so that a run that was stopped,
+or comes again with new captions, decodes only what is new.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from core import audio
+from core.errors import InputError
+from trainers.preparation.decoding import decode
+from trainers.preparation.records import Measured, Source, Tags
+from trainers.preparation.tags import read_tags
+from trainers.preparation.workers import run_each
+
+SAMPLE_RATE = 48_000
+SILENT_PEAK = 1e-4  # -80 dBFS
+LEDGER = ".measured"
+# Part of every ledger key: a change of what is measured or written raises it.
+_VERSION = 1
+_REPORT_SECONDS = 10.0
+
+
+def measure_all(sources: Sequence[Source], out: Path, workers: int) -> dict[Source, Measured]:
+    """What is known of every source; new ones are decoded in `workers` processes.
+
+    Raises: FailureError when the output cannot be written (a full disk); what is done stays.
+    """
+    (out / LEDGER).mkdir(parents=True, exist_ok=True)
+    found = {source: known for source in sources if (known := _recall(source, out))}
+    todo = [source for source in sources if source not in found]
+    print(f"{len(found)} of {len(sources)} files are known, {len(todo)} to decode",
+          file=sys.stderr, flush=True)
+    began = shown = time.monotonic()
+    for number, (source, measured) in enumerate(
+            run_each(functools.partial(measure, out=out), todo, workers), 1):
+        found[source] = measured or Measured(problem="stopped its decoder (a crash, or too little "
+                                             "memory); convert it to FLAC")
+        now = time.monotonic()
+        if now - shown > _REPORT_SECONDS or number == len(todo):
+            shown, left = now, (now - began) / number * (len(todo) - number)
+            print(f"decoded {number} of {len(todo)}, {left:.0f} s left", file=sys.stderr,
+                  flush=True)
+    return found
+
+
+def measure(source: Source, out: Path) -> Measured:
+    """Decode one file, write `OUT/ID.flac` where it can be used, and note it in the ledger."""
+    key = _key(source)
+    tags = read_tags(source.path)
+    try:
+        measured = _write(source, out, tags)
+    except InputError as error:
+        measured = Measured(problem=error.mend, tags=tags)
+    except OSError as error:
+        measured = Measured(problem=f"cannot be read ({error.strerror or error})")
+    place = _place(key, out)
+    part = place.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(asdict(measured)), encoding="utf-8")
+    os.replace(part, place)
+    return measured
+
+
+def _write(source: Source, out: Path, tags: Tags) -> Measured:
+    decoded = decode(source.path)
+    mono = decoded.mono  # [T] at the file's rate
+    seconds = len(mono) / decoded.sample_rate
+    peak = float(np.abs(mono).max())
+    found = Measured("", "", decoded.sample_rate, decoded.channels, seconds, peak,
+                     audio.rms(mono), tags)
+    if peak < SILENT_PEAK:
+        what = "is silent" if decoded.channels == 1 else "is silent as one channel"
+        return replace(found, problem=f"{what} (peak below -80 dB)")
+    name = content_id(mono, decoded.sample_rate)
+    if not (out / f"{name}.flac").is_file():
+        made = audio.resample(mono, decoded.sample_rate, SAMPLE_RATE)  # [T @ 48 kHz]
+        made = made / max(1.0, float(np.abs(made).max()))
+        audio.write(out / f"{name}.flac", made, SAMPLE_RATE)
+    return replace(found, id=name)
+
+
+def content_id(mono: np.ndarray, sample_rate: int) -> str:
+    """A name from the sound itself ([T], 16 bits deep, and its rate): copies share it, whatever
+    container or file name they have, if the container is lossless."""
+    sound = np.rint(np.clip(mono, -1, 1) * 32767).astype("<i2")
+    return hashlib.sha256(f"{sample_rate}/".encode() + sound.tobytes()).hexdigest()[:20]
+
+
+def known_ids(out: Path) -> set[str]:
+    """Ids that any earlier run wrote here."""
+    return {json.loads(path.read_text(encoding="utf-8"))["id"]
+            for path in (out / LEDGER).glob("*.json")} - {""}
+
+
+def _key(source: Source) -> str:
+    state = source.path.stat()
+    text = f"{_VERSION}/{os.fsencode(source.path.resolve())!r}/{state.st_size}/{state.st_mtime_ns}"
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _place(key: str, out: Path) -> Path:
+    return out / LEDGER / f"{key}.json"
+
+
+def _recall(source: Source, out: Path) -> Measured | None:
+    """What the ledger says of a file that is unchanged and whose sound is still there."""
+    place = _place(_key(source), out)
+    if not place.is_file():
+        return None
+    stored = json.loads(place.read_text(encoding="utf-8"))
+    measured = Measured(**{**stored, "tags": Tags(**stored["tags"])})
+    sound = out / f"{measured.id}.flac"
+    return measured if measured.problem or sound.is_file() else None

@@ -1,0 +1,57 @@
+"""The choices of a preparation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InputError
+from core.language_model import STRUCTURES
+
+# SRFM crops are 2.6 s, musicnn hears 2.98 s: shorter pieces would break training or measuring.
+SHORTEST_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class PreparationOptions:
+    """How a folder is prepared.
+
+    Attributes:
+        captions: a table of captions; None looks for one of the usual names in the folder.
+        sections: a table of sections; None takes every piece as one whole.
+        structure: what a whole piece is called.
+        min_seconds: shorter files are left out.
+        min_rate: files of a lower sample rate, Hz, are left out.
+        validation, test: shares held out.
+        licence, attribution: of every piece whose table or tags say none.
+        workers: processes that decode.
+    """
+
+    captions: Path | None = None
+    sections: Path | None = None
+    structure: str = "verse"
+    min_seconds: float = SHORTEST_SECONDS
+    min_rate: int = 0
+    validation: float = 0.05
+    test: float = 0.05
+    licence: str = ""
+    attribution: str = ""
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.structure not in STRUCTURES:
+            raise InputError("structure", self.structure, "must be one of " + ", ".join(STRUCTURES))
+        for name in ("validation", "test"):
+            share = getattr(self, name)
+            if not (math.isfinite(share) and 0 <= share < 1):
+                raise InputError(name, share, "give a share from 0 to below 1")
+        if self.validation + self.test >= 1:
+            raise InputError("validation + test", self.validation + self.test,
+                             "must leave something to train on; give less than 1")
+        if not (math.isfinite(self.min_seconds) and self.min_seconds >= 0):
+            raise InputError("min-seconds", self.min_seconds, "give seconds of 0 or more")
+        if self.min_rate < 0:
+            raise InputError("min-rate", self.min_rate, "give Hz of 0 or more")
+        if self.workers < 1:
+            raise InputError("workers", self.workers, "give a whole number of at least 1")

@@ -1,0 +1,143 @@
+"""From any folder of audio to a folder that store, tokenise and evaluation take."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from core.errors import InputError
+from trainers.preparation import sections as sections_of
+from trainers.preparation.captions import Captioner, Notes, captions_of, find_table, read_notes
+from trainers.preparation.discovery import FileIndex, find_audio, printable
+from trainers.preparation.folder import write_folder
+from trainers.preparation.measuring import SAMPLE_RATE, measure_all
+from trainers.preparation.options import PreparationOptions
+from trainers.preparation.records import (
+    Measured,
+    Preparation,
+    PreparedPiece,
+    Remark,
+    Section,
+    Source,
+)
+from trainers.preparation.splits import splits
+from trainers.preparation.templates import template_captions
+
+FULL_BAND_RATE = 32_000  # below it the 48 kHz side of the models hears no highs
+
+
+def prepare(folder: Path, out: Path, options: PreparationOptions,
+            captioner: Captioner = template_captions) -> Preparation:
+    """Prepare `folder` into `out` (ID.flac, ID.json, corpus.csv, corpus.jsonl, remarks.csv).
+
+    Args:
+        captioner: writes captions for files that have none.
+    Returns: the pieces and what was left out; `out` holds exactly these pieces afterwards.
+    Raises: InputError for wrong input or when no file can be used, FailureError when the output
+        cannot be written.
+    """
+    sources = find_audio(folder, out)
+    index = FileIndex(sources)
+    notes: dict[Source, Notes] = {}
+    plans: dict[Source, tuple[Section, ...]] = {}
+    remarks: list[Remark] = []
+    if table := options.captions or find_table(folder):
+        notes, said = read_notes(table, index)
+        remarks += said
+    if options.sections:
+        plans, said = sections_of.read_sections(options.sections, index)
+        remarks += said
+    measured = measure_all(sources, out, options.workers)
+    copies, said = _choose(sources, measured, options)
+    remarks += said
+    split_of = splits(copies, options.validation, options.test)
+    pieces = []
+    for name in sorted(copies):
+        source = copies[name][0]
+        sections, said = _sections(copies[name], plans, measured[source], options)
+        remarks += said
+        captions, origin = captions_of(copies[name], notes, measured[source], captioner)
+        if not captions:
+            remarks.append(Remark(source.name, "left out", "has no caption, and the captioner "
+                                  "wrote none"))
+            continue
+        pieces.append(_piece(name, copies[name], measured[source], notes, options,
+                             split=split_of[name], captions=captions, caption_source=origin,
+                             sections=sections))
+    if pieces and not any(piece.split == "validation" for piece in pieces):
+        remarks.append(Remark("(all pieces)", "used", "no validation piece: trainers need one; "
+                              "give two files or more and --validation above 0"))
+    shown = printable(folder.resolve().name)
+    prepared = Preparation(shown, len(sources), tuple(pieces), tuple(remarks))
+    write_folder(prepared, out)
+    if not pieces:
+        first = next(r for r in remarks if r.outcome == "left out")
+        raise InputError("folder", folder, f"none of its {len(sources)} audio files can be used "
+                         f"({first.file} {first.reason}); {out / 'remarks.csv'} lists all")
+    return prepared
+
+
+def _choose(sources: Sequence[Source], measured: Mapping[Source, Measured],
+            options: PreparationOptions) -> tuple[dict[str, list[Source]], list[Remark]]:
+    """id -> its files, the one that is used first; and why the others are not."""
+    copies: dict[str, list[Source]] = defaultdict(list)
+    remarks = []
+    for source in sources:
+        facts = measured[source]
+        reason = facts.problem
+        if not reason and facts.seconds < options.min_seconds:
+            reason = f"is {facts.seconds:.2f} s long; at least {options.min_seconds:g} s are needed"
+        if not reason and facts.sample_rate < options.min_rate:
+            reason = f"has {facts.sample_rate} Hz; at least {options.min_rate} Hz were asked"
+        if not reason and facts.id in copies:
+            reason = f"has the same sound as {copies[facts.id][0].name}"
+            copies[facts.id].append(source)
+        if reason:
+            remarks.append(Remark(source.name, "left out", reason))
+            continue
+        copies[facts.id].append(source)
+        remarks += [Remark(source.name, "used", oddity) for oddity in _oddities(facts)]
+    return dict(copies), remarks
+
+
+def _oddities(facts: Measured) -> list[str]:
+    found = []
+    if facts.channels > 2:
+        found.append(f"{facts.channels} channels, averaged to one")
+    if facts.sample_rate < FULL_BAND_RATE:
+        found.append(f"{facts.sample_rate} Hz: nothing sounds above "
+                     f"{facts.sample_rate / 2000:g} kHz; --min-rate leaves such files out")
+    if facts.peak > 1:
+        found.append(f"its peak of {facts.peak:.3g} is above full scale; scaled down")
+    return found
+
+
+def _sections(copies: Sequence[Source], plans: Mapping[Source, tuple[Section, ...]],
+              facts: Measured, options: PreparationOptions
+              ) -> tuple[tuple[Section, ...], list[Remark]]:
+    """The piece's sections from the file, or one whole where there are none that fit."""
+    remarks = []
+    plan = next((plans[copy] for copy in copies if copy in plans), None)
+    if plan is not None:
+        try:
+            return sections_of.fit(plan, facts.seconds), []
+        except InputError as error:
+            remarks.append(Remark(copies[0].name, "used", f"as one whole: {error}"))
+    return sections_of.whole(options.structure, facts.seconds), remarks
+
+
+def _piece(name: str, copies: Sequence[Source], facts: Measured, notes: Mapping[Source, Notes],
+           options: PreparationOptions, **given) -> PreparedPiece:
+    known = [notes[copy] for copy in copies if copy in notes]
+    licence = next((note.licence for note in known if note.licence), "")
+    credit = next((note.attribution for note in known if note.attribution), "")
+    tags = facts.tags
+    return PreparedPiece(
+        id=name, title=tags.title or Path(copies[0].name).stem,
+        style=tags.genre.lower() or "unlabelled", duration_s=round(facts.seconds, 6),
+        sample_rate=SAMPLE_RATE, licence=licence or tags.licence or options.licence,
+        attribution=credit or tags.artist or options.attribution,
+        source=copies[0].name, copies=tuple(copy.name for copy in copies[1:]),
+        source_sample_rate=facts.sample_rate, source_channels=facts.channels,
+        tempo=tags.tempo, key=tags.key, mood=tags.mood, **given)

@@ -1,0 +1,127 @@
+"""Reads tables of notes about files as people really save them; a bad row never stops the rest."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from trainers.preparation.records import Remark
+
+FILE = ("file", "file_name", "filename", "path", "file_path", "audio", "audio_path", "location",
+        "name", "id", "item", "ytid", "track_id")
+LICENCE = ("licence", "license")
+ATTRIBUTION = ("attribution", "credit", "credits", "artist", "author")
+_LONGEST_CELL = 1 << 20
+_NOT_UTF8 = "\ufffd"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row or JSON line: what it calls its file, and its fields by our names."""
+
+    place: str
+    file: str
+    fields: dict[str, Any]
+
+
+def read_table(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[Row], list[Remark]]:
+    """Rows of a CSV (comma, semicolon or tab; UTF-8 or UTF-16, with or without BOM) or JSONL.
+
+    Args:
+        columns: our name -> names understood, compared without case; `file` is always understood.
+    Returns: the rows that can be read, and a remark for each that cannot.
+    Raises: InputError for a missing file, an empty one, or one without the named columns.
+    """
+    if not path.is_file():
+        raise InputError("table", path, "does not exist; check the path")
+    raw = path.read_bytes()
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        text = raw.decode("utf-16", errors="replace")
+    else:
+        text = raw.decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise InputError("table", path, "is empty")
+    known = {"file": FILE, **columns}
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
+        rows, remarks = _json_lines(path.name, text, known)
+    else:
+        rows, remarks = _csv(path, text, known)
+    readable = []
+    for row in rows:
+        if _NOT_UTF8 in json.dumps(row.fields, ensure_ascii=False) + row.file:
+            remarks.append(Remark(row.place, "ignored", "is not UTF-8; save the table as UTF-8"))
+        elif not row.file:
+            remarks.append(Remark(row.place, "ignored", "names no file"))
+        else:
+            readable.append(row)
+    return readable, remarks
+
+
+def _csv(path: Path, text: str,
+         known: Mapping[str, Sequence[str]]) -> tuple[list[Row], list[Remark]]:
+    csv.field_size_limit(_LONGEST_CELL)
+    first_line = text.splitlines()[0]
+    delimiter = max(",;\t", key=first_line.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [cell.strip().lower() for cell in next(reader)]
+    except csv.Error as error:
+        raise InputError("table", path, f"has no readable header ({error})") from error
+    columns = {name: position for name, aliases in known.items()
+               if (position := _position(header, aliases)) is not None}
+    if absent := [name for name in known if name not in columns
+                  and name in ("file", "caption", "structure", "start")]:
+        names = "; ".join(" or ".join(known[name][:4]) for name in absent)
+        raise InputError("table", path, f"has no column {names}; its header is "
+                         f"{', '.join(header)}")
+    rows, remarks = [], []
+    while True:
+        place = f"{path.name}, line {reader.line_num + 1}"
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return rows, remarks
+        except csv.Error as error:
+            remarks.append(Remark(place, "ignored", f"cannot be read ({error})"))
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            remarks.append(Remark(place, "ignored", f"has {len(cells)} cells, the header has "
+                                  f"{len(header)}"))
+            continue
+        fields = {name: cells[at] for name, at in columns.items()}
+        rows.append(Row(place, fields.pop("file").strip(), fields))
+
+
+def _position(header: list[str], aliases: Sequence[str]) -> int | None:
+    return next((header.index(alias) for alias in aliases if alias in header), None)
+
+
+def _json_lines(name: str, text: str,
+                known: Mapping[str, Sequence[str]]) -> tuple[list[Row], list[Remark]]:
+    rows, remarks = [], []
+    for number, line in enumerate(text.split("\n"), 1):
+        place = f"{name}, line {number}"
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            remarks.append(Remark(place, "ignored", f"is not JSON ({error})"))
+            continue
+        if not isinstance(record, dict):
+            remarks.append(Remark(place, "ignored", "is not an object with named fields"))
+            continue
+        given = {key.strip().lower(): value for key, value in record.items()}
+        fields = {ours: given[alias] for ours, aliases in known.items()
+                  for alias in reversed(aliases) if given.get(alias) is not None}
+        rows.append(Row(place, str(fields.pop("file", "")).strip(), fields))
+    return rows, remarks
