@@ -7,7 +7,7 @@ DEBIAN := $(shell cat packages-test.txt)
 MISSING := $(shell for p in $(DEBIAN); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment debian studio test lint clean
+.PHONY: help environment debian studio test lint clean screenshots check-raters check-load check-faults
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 24
@@ -43,6 +43,18 @@ test: $(STAMP) debian ## all tests
 
 lint: $(STAMP) ## ruff
 	$(PY) -m ruff check .
+
+screenshots: $(STAMP) debian ## every tab at 1280 and 390 px, light and dark
+	$(PY) -m studio screenshots
+
+check-raters: $(STAMP) debian ## 100 simulated raters on SQLite and PostgreSQL, killed midway
+	$(PY) -m evaluation listening check-raters
+
+check-load: $(STAMP) debian ## 20 people at once on the page
+	$(PY) -m studio check-load
+
+check-faults: $(STAMP) debian ## killed worker, full disk, missing model, huge uploads, rapid clicks
+	$(PY) -m studio check-faults
 
 clean: ## remove caches (not the environment)
 	rm -rf .pytest_cache .ruff_cache .hypothesis

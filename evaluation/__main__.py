@@ -1,4 +1,4 @@
-"""`python -m evaluation nano | listening ...`: measure. See `--help` of each."""
+"""`python -m evaluation run | score | diff | nano | listening ...`: measure; see `--help`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import sys
 
 from core.errors import StudioError
 
-COMMANDS = {"nano": "evaluation.nano.command", "listening": "evaluation.listening.command"}
+COMMANDS = {
+    "run": "evaluation.benchmark.run_command",
+    "score": "evaluation.benchmark.score_command",
+    "diff": "evaluation.benchmark.diff_command",
+    "nano": "evaluation.nano.command",
+    "listening": "evaluation.listening.command",
+}
 
 
 def main(argv: list[str]) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from core import variants
 from core.errors import InputError, StudioError
 from core.request import GenerationRequest
+from core.variants import Variant
 from studio import downloads
 from studio.executor import Executor, Task
 from studio.job_queue import JobQueue
@@ -58,7 +59,7 @@ class Studio:
         if request.seconds > self.settings.max_seconds:
             raise InputError("seconds", f"{request.seconds:g}", "is longer than this studio "
                              f"allows; at most {self.settings.max_seconds:g}")
-        variant = variants.get(request.variant)
+        variant = self.variant(request.variant)
         if not variants.installed(variant):
             raise InputError("variant", variant.name, "has no complete weights here; choose "
                              "another, or download it in Models")
@@ -68,6 +69,16 @@ class Studio:
         except StudioError:
             self.library.delete(person, identity)
             raise
+
+    def variant(self, name: str) -> Variant:
+        """A model that visitors may choose: core also takes any folder, which a page must not.
+
+        Raises: InputError naming those that can be chosen.
+        """
+        if name not in (*variants.VARIANTS, self.settings.variant):
+            raise InputError("variant", name, "is unknown; choose one of "
+                             + ", ".join(variants.VARIANTS))
+        return variants.get(name)
 
     def health(self) -> dict:
         """The state of the studio, for /health."""

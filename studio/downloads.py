@@ -82,7 +82,7 @@ def request_without_paths(record: Record) -> dict[str, Any]:
     """The request as it may leave the studio: without the name of an upload."""
     plain = dict(record.request)
     if plain.get("audio"):
-        plain["audio"] = {**plain["audio"], "path": "prompt audio"}
+        plain["audio"] = {k: v for k, v in plain["audio"].items() if k != "path"}
     return plain
 
 

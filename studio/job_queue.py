@@ -51,7 +51,7 @@ class JobQueue:
         Raises: FailureError when this person, or everybody together, has too many jobs.
         """
         with self._changed:
-            self._require_room(person)
+            self.require_room(person)
             self._forget()
             self._numbers += 1
             job = Job(identity, self._numbers, person, request, file)
@@ -60,13 +60,16 @@ class JobQueue:
             self._changed.notify_all()
             return job
 
-    def _require_room(self, person: str) -> None:
-        active = [j for j in self._jobs.values() if j.active]
+    def require_room(self, person: str, more: int = 1) -> None:
+        """Raises: FailureError when `more` jobs of this person would be too many."""
+        with self._changed:
+            active = [j for j in self._jobs.values() if j.active]
         own = sum(j.person == person for j in active)
-        if own >= self._person_jobs:
-            raise FailureError("jobs", own, "of yours are waiting or running already; wait for "
-                               "one to finish, or cancel one")
-        if len(active) >= self._queue_jobs:
+        if own + more > self._person_jobs:
+            raise FailureError("jobs", own, "of yours are waiting or running already, "
+                               f"{self._person_jobs} are allowed; wait for one to finish, or "
+                               "cancel one")
+        if len(active) + more > self._queue_jobs:
             raise FailureError("queue", f"of {len(active)} jobs", "is full; try again in a few "
                                "minutes")
 

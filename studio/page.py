@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr  # noqa: E402 - the line above must come first
 from fastapi import FastAPI  # noqa: E402
+from starlette.responses import Response  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
 
 from studio import bridge, endpoints  # noqa: E402
@@ -28,6 +30,15 @@ CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, delete
 TABS = (("create", "Create", create.build), ("continue", "Continue", continuing.build),
         ("compare", "Compare", compare.build), ("history", "History", history.build),
         ("models", "Models", models.build))
+
+
+class Scripts(StaticFiles):
+    """The page's scripts and style; a browser asks each time whether they have changed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -57,7 +68,7 @@ def application(studio: Studio) -> FastAPI:
     app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(PersonCookie)
     add_routes(app, studio)
-    app.mount("/studio/web", StaticFiles(directory=web_folder()))
+    app.mount("/studio/web", Scripts(directory=web_folder()))
     blocks = build(studio)
     blocks.queue(default_concurrency_limit=None)
     return gr.mount_gradio_app(

@@ -34,11 +34,12 @@ def submit_variations(studio: Studio, person: str, prompt: str, seconds: float,
         settings: as `SamplingFields.read` gives them.
 
     Returns: (first seed, job ids).
-    Raises: InputError or FailureError; what was queued before stays queued.
+    Raises: InputError or FailureError, before anything is queued unless the disk fills up.
     """
     settings = dict(settings)
     count, seed = settings.pop("variations"), settings.pop("seed")
     seed = secrets.randbelow(2**31 - count) if seed is None else seed
     wanted = [GenerationRequest(prompt or "", float(seconds), audio=audio, seed=seed + i,
                                 device=studio.settings.device, **settings) for i in range(count)]
+    studio.queue.require_room(person, count)
     return seed, [studio.submit(person, each).id for each in wanted]

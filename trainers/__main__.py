@@ -11,9 +11,11 @@ def main(argv: list[str]) -> int:
     """Dispatch to a command; a StudioError becomes one line on stderr and its exit code."""
     from trainers import command
     from trainers.corpus import command as corpus
+    from trainers.preparation import command as preparation
 
-    commands = {"corpus": corpus.main, "train": command.train, "store": command.store,
-                "tokenise": command.tokenise, "assemble": command.assemble}
+    commands = {"corpus": corpus.main, "prepare": preparation.main, "store": command.store,
+                "tokenise": command.tokenise, "train": command.train,
+                "assemble": command.assemble}
     if not argv or argv[0] not in commands:
         print(__doc__.strip() if __doc__ else "", file=sys.stderr)
         print("commands: " + ", ".join(commands), file=sys.stderr)

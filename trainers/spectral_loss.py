@@ -28,13 +28,13 @@ class MultiResolutionMel(nn.Module):
     def forward(self, made: Tensor, real: Tensor, among: tuple[int, ...] | None = None) -> Tensor:
         """Distance of [B, 1, T] to [B, 1, T]; `among` picks resolutions (all by default)."""
         numbers = among if among is not None else tuple(range(len(RESOLUTIONS)))
-        terms = [floored_distance(self.mels[n](made[:, 0]), self.mels[n](real[:, 0]),
-                                  RESOLUTIONS[n][0]) for n in numbers]
+        terms = [floored_difference(self.mels[n](made[:, 0]), self.mels[n](real[:, 0]),
+                                    RESOLUTIONS[n][0]).mean() for n in numbers]
         return torch.stack(terms).mean()
 
 
-def floored_distance(made: Tensor, real: Tensor, window: int) -> Tensor:
-    """Mean |made - real| of log-magnitudes from windows of `window` samples, where what is under
-    the floor in `real` only asks `made` to be under it too."""
+def floored_difference(made: Tensor, real: Tensor, window: int) -> Tensor:
+    """|made - real| of log-magnitudes from windows of `window` samples, where what is under the
+    floor in `real` only asks `made` to be under it too; the shape of both."""
     floor = math.log(FLOOR * window)
-    return torch.where(real > floor, (made - real).abs(), (made - floor).relu()).mean()
+    return torch.where(real > floor, (made - real).abs(), (made - floor).relu())

@@ -8,7 +8,7 @@ from torch import Tensor
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig, codebook_usage
 from trainers.audio_store import AudioStore
 from trainers.codec import CodecTask, CodecTaskConfig
-from trainers.spectral_loss import floored_distance
+from trainers.spectral_loss import floored_difference
 
 DEAD_CODE_EVERY = 50
 INITIALISE_BATCHES = 48
@@ -52,10 +52,12 @@ class WavTokenizerTask(CodecTask):
         return output.audio, loss, logs
 
     def _magnitude_distance(self, made: Tensor, real: Tensor) -> Tensor:
-        """L1 of the head's log-magnitudes [B, N, bins] to those of real sound [B, 1, T]: the
-        shortest way for a gradient to say where a partial should be."""
-        return floored_distance(made, self.model.head.log_magnitude_of(real),
-                                self.model.head.n_fft)
+        """Mean square of the head's log-magnitudes [B, N, bins] less those of real sound
+        [B, 1, T]: the shortest way for a gradient to say where a partial should be. Squared,
+        because an absolute difference asks for the median, which has no partials as long as
+        their places are uncertain."""
+        return floored_difference(made, self.model.head.log_magnitude_of(real),
+                                  self.model.head.n_fft).square().mean()
 
     @torch.no_grad()
     def begin_quantizing(self, step: int) -> None:

@@ -18,7 +18,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def key_of(file_sha256: str, weights_sha256: str, recipe_digest: str, span: Span,
-           variation: str = "") -> str:  # fmt: skip
+           variation: str = "") -> str:
     """Hex key of one entry.
 
     Args:

@@ -41,7 +41,7 @@ class Embedder:
         return key_of(clip.sha256, weights, recipe.digest, clip.span, varied)
 
     def arrays(self, recipe: Recipe, model: str, clips: Sequence[HeardClip],
-               on_step: Callable[[], None] = lambda: None) -> dict[str, Arrays]:  # fmt: skip
+               on_step: Callable[[], None] = lambda: None) -> dict[str, Arrays]:
         """item id -> arrays. `on_step` is called after each clip."""
         found: dict[str, Arrays] = {}
         for at in range(0, len(clips), GROUP_FILES):
@@ -69,7 +69,7 @@ class Embedder:
             key_of(hashlib.sha256(caption.encode()).hexdigest(), model.weights.sha256,
                    recipe.digest, Span(), "caption")
             for caption in captions
-        ]  # fmt: skip
+        ]
         rows = {key: self.cache.get(key) for key in keys}
         absent = [i for i, key in enumerate(keys) if rows[key] is None]
         if absent:

@@ -53,7 +53,7 @@ def item_request(system: System, item: Item, device: str) -> GenerationRequest:
     more: dict[str, Any] = {"seed": seed, "device": device}
     if continuation is not None:
         prompt = AudioPrompt(str(item.reference), 0.0, continuation.prompt_seconds,
-                             only_new=not continuation.files_hold_prompt)  # fmt: skip
+                             only_new=not continuation.files_hold_prompt)
         more["audio"] = prompt.__dict__
     return system.request(item.caption, **more)
 
@@ -77,7 +77,7 @@ def keep_settings(folder: Path, system: System, model: dict[str, Any]) -> None:
     settings = {"variant": system.variant, "generation": dict(system.generation),
                 "prompt_seconds": continuation.prompt_seconds if continuation else None,
                 "files_hold_prompt": bool(continuation and continuation.files_hold_prompt),
-                "model": model}  # fmt: skip
+                "model": model}
     text = json.dumps(settings, indent=1, sort_keys=True, default=str)
     path = folder / SETTINGS
     if path.is_file() and path.read_text(encoding="utf-8") != text:
@@ -94,11 +94,11 @@ def made_with(folder: Path) -> dict[str, str]:
         return {}
     stored = json.loads(path.read_text(encoding="utf-8"))
     return {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-            for key, value in stored.items()}  # fmt: skip
+            for key, value in stored.items()}
 
 
 def generate(system: System, items: Sequence[Item], folder: Path, keeper: PipelineKeeper,
-             counter: Counter, should_stop: Callable[[], bool]) -> None:  # fmt: skip
+             counter: Counter, should_stop: Callable[[], bool]) -> None:
     """Make what is not there of these items, as `<id>.wav`.
 
     Raises: Cancelled after `should_stop()`; InputError for settings that do not fit.

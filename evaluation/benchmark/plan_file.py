@@ -18,7 +18,7 @@ from evaluation.metrics import ContinuationChoice, Span, recipe
 
 SHIPPED = Path(__file__).parent / "plans"
 PLAN_FIELDS = {"title", "recipe", "dataset", "tasks", "generation", "systems", "published_on",
-               "incomplete", "unequal_clips", "forced"}  # fmt: skip
+               "incomplete", "unequal_clips", "forced"}
 TASK_FIELDS = {"continuation", "reference_start", "reference_seconds"}
 DATASET_PATHS = ("table", "audio", "ids")
 
@@ -55,7 +55,7 @@ def read_plan(file: Path | str, dataset: Mapping[str, Any] | None = None) -> Pla
                       for one in _need(stored, "systems")),
         published_on=str(stored.get("published_on") or ""),
         **{flag: bool(stored.get(flag)) for flag in ("incomplete", "unequal_clips", "forced")},
-    )  # fmt: skip
+    )
 
 
 def _need(stored: Mapping[str, Any], name: str) -> Any:
@@ -83,7 +83,7 @@ def _dataset(stored: Any, base: Path) -> DatasetChoice:
     _known("dataset", stored, {field.name for field in dataclasses.fields(DatasetChoice)})
     if stored.get("kind") not in DATASET_KINDS:
         raise InputError("dataset kind", stored.get("kind"), "use one of " + ", ".join(
-            DATASET_KINDS))  # fmt: skip
+            DATASET_KINDS))
     for name in ("table", "audio"):
         _need(stored, name)
     paths = {name: _path(stored[name], base) for name in DATASET_PATHS if stored.get(name)}
@@ -109,7 +109,7 @@ def _tasks(stored: Any) -> dict[str, Task]:
 
 
 def _system(stored: Any, tasks: Mapping[str, Task], default: Mapping[str, Any],
-            base: Path) -> System:  # fmt: skip
+            base: Path) -> System:
     _known("system", stored, {field.name for field in dataclasses.fields(System)})
     named = str(stored.get("task") or next(iter(tasks)))
     if named not in tasks:

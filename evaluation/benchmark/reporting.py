@@ -20,7 +20,7 @@ def _names(systems: Sequence[SystemResult]) -> list[str]:
 def _columns(result: RunResult) -> list[Column]:
     first = {metric.name: metric for one in result.systems for metric in reversed(one.metrics)}
     columns = [Column("n", note="clips used of those expected; intervals are over clips",
-                      charted=False)]  # fmt: skip
+                      charted=False)]
     for name in _names(result.systems):
         metric = first[name]
         digits = 1 if metric.estimate >= 100 else 3
@@ -30,7 +30,7 @@ def _columns(result: RunResult) -> list[Column]:
             columns.append(Column(f"{name} bias", "", digits, note, charted=False))
     published = dict.fromkeys(name for one in result.systems for name in one.published)
     columns += [Column(f"{name}, published", "", 3, result.published_on, charted=False)
-                for name in published]  # fmt: skip
+                for name in published]
     return columns
 
 
@@ -75,7 +75,7 @@ def _long(result: RunResult) -> tuple[dict[str, Any], ...]:
                 "published": one.published.get(metric.name),
                 "published_on": result.published_on if metric.name in one.published else None,
                 "recipe": one.recipe, "recipe_digest": one.recipe_digest, "note": metric.note,
-            })  # fmt: skip
+            })
         if one.not_run:
             rows.append({**head, "metric": "", "note": f"not run: {one.not_run}"})
     return tuple(rows)
@@ -87,7 +87,7 @@ def _item_rows(result: RunResult) -> tuple[dict[str, Any], ...]:
          **{metric.name: metric.per_item.get(name) for metric in one.metrics if metric.per_item}}
         for one in result.systems
         for name in one.pairs
-    )  # fmt: skip
+    )
 
 
 def _facts(result: RunResult, recipes: Mapping[str, Recipe]) -> dict[str, str]:
@@ -128,4 +128,4 @@ def run_report(
         title=result.title, summary=tuple(summary), tables=(run_table(result),),
         facts=_facts(result, recipes), rows=_long(result), item_rows=_item_rows(result),
         data=result.as_dict(), points=points, items=tuple(items),
-    )  # fmt: skip
+    )

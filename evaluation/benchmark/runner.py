@@ -57,7 +57,7 @@ class Run:
 
     def __init__(self, plan: Plan, options: RunOptions = RunOptions(),
                  listener: Listener = to_stderr,
-                 should_stop: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
+                 should_stop: Callable[[], bool] = lambda: False) -> None:
         self.plan, self.options = plan, options
         self.listener, self.should_stop = listener, should_stop
         self.folder = options.out or work_folder() / "benchmark" / plan.name
@@ -143,19 +143,17 @@ class Run:
             system, self._recipe(system), items_of(system, items), folder,
             self.plan.dataset.audio, made_with(folder) if here else {},
             self.plan.incomplete, self.plan.forced,
-        )  # fmt: skip
+        )
 
     def _embed(self, system: System, sides: Sides, embedder: Embedder) -> None:
-        clips = self.workers.share([*sides.generated, *sides.reference])
-        total = len(clips) * len(embedder.models)
+        shares = [self.workers.share(side) for side in (sides.generated, sides.reference)]
+        total = sum(map(len, shares)) * len(embedder.models)
         counter = Counter(self.listener, "embed", system.title, total)
         for model in embedder.models:
-            if self.should_stop():
-                raise Cancelled
-            # by chunks of one side each: an item and its reference may carry the same id
-            for side in (sides.generated, sides.reference):
-                mine = [clip for clip in clips if clip in side]
-                embedder.arrays(self._recipe(system), model, mine, counter.step)
+            for share in shares:  # apart: an item and its real clip may carry the same id
+                if self.should_stop():
+                    raise Cancelled
+                embedder.arrays(self._recipe(system), model, share, counter.step)
 
     def _score(self, system: System, sides: Sides, embedder: Embedder) -> SystemResult:
         recipe = self._recipe(system)
@@ -168,7 +166,7 @@ class Run:
             other = real[item.reference_id]
             pairs[item.id] = ClipPair(clip.sha256, other.sha256,
                                       embedder.key(recipe, model, clip),
-                                      embedder.key(recipe, model, other))  # fmt: skip
+                                      embedder.key(recipe, model, other))
         return SystemResult(
             name=system.name, task=system.task.name, labels=dict(system.labels),
             recipe=recipe.name, recipe_digest=recipe.digest, published=dict(system.published),
@@ -176,21 +174,21 @@ class Run:
             counts=sides.counts, problems=tuple(map(problem_text, sides.problems)),
             made_with=made_with(self.generated_folder(system)) if system.variant else {},
             metrics=metrics, pairs=pairs,
-        )  # fmt: skip
+        )
 
     def _result(self, dataset: Dataset, embedder: Embedder,
-                systems: tuple[SystemResult, ...]) -> RunResult:  # fmt: skip
+                systems: tuple[SystemResult, ...]) -> RunResult:
         recipes = {(recipe := self._recipe(system)).name: recipe.as_dict()
-                   for system in self.plan.systems}  # fmt: skip
+                   for system in self.plan.systems}
         weights = {
             name: model.weights.sha256 + ("" if model.weights.official else " (NOT PUBLISHED)")
             for name, model in embedder.models.items()
         }
         return RunResult(self.plan.name, self.plan.title, dataset.name, self.plan.published_on,
-                         recipes, package_versions(), weights, systems)  # fmt: skip
+                         recipes, package_versions(), weights, systems)
 
     def _report(self, result: RunResult, running: Sequence[System],
-                sides: dict[str, Sides]) -> ReportFiles:  # fmt: skip
+                sides: dict[str, Sides]) -> ReportFiles:
         self.results_folder.mkdir(parents=True, exist_ok=True)
         path = self.results_folder / FILE
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -207,4 +205,4 @@ def _not_run(system: System, recipe: Recipe, reason: str) -> SystemResult:
     return SystemResult(
         system.name, system.task.name, dict(system.labels), recipe.name, recipe.digest,
         dict(system.published), not_run=reason,
-    )  # fmt: skip
+    )

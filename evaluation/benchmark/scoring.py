@@ -15,6 +15,7 @@ from evaluation.benchmark.sides import Sides
 from evaluation.metrics import (
     BootstrapChoice,
     DistanceChoice,
+    Interval,
     KLChoice,
     Recipe,
     bias_at,
@@ -48,7 +49,7 @@ def score(
         generated = embedder.arrays(recipe, model, sides.generated)
         reference = embedder.arrays(recipe, model, sides.reference)
         require_equal_clips(len(generated), len(reference),
-                            unequal_clips or not recipe.equal_clips)  # fmt: skip
+                            unequal_clips or not recipe.equal_clips)
         found += _distances(recipe.distance, recipe.bootstrap, sides, generated, reference)
     if recipe.kl is not None:
         model = recipe.kl.model
@@ -65,7 +66,8 @@ def score(
     return tuple(found)
 
 
-def _mean(choice: BootstrapChoice, values: dict[str, float], weights: dict[str, int] | None = None):  # fmt: skip
+def _mean(choice: BootstrapChoice, values: dict[str, float],
+          weights: dict[str, int] | None = None) -> Interval:
     weighing = [weights[name] for name in values] if weights else None
     return mean_interval(
         list(values.values()), weighing, choice.level, choice.mean_resamples, choice.seed
@@ -73,14 +75,14 @@ def _mean(choice: BootstrapChoice, values: dict[str, float], weights: dict[str, 
 
 
 def _distances(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
-               generated: dict[str, Arrays], reference: dict[str, Arrays]) -> list[MetricResult]:  # fmt: skip
+               generated: dict[str, Arrays], reference: dict[str, Arrays]) -> list[MetricResult]:
     one = [generated[clip.id]["frames"] for clip in sides.generated]
     two = [reference[clip.id]["frames"] for clip in sides.reference]
     for clip, frames in zip((*sides.generated, *sides.reference), (*one, *two)):
         if not np.isfinite(frames).all():
             raise InputError("embedding", clip.file, "is not finite; leave this file out")
     interval = frechet_interval(one, two, sides.paired, bootstrap.level,
-                                bootstrap.distance_resamples, bootstrap.seed)  # fmt: skip
+                                bootstrap.distance_resamples, bootstrap.seed)
     per_item, note = {}, ""
     if min(len(frames) for frames in one) >= 2:
         values = per_clip_distances(one, np.concatenate(two))
@@ -96,7 +98,7 @@ def _distances(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
 
 
 def _kernel(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
-            one: Sequence[np.ndarray], two: Sequence[np.ndarray]) -> MetricResult:  # fmt: skip
+            one: Sequence[np.ndarray], two: Sequence[np.ndarray]) -> MetricResult:
     bandwidth = median_bandwidth(np.concatenate(two), bootstrap.seed)
 
     def statistic(drawn: np.ndarray, real: np.ndarray) -> float:
@@ -109,14 +111,14 @@ def _kernel(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
         estimate = statistic(np.arange(len(one)), np.arange(len(two)))
         note += f"; no interval above {KAD_FRAMES} frames a side"
         return MetricResult(name, name, "lower", estimate, None, None, len(one), None, None,
-                            {}, {}, note)  # fmt: skip
+                            {}, {}, note)
     interval = distance_interval(statistic, len(one), len(two), sides.paired, bootstrap.level,
-                                 bootstrap.distance_resamples, bootstrap.seed)  # fmt: skip
+                                 bootstrap.distance_resamples, bootstrap.seed)
     return MetricResult.of(name, name, "lower", interval, note=note)
 
 
 def _divergences(choice: KLChoice, bootstrap: BootstrapChoice, sides: Sides,
-                 generated: dict[str, Arrays], reference: dict[str, Arrays]) -> list[MetricResult]:  # fmt: skip
+                 generated: dict[str, Arrays], reference: dict[str, Arrays]) -> list[MetricResult]:
     one = {item.id: generated[item.id]["logits"] for item in sides.items}
     two = {item.id: reference[item.reference_id]["logits"] for item in sides.items}
     found = []

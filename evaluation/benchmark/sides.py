@@ -73,7 +73,7 @@ def compare_sides(
     problems += _unexpected(generated, {item.id for item in items})
     refuse(problems, forced)
     out = {side: {name for p in problems if p.side == side and p.consequence == "exclude"
-                  for name in p.ids} for side in ("generated", "reference")}  # fmt: skip
+                  for name in p.ids} for side in ("generated", "reference")}
     missing = tuple(item.id for item in items
                     if item.id in out["generated"] or item.reference_id in out["reference"])
     presence = Presence(len(items), missing)
@@ -90,7 +90,7 @@ def compare_sides(
         presence=presence,
         counts=counts,
         problems=tuple(problems),
-    )  # fmt: skip
+    )
 
 
 def _in_manifest(folder: Path, facts: Mapping[str, object]) -> bool:

@@ -4,6 +4,7 @@
 No page in here: the studio shows what this room computes.
 """
 
+from .command import default_database
 from .desk import RaterDesk, RaterView, StudyView, TrialView
 from .export import result_files, safe_cell
 from .persistence import persistence_warning
@@ -24,8 +25,8 @@ from .study_file import read_study
 
 __all__ = [
     "PaperTable", "Prepared", "Progress", "RaterDesk", "RaterView", "ResultTable", "ResultTables",
-    "Spread", "Store", "Study", "StudyView", "TrialView", "difference_power", "new_token",
-    "persistence_warning", "power_table", "prepare", "prepared_folder", "progress",
+    "Spread", "Store", "Study", "StudyView", "TrialView", "default_database", "difference_power",
+    "new_token", "persistence_warning", "power_table", "prepare", "prepared_folder", "progress",
     "raters_needed", "read_prepared", "read_study", "result_files", "results", "results_text",
     "safe_cell",
 ]

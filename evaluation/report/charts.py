@@ -18,7 +18,7 @@ def _plain(figure: go.Figure, title: str, rows: int) -> go.Figure:
         title=html.escape(title), height=FRAME_PIXELS + ROW_PIXELS * max(rows, 2),
         margin={"l": 10, "r": 20, "t": 50, "b": 40}, showlegend=False,
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": "#777"},
-    )  # fmt: skip
+    )
     figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
     figure.update_yaxes(gridcolor=GRID, automargin=True, autorange="reversed")
     return figure
@@ -38,7 +38,7 @@ def interval_chart(table: Table, index: int) -> go.Figure | None:
         x=[cell.value for cell in cells], y=names, mode="markers",
         marker={"size": 9, "color": INK}, hovertemplate="%{y}: %{x}<extra></extra>",
         error_x={"type": "data", "array": up, "arrayminus": down, "color": INK},
-    )  # fmt: skip
+    )
     return _plain(go.Figure(points), column.head, len(rows))
 
 
@@ -55,5 +55,5 @@ def item_chart(metric: str, points: Sequence[Points]) -> go.Figure:
                 text=[html.escape(item) for item in one.values],
                 hovertemplate="%{text}: %{x}<extra></extra>",
             )
-        )  # fmt: skip
+        )
     return _plain(figure, f"{metric}, item by item", len(points))

@@ -9,7 +9,7 @@ SPECIAL = {
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "‖": r"$\Vert$",
-}  # fmt: skip
+}
 
 
 def escape(text: str) -> str:
@@ -43,4 +43,4 @@ def table_latex(table: Table) -> str:
         r"\begin{table}[t]", r"\centering", rf"\begin{{tabular}}{{{layout}}}", r"\toprule",
         " & ".join(heads) + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
         rf"\caption{{{caption}}}", r"\end{table}", "",
-    ])  # fmt: skip
+    ])

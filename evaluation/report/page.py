@@ -45,7 +45,7 @@ def _figure(figure: go.Figure, name: str) -> str:
     return figure.to_html(
         full_html=False, include_plotlyjs=False, div_id=name, default_height=figure.layout.height,
         config={"displaylogo": False, "responsive": True},
-    )  # fmt: skip
+    )
 
 
 def _charts(report: Report) -> str:

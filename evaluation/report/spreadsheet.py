@@ -18,7 +18,7 @@ def safe_cell(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, str) and (value.startswith(FORMULA_STARTS)
-                                   or value.lstrip().startswith(FORMULA_STARTS[:4])):  # fmt: skip
+                                   or value.lstrip().startswith(FORMULA_STARTS[:4])):
         return "'" + value
     return value
 

@@ -23,4 +23,5 @@ def table_text(table: Table) -> str:
         for line in cells
     ]
     notes = [f"* {_cell(note)}" for note in table.notes]
-    return "\n".join([f"**{_cell(table.title)}**", "", rendered[0], rule, *rendered[1:], "", *notes])
+    title = f"**{_cell(table.title)}**"
+    return "\n".join([title, "", rendered[0], rule, *rendered[1:], "", *notes])

@@ -26,10 +26,11 @@ def build(studio: Studio) -> None:
     choice = gr.Dropdown([(v.title, v.name) for v in variants.VARIANTS.values()],
                          value=studio.settings.first_variant, label="Model card of",
                          filterable=False, elem_id="models-choice")
-    card = gr.Markdown(card_text(studio.settings.first_variant), elem_id="models-card",
-                       sanitize_html=True)
+    card = gr.Markdown(card_text(studio.variant(studio.settings.first_variant)),
+                       elem_id="models-card", sanitize_html=True)
     refresh.click(table_html, None, table, api_visibility="private")
-    choice.change(card_text, choice, card, api_visibility="private")
+    choice.change(lambda name: card_text(studio.variant(name)), choice, card,
+                  api_visibility="private")
     if studio.settings.downloads:
         _download(studio, choice, table)
 
@@ -45,18 +46,19 @@ def _download(studio: Studio, choice: gr.Dropdown, table: gr.HTML) -> None:
 
     def start(name: str) -> dict:
         try:
-            studio.downloads.start(variants.get(name))
+            studio.downloads.start(studio.variant(name))
         except StudioError as error:
             return errors.show(error)
         return {**errors.clear(), timer: gr.Timer(active=True)}
 
     def look(name: str) -> dict:
-        state = studio.downloads.state(variants.get(name))
+        variant = studio.variant(name)
+        state = studio.downloads.state(variant)
         if state is None:
             return {timer: gr.Timer(active=False)}
         if state.error is not None:
             return {**errors.show(state.error), progress: "", timer: gr.Timer(active=False)}
-        text = f"{variants.get(name).title}: {_size(state.received)} fetched"
+        text = f"{variant.title}: {_size(state.received)} fetched"
         if state.running:
             return {progress: f"{text} …"}
         return {progress: f"{text}, ready", table: table_html(), timer: gr.Timer(active=False)}
@@ -83,9 +85,8 @@ def table_html() -> str:
             "</table></div>")
 
 
-def card_text(name: str) -> str:
+def card_text(variant: Variant) -> str:
     """The variant's model card, Markdown."""
-    variant = variants.get(name)
     folder = variants.local_folder(variant)
     if folder is None:
         return (f"{variant.title} is `{variant.hub}` on the Hugging Face hub; it is not on this "

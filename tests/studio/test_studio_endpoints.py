@@ -29,14 +29,14 @@ def test_generate_and_continue_by_name(client):
     longer, about = client.predict(handle_file(file), "", 1, 0, 1, False, "nano-no-flow", "12",
                                    api_name="/continue")
     assert abs(soundfile.info(longer).duration - about["join_seconds"] - 1) < 0.001
-    assert about["request"]["audio"]["path"] == "prompt audio"
+    assert about["request"]["audio"] == {"start": 0, "end": 1, "only_new": False}
 
 
 def test_wrong_requests_get_one_clear_line(client):
     with pytest.raises(AppError, match="describe the music"):
         client.predict("", 1, api_name="/generate")
     with pytest.raises(AppError, match="is unknown; choose one of"):
-        client.predict("x", 1, "no-such-model", api_name="/generate")
+        client.predict("x", 1, "/etc", api_name="/generate")
 
 
 def test_health_and_strangers(studio_address):

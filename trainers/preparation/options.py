@@ -24,7 +24,8 @@ class PreparationOptions:
         min_seconds: shorter files are left out.
         min_rate: files of a lower sample rate, Hz, are left out.
         validation, test: shares held out.
-        licence, attribution: of every piece whose table or tags say none.
+        licence: of every piece whose table says none (tags, often mere copyright lines, come last).
+        attribution: of every piece whose table and tags say none.
         workers: processes that decode.
     """
 

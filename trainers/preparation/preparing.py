@@ -136,7 +136,7 @@ def _piece(name: str, copies: Sequence[Source], facts: Measured, notes: Mapping[
     return PreparedPiece(
         id=name, title=tags.title or Path(copies[0].name).stem,
         style=tags.genre.lower() or "unlabelled", duration_s=round(facts.seconds, 6),
-        sample_rate=SAMPLE_RATE, licence=licence or tags.licence or options.licence,
+        sample_rate=SAMPLE_RATE, licence=licence or options.licence or tags.licence,
         attribution=credit or tags.artist or options.attribution,
         source=copies[0].name, copies=tuple(copy.name for copy in copies[1:]),
         source_sample_rate=facts.sample_rate, source_channels=facts.channels,

@@ -1,0 +1,31 @@
+"""The benchmark: a plan becomes music, embeddings (kept), scores and a report; every number
+carries its recipe, its interval and its n, and a stopped run goes on to the same numbers."""
+
+from evaluation.benchmark.difference import Difference, difference
+from evaluation.benchmark.difference_report import difference_report
+from evaluation.benchmark.plan import DatasetChoice, Plan, System, Task
+from evaluation.benchmark.plan_file import read_plan, shipped_plans
+from evaluation.benchmark.progress import Step
+from evaluation.benchmark.reporting import run_report, run_table
+from evaluation.benchmark.results import MetricResult, RunResult, SystemResult
+from evaluation.benchmark.runner import Run, RunOptions
+
+__all__ = [
+    "DatasetChoice",
+    "Difference",
+    "MetricResult",
+    "Plan",
+    "Run",
+    "RunOptions",
+    "RunResult",
+    "Step",
+    "System",
+    "SystemResult",
+    "Task",
+    "difference",
+    "difference_report",
+    "read_plan",
+    "run_report",
+    "run_table",
+    "shipped_plans",
+]

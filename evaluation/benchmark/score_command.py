@@ -1,0 +1,58 @@
+"""`python -m evaluation score`: a folder of music against a folder of real clips."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from core.errors import InputError
+from core.workspace import work_folder
+from evaluation.benchmark.options import add_options, add_recipe, execute
+from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System, Task
+from evaluation.metrics import ContinuationChoice, Span, recipe
+
+
+def _task(args: argparse.Namespace) -> Task:
+    span = Span(args.reference_start, args.reference_seconds)
+    if args.prompt_seconds is None:
+        if args.files_hold_prompt or args.hears_prompt:
+            raise InputError("prompt-seconds", "absent", "say how long the prompt was")
+        return Task("text-to-music", None, span)
+    choice = ContinuationChoice(args.prompt_seconds, args.files_hold_prompt, args.hears_prompt,
+                                span.begin, span.seconds)
+    return Task("continuation", choice, span)
+
+
+def main(argv: list[str]) -> int:
+    """Measure music made by anything: files named by the ids of a CSV of captions."""
+    parser = argparse.ArgumentParser("python -m evaluation score", description=__doc__)
+    parser.add_argument("--generated", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--reference", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--captions", type=Path, required=True, metavar="CSV")
+    add_recipe(parser, required=True)
+    parser.add_argument("--kind", choices=DATASET_KINDS, default="folder", help="of the CSV")
+    parser.add_argument("--name", help="of the system, in the table")
+    parser.add_argument("--reference-start", type=float, default=0.0, metavar="S",
+                        help="where the span of the real clip begins")
+    parser.add_argument("--reference-seconds", type=float, metavar="S", help="its length")
+    parser.add_argument("--prompt-seconds", type=float, metavar="S",
+                        help="the files continue a prompt of this length")
+    parser.add_argument("--files-hold-prompt", action="store_true")
+    parser.add_argument("--hears-prompt", action="store_true", help="the metric hears it too")
+    add_options(parser)
+    args = parser.parse_args(argv)
+    task = _task(args)
+    name = args.name or args.generated.resolve().name
+    for side in ("generated", "reference"):
+        if not getattr(args, side).is_dir():
+            raise InputError(f"{side} folder", getattr(args, side), "no such folder")
+    system = System(name, task, folder=args.generated.resolve())
+    plan = Plan(
+        name=f"score-{system.slug}",
+        title=f"{name} against {args.reference.name}",
+        dataset=DatasetChoice(args.kind, args.captions, args.reference.resolve()),
+        recipe=recipe(args.recipe),
+        systems=(system,),
+    )
+    args.out = args.out or work_folder() / "benchmark" / plan.name
+    return execute(plan, args)

@@ -1,0 +1,18 @@
+"""Everything a study found, as files to take away."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+from evaluation.listening import RaterDesk, result_files, results
+
+
+def results_archive(desk: RaterDesk) -> bytes:
+    """A ZIP of the answers and of every table as CSV."""
+    found = results(desk.study, desk.store)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in result_files(desk.study, desk.store, found).items():
+            archive.writestr(name, text)
+    return packed.getvalue()

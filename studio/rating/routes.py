@@ -1,0 +1,153 @@
+"""The rater's page and what it asks for.
+
+Every answer is JSON of a view of `evaluation.listening`, which holds nothing that tells systems
+apart. Clips are sent whole and uncompressed under headers that are the same for all of them.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
+
+from core.errors import InputError, StudioError
+from evaluation.listening import RaterDesk
+
+from .admin import AdminGate
+from .downloads import results_archive
+from .registry import Studies
+
+WEB = Path(__file__).parent / "web"
+LONGEST_BODY = 64_000  # bytes
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+           "X-Content-Type-Options": "nosniff"}
+PAGE_HEADERS = PRIVATE | {"Content-Security-Policy": (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "media-src blob:; img-src data:; base-uri 'none'; form-action 'none'")}
+CLOSED = "This study is not open."
+log = logging.getLogger("studio.rating")
+
+
+def add_rating(app: FastAPI, studies: Studies, gate: AdminGate) -> None:
+    """Add /rate, /listening_* and the researcher's download to the app."""
+    page = (WEB / "rate.html").read_text(encoding="utf-8")
+
+    @app.get("/rate")
+    def rate(study: str = "") -> HTMLResponse:
+        try:
+            view = studies.desk(study).study_view()
+        except StudioError:
+            return HTMLResponse(_filled(page, CLOSED, {"closed": CLOSED}), 404, PAGE_HEADERS)
+        return HTMLResponse(_filled(page, view.title, asdict(view)), headers=PAGE_HEADERS)
+
+    @app.get("/rate/clips/{study}/{name}")
+    def clip(study: str, name: str) -> Response:
+        try:
+            content = studies.desk(study).clip_path(name).read_bytes()
+        except StudioError:
+            return Response(status_code=404, headers=PRIVATE)
+        return Response(content, media_type="audio/wav", headers=PRIVATE)
+
+    @app.get("/rate/results/{study}")
+    def download(study: str, request: Request,
+                 x_admin_token: Annotated[str, Header()] = "") -> Response:
+        """Every table of the study as CSV, in one archive."""
+        try:
+            gate.check(x_admin_token, request.client.host if request.client else "")
+            content = results_archive(studies.researchers_desk(study))
+        except StudioError as error:
+            return _refusal(error)
+        return Response(content, media_type="application/zip", headers=PRIVATE | {
+            "Content-Disposition": 'attachment; filename="listening-results.zip"'})
+
+    _add_views(app, studies)
+    app.mount("/rate/web", StaticFiles(directory=WEB))
+
+
+def _add_views(app: FastAPI, studies: Studies) -> None:
+    for path, ask in VIEWS.items():
+        app.post(f"/{path}")(_route(studies, ask))
+
+
+def _route(studies: Studies, ask: Callable[[RaterDesk, dict], Any]) -> Callable:
+    async def answer(request: Request) -> JSONResponse:
+        try:
+            given = await _body(request)
+            view = await run_in_threadpool(lambda: ask(studies.desk(given.get("study")), given))
+        except StudioError as error:
+            return _refusal(error)
+        return JSONResponse(view, headers=PRIVATE)
+
+    return answer
+
+
+def start(desk: RaterDesk, given: dict) -> dict:
+    return asdict(desk.start(given.get("token"), given.get("consent")))
+
+
+def view(desk: RaterDesk, given: dict) -> dict:
+    return asdict(desk.view(given.get("token")))
+
+
+def answer(desk: RaterDesk, given: dict) -> dict:
+    listening = given.get("listening") or {}
+    if not isinstance(listening, dict):
+        raise InputError("listening log", "", "is not a JSON object")
+    return asdict(desk.answer(given.get("token"), given.get("trial_id"), given.get("scores"),
+                              given.get("comment", ""), listening))
+
+
+def note(desk: RaterDesk, given: dict) -> dict:
+    detail = given.get("detail") or {}
+    if not isinstance(detail, dict):
+        raise InputError("event detail", "", "is not a JSON object")
+    desk.note(given.get("token"), given.get("key"), given.get("kind"), detail)
+    return {"state": "noted"}
+
+
+def withdraw(desk: RaterDesk, given: dict) -> dict:
+    return asdict(desk.withdraw(given.get("token")))
+
+
+VIEWS = {"listening_start": start, "listening_view": view, "listening_answer": answer,
+         "listening_note": note, "listening_withdraw": withdraw}
+
+
+async def _body(request: Request) -> dict:
+    """The request's JSON object. Raises: InputError."""
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > LONGEST_BODY:
+            raise InputError("request", "", f"is longer than {LONGEST_BODY} bytes")
+    try:
+        given = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError("request", "", "is not JSON") from error
+    if not isinstance(given, dict):
+        raise InputError("request", "", "is not a JSON object")
+    return given
+
+
+def _refusal(error: StudioError) -> JSONResponse:
+    """What was wrong with the request; a failure of the machine keeps its reason to the log."""
+    if isinstance(error, InputError):
+        return JSONResponse({"error": str(error), "name": error.name}, 400, PRIVATE)
+    log.warning("a rater's request failed: %s", error)
+    return JSONResponse({"error": "The answer could not be stored; it is sent again.",
+                         "name": "failure"}, 503, PRIVATE)
+
+
+def _filled(page: str, title: str, config: dict) -> str:
+    """The page with a study's configuration as inert JSON that cannot end its element."""
+    inert = json.dumps(config).replace("<", "\\u003c").replace(">", "\\u003e")
+    return page.replace("STUDY_TITLE", html.escape(title), 1).replace("STUDY_CONFIG", inert, 1)

@@ -1,0 +1,80 @@
+// One trial: listen, score, perhaps say something, go on.
+
+import { button, make, say, show } from "./elements.js";
+import { listenPanel } from "./listen.js";
+import { Player } from "./player.js";
+import { Scores } from "./scores.js";
+
+// session: words, study, clip(name), answer(trial, content), rest(), withdraw(), note(...).
+export function showTrial(session, trial, heading) {
+  const { words, study } = session;
+  const player = new Player(trial.clips.map(session.clip), trial.seconds);
+  const scores = new Scores(study.axes, study.scale);
+  const comment = make("textarea", { id: "comment", rows: 2, maxlength: 2000 });
+  const next = button(words.next, send, { class: "main next", disabled: true });
+  const hint = make("p", { class: "hint", id: "hint" }, words.listen_more);
+  const { panel, start } = listenPanel(words, player, trial.prompt_seconds, trouble);
+  let sent = false;
+
+  function trouble(error) {
+    session.note(`play-${trial.id}`, "play_failed", { reason: String(error).slice(0, 200) });
+    say(words.offline);
+  }
+
+  function check() {
+    if (!scores.enabled && player.heard.every((share) => share >= study.min_heard)) {
+      scores.enabled = true;
+      hint.hidden = true;
+    }
+    next.disabled = sent || !scores.enabled || !scores.complete;
+  }
+
+  function send() {
+    if (sent || !scores.complete) return;
+    sent = true;
+    next.disabled = true;
+    leave();
+    session.answer(trial, {
+      scores: scores.values, comment: comment.value,
+      listening: { heard: player.heard, events: player.events },
+    });
+  }
+
+  function key(event) {
+    if (event.target.closest("textarea, dialog") || event.ctrlKey || event.metaKey
+      || event.altKey) return;
+    const side = ["a", "b"].indexOf(event.key.toLowerCase());
+    if (event.key === " " && !event.target.closest("button, input[type=radio]")) start();
+    else if (side >= 0 && player.urls.length > 1) player.choose(side);
+    else if (!scores.key(event.key)) return;
+    else if (scores.complete) next.focus();
+    event.preventDefault();
+  }
+
+  function leave() {
+    player.pause();
+    document.removeEventListener("keydown", key);
+    player.removeEventListener("change", check);
+  }
+
+  player.addEventListener("change", check);
+  document.addEventListener("keydown", key);
+  const form = make("form", { onchange: check, onsubmit: (event) => event.preventDefault() },
+    hint, ...scores.rows,
+    make("label", { class: "comment", for: "comment" }, words.comment), comment, next);
+  show(progress(words, trial), heading ? make("p", { class: "note" }, heading) : null,
+    trial.caption ? make("section", { class: "caption" }, make("h2", {}, words.description),
+      make("p", {}, trial.caption)) : null,
+    trial.instruction ? make("p", { class: "note instruction" }, trial.instruction) : null,
+    panel, form, make("div", { class: "quiet-row" },
+      button(words.break, () => { leave(); session.rest(); }, { class: "quiet" }),
+      button(words.withdraw, () => session.withdraw(leave), { class: "quiet" })));
+  player.load().catch(() => say(words.offline));
+}
+
+function progress(words, trial) {
+  const text = words.progress.replace("{position}", trial.position)
+    .replace("{total}", trial.total);
+  return make("header", { class: "progress" }, make("p", { id: "progress" }, text),
+    make("progress", { max: trial.total, value: trial.position - 1, "aria-label": text }));
+}

@@ -1,0 +1,187 @@
+"""A folder of anything goes in, one like the corpus comes out, and every file is named."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.errors import InputError
+from evaluation.datasets import read_captioned_folder
+from trainers import audio_store
+from trainers.__main__ import main
+from trainers.preparation import PreparationOptions, prepare, write_report
+
+RATE = 16_000
+
+
+def tone(path: Path, seconds: float = 3.5, rate: int = RATE, channels: int = 1, pitch: float = 440,
+         **kind) -> Path:
+    """A file of a rich enough sound; pitch makes it its own piece."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time = np.arange(round(seconds * rate)) / rate
+    sound = 0.3 * np.sin(2 * np.pi * pitch * time) * np.exp(-(time % 0.5))
+    soundfile.write(path, np.stack([sound] * channels, axis=1), rate, **kind)
+    return path
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    """A folder with every kind of trouble, and three plain pieces."""
+    folder = tmp_path / "my music"
+    tone(folder / "plain.wav", pitch=300)
+    tone(folder / "ünïcode – 音楽 (live).flac", pitch=310)
+    tone(folder / "deep" / "er" / "a b  c.ogg", pitch=320)
+    tone(folder / "eight.wav", channels=8, pitch=330)
+    tone(folder / "eleven.wav", rate=11_025, pitch=340)
+    shutil.copy(folder / "plain.wav", folder / "z copy of plain.wav")
+    sound, _ = soundfile.read(folder / "plain.wav")
+    soundfile.write(folder / "z same in flac.flac", sound, RATE)
+    (folder / "zero.wav").touch()
+    soundfile.write(folder / "no samples.wav", np.zeros(0), RATE)
+    whole = tone(folder / "whole.wav", pitch=350).read_bytes()
+    (folder / "truncated.wav").write_bytes(whole[: len(whole) // 2])
+    (folder / "whole.wav").unlink()
+    broken = np.full(RATE * 4, 0.1, np.float32)
+    broken[500] = np.nan
+    soundfile.write(folder / "nan.wav", broken, RATE, subtype="FLOAT")
+    soundfile.write(folder / "silent.wav", np.zeros(RATE * 4), RATE)
+    tone(folder / "short.wav", seconds=0.5, pitch=360)
+    (folder / "text.mp3").write_text("this is no music")
+    (folder / ".hidden.wav").write_text("not looked at")
+    (folder / "notes.pdf").write_text("not audio")
+    return folder
+
+
+LEFT_OUT = {"zero.wav": "0 bytes", "no samples.wav": "no samples", "truncated.wav": "truncated",
+            "nan.wav": "not numbers", "silent.wav": "silent", "short.wav": "0.50 s",
+            "text.mp3": "cannot be decoded", "z copy of plain.wav": "same sound as plain.wav",
+            "z same in flac.flac": "same sound as plain.wav"}
+USED = {"plain.wav", "ünïcode – 音楽 (live).flac", "deep/er/a b  c.ogg", "eight.wav", "eleven.wav"}
+
+
+def test_trouble_is_listed_and_the_rest_goes_on(messy, tmp_path):
+    prepared = prepare(messy, tmp_path / "out", PreparationOptions(workers=2))
+    assert {piece.source for piece in prepared.pieces} == USED
+    reasons = {r.file: r.reason for r in prepared.remarks if r.outcome == "left out"}
+    assert reasons.keys() == LEFT_OUT.keys()
+    for name, reason in LEFT_OUT.items():
+        assert reason in reasons[name]
+    used = {r.file: r.reason for r in prepared.remarks if r.outcome == "used"}
+    assert "8 channels" in used["eight.wav"] and "11025 Hz" in used["eleven.wav"]
+    with open(tmp_path / "out" / "remarks.csv", newline="", encoding="utf-8") as file:
+        assert {row["file"] for row in csv.DictReader(file)} >= LEFT_OUT.keys()
+
+
+def test_output_is_a_corpus_folder(messy, tmp_path):
+    """What comes out is what store and evaluation's reader take; sound is 48 kHz mono FLAC."""
+    out = tmp_path / "out"
+    prepared = prepare(messy, out, PreparationOptions(licence="CC0", attribution="me"))
+    for piece in prepared.pieces:
+        assert re.fullmatch(r"[0-9a-f]{20}", piece.id)
+        facts = soundfile.info(out / f"{piece.id}.flac")
+        assert (facts.samplerate, facts.channels, facts.format) == (48_000, 1, "FLAC")
+        record = json.loads((out / f"{piece.id}.json").read_text())
+        assert facts.frames / 48_000 == pytest.approx(record["duration_s"], abs=1e-4)
+        assert record["captions"] and record["licence"] == "CC0" and record["attribution"] == "me"
+        (section,) = record["sections"]
+        assert section == {"structure": "verse", "start_s": 0.0, "end_s": pytest.approx(3.5)}
+    files = audio_store.corpus_files(out)
+    assert [name for name, _, _ in files] == [piece.id for piece in prepared.pieces]
+    assert {"train", "validation", "test"} == {split for _, split, _ in files}
+    store = audio_store.build(files, 24_000, tmp_path / "store")
+    assert sum(e.frames for e in store.entries) == pytest.approx(
+        24_000 * sum(p.duration_s for p in prepared.pieces), abs=10)
+    dataset = read_captioned_folder(out / "corpus.csv", out)
+    assert len(dataset.items) == len(USED) and all(item.reference for item in dataset.items)
+
+
+def test_resumes_and_follows_the_folder(messy, tmp_path, capsys):
+    """A second run decodes nothing; a removed file's piece goes, another's split stays."""
+    out, options = tmp_path / "out", PreparationOptions()
+    first = prepare(messy, out, options)
+    stamps = {path.name: path.stat().st_mtime_ns for path in out.glob("*.flac")}
+    capsys.readouterr()
+    assert prepare(messy, out, options) == first
+    assert "0 to decode" in capsys.readouterr().err
+    assert stamps == {path.name: path.stat().st_mtime_ns for path in out.glob("*.flac")}
+    gone = next(p for p in first.pieces if p.source == "eight.wav")
+    (messy / "eight.wav").unlink()
+    second = prepare(messy, out, options)
+    assert not (out / f"{gone.id}.flac").exists() and not (out / f"{gone.id}.json").exists()
+    assert {p.source for p in second.pieces} == USED - {"eight.wav"}
+    lost = next(out.glob("*.flac"))
+    lost.unlink()  # as if the run had been killed before it was written
+    assert prepare(messy, out, options) == second and lost.is_file()
+
+
+def test_output_may_lie_inside_the_folder(messy):
+    out = messy / "prepared"
+    first = prepare(messy, out, PreparationOptions())
+    assert prepare(messy, out, PreparationOptions()) == first
+
+
+@pytest.mark.parametrize("content", [(), ("notes.txt",), ("zero.wav", "zero2.mp3")])
+def test_nothing_usable_is_one_clear_error(tmp_path, capsys, content):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in content:
+        (folder / name).touch()
+    assert main(["prepare", str(folder), "--out", str(tmp_path / "out")]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert len(lines) == 1 and "audio" in lines[0]
+
+
+def test_captioner_is_asked_only_for_files_without_captions(tmp_path):
+    folder = tmp_path / "in"
+    tone(folder / "told.wav", pitch=300)
+    (folder / "told.txt").write_text("\ufeffslow harp,\r\nvery soft", encoding="utf-8")
+    tone(folder / "untold.wav", pitch=400)
+    asked = []
+
+    def captioner(description):
+        asked.append((description.path.name, round(description.seconds, 1)))
+        return ["written by a model"]
+
+    prepared = prepare(folder, tmp_path / "out", PreparationOptions(), captioner)
+    assert asked == [("untold.wav", 3.5)]
+    captions = {p.source: (p.captions, p.caption_source) for p in prepared.pieces}
+    assert captions == {"told.wav": (("slow harp, very soft",), "text file"),
+                        "untold.wav": (("written by a model",), "captioner")}
+
+
+def test_report_is_escaped_and_needs_nothing_else(tmp_path):
+    folder = tmp_path / "in"
+    name = "<img src=x onerror=alert(1)> & 'co'.wav"
+    tone(folder / name, pitch=300)
+    (folder / "<script>bad.wav").touch()
+    prepared = prepare(folder, tmp_path / "out",
+                       PreparationOptions(licence="<b>free</b>", validation=0.5))
+    page = write_report(prepared, tmp_path / "out").read_text(encoding="utf-8")
+    assert "<img" not in page and "<script" not in page and "<b>" not in page
+    assert "&lt;img src=x" in page and "&lt;script&gt;bad.wav" in page and "0 bytes" in page
+    assert page.count("<audio") == 1 and "data:audio/mpeg;base64," in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_command_prints_one_line(messy, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["prepare", str(messy), "--out", str(out), "--validation", "0.2"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["pieces"] == len(USED) and figures["left_out"] == len(LEFT_OUT)
+    assert figures["hours"] == pytest.approx(len(USED) * 3.5 / 3600, abs=1e-3)
+    assert Path(figures["report"]).is_file()
+
+
+@pytest.mark.parametrize("given", [{"validation": 1.0}, {"test": -0.1}, {"workers": 0},
+                                   {"structure": "bridge"}, {"min_seconds": float("nan")},
+                                   {"validation": 0.5, "test": 0.5}])
+def test_wrong_options_are_named(given):
+    with pytest.raises(InputError):
+        PreparationOptions(**given)

@@ -1,0 +1,120 @@
+"""Decoding, truncation, tags, splits and crashes, one file at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import mutagen
+import mutagen.id3
+import numpy as np
+import pytest
+import soundfile
+
+from core.errors import InputError
+from trainers.preparation.decoding import decode
+from trainers.preparation.measuring import content_id
+from trainers.preparation.splits import splits
+from trainers.preparation.tags import read_tags
+from trainers.preparation.workers import run_each
+
+RATE = 44_100
+KINDS = {"a.wav": {}, "a.flac": {}, "a.mp3": {}, "a.ogg": {}, "a.aiff": {},
+         "a.opus": {"format": "OGG", "subtype": "OPUS"}}
+
+
+def noise(path: Path, seconds: float = 4.0, **kind) -> Path:
+    rate = 48_000 if path.suffix == ".opus" else RATE
+    sound = np.random.default_rng(0).uniform(-0.3, 0.3, (round(seconds * rate), 2))
+    soundfile.write(path, sound, rate, **kind)
+    return path
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_whole_files_decode_and_halves_are_named(tmp_path, name):
+    path = noise(tmp_path / name, **KINDS[name])
+    decoded = decode(path)
+    assert decoded.channels == 2 and decoded.mono.ndim == 1
+    assert len(decoded.mono) / decoded.sample_rate == pytest.approx(4.0, abs=0.1)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError) as error:
+        decode(path)
+    assert "truncated" in error.value.mend or "decoded" in error.value.mend
+
+
+def test_streamed_wav_of_unknown_size_is_whole(tmp_path):
+    """Programs that write to a pipe leave the sizes at their greatest."""
+    path = noise(tmp_path / "a.wav")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[4:8] = content[at:at + 4] = b"\xff" * 4
+    path.write_bytes(content)
+    assert len(decode(path).mono) == 4 * RATE
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="Debian package ffmpeg is not installed")
+def test_m4a_comes_through_ffmpeg(tmp_path):
+    import subprocess
+
+    path = noise(tmp_path / "-a b.wav")
+    subprocess.run(["ffmpeg", "-v", "error", "-i", f"file:{path}", "-c:a", "aac",
+                    f"file:{tmp_path / 'x.m4a'}"], check=True)
+    assert len(decode(tmp_path / "x.m4a").mono) / RATE == pytest.approx(4.0, abs=0.1)
+    (tmp_path / "list.m4a").write_text(f"#EXTM3U\n#EXTINF:4,\nfile:{path}\n")
+    with pytest.raises(InputError, match="cannot be decoded"):
+        decode(tmp_path / "list.m4a")
+
+
+def test_copies_share_an_id_and_others_do_not():
+    sound = np.random.default_rng(1).uniform(-1, 1, 5000).astype(np.float32)
+    assert content_id(sound, 44_100) == content_id(sound.copy(), 44_100)
+    assert content_id(sound, 44_100) != content_id(sound, 48_000)
+    assert content_id(sound, 44_100) != content_id(sound[:-1], 44_100)
+
+
+def test_splits_are_stable_and_never_empty_without_need():
+    names = [f"piece-{n}" for n in range(400)]
+    found = splits(names, 0.1, 0.1)
+    shares = [sum(s == kind for s in found.values()) / 400 for kind in ("validation", "test")]
+    assert all(0.05 < share < 0.15 for share in shares)
+    fewer = splits(names[:300], 0.1, 0.1)
+    assert all(found[name] == split for name, split in fewer.items())
+    assert sorted(splits(names[:3], 0.001, 0.001).values()) == ["test", "train", "validation"]
+    assert list(splits(names[:1], 0.001, 0.001).values()) == ["train"]
+    assert set(splits(names[:5], 0, 0).values()) == {"train"}
+
+
+def test_tags_by_any_name(tmp_path):
+    flac = noise(tmp_path / "a.flac")
+    file = mutagen.File(flac)
+    file.update({"GENRE": "Jazz", "bpm": "120", "license": "CC BY", "comment": "Ripped by X 1.0"})
+    file.save()
+    assert (tags := read_tags(flac)).genre == "Jazz" and tags.tempo == "120"
+    assert tags.licence == "CC BY" and tags.description == ""
+    for name in ("a.mp3", "a.wav"):
+        path = noise(tmp_path / name)
+        file = mutagen.File(path)
+        file.add_tags()
+        file.tags.add(mutagen.id3.TCON(text="(17)"))
+        file.tags.add(mutagen.id3.TKEY(text="Am"))
+        file.tags.add(mutagen.id3.COMM(lang="eng", text="slow blues with\nslide guitar"))
+        file.save()
+        tags = read_tags(path)
+        assert (tags.genre, tags.key) == ("Rock", "Am")
+        assert tags.description == "slow blues with slide guitar"
+    (tmp_path / "b.mp3").write_bytes(b"ID3\x04\x00\xff\x7f\x7f\x7f\x7fTCON garbage")
+    assert read_tags(tmp_path / "b.mp3").genre == ""
+
+
+def crash_on_three(number: int) -> int:
+    if number == 3:
+        os._exit(9)
+    return number * 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_crashing_worker_costs_only_its_item(workers):
+    found = dict(run_each(crash_on_three, list(range(7)), workers))
+    assert found == {n: None if n == 3 else 2 * n for n in range(7)}

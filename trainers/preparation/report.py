@@ -1,0 +1,115 @@
+"""The report page of a preparation: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections import Counter
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from core import audio
+from trainers.preparation.figures import Table, summary, tables
+from trainers.preparation.folder import replace
+from trainers.preparation.records import Preparation, PreparedPiece
+
+FILE = "report.html"
+SAMPLES = 6
+SAMPLE_SECONDS = 8.0
+_SAMPLE_RATE = 24_000  # of the page's samples only: they are to recognise a piece by
+_LISTED = 2000
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1d2330;--paper:#fff;--line:#d5d9e2;--bar:#7c83ff}
+@media(prefers-color-scheme:dark){:root{--ink:#e8eaf0;--paper:#14161c;--line:#343945}}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0 auto;
+max-width:70rem;padding:1rem}
+table{border-collapse:collapse;width:100%}caption{text-align:left;font-weight:600;padding:.3rem 0}
+th,td{text-align:left;padding:.2rem .6rem .2rem 0;border-bottom:1px solid var(--line);
+vertical-align:top;overflow-wrap:anywhere}
+.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1.5rem}
+.bar{display:inline-block;height:.7em;background:var(--bar);margin-left:.5em}
+figure{margin:0 0 1.5rem}audio{width:100%}.big{font-size:1.2rem}
+"""
+
+
+def write_report(prepared: Preparation, out: Path) -> Path:
+    """Write `OUT/report.html`; returns its path."""
+    figures = summary(prepared)
+    left_out = [r for r in prepared.remarks if r.outcome == "left out"]
+    others = [r for r in prepared.remarks if r.outcome != "left out"]
+    body = [
+        f"<h1>Prepared: {escape(prepared.folder)}</h1>",
+        f"<p class=big>{figures['hours']:.2f} hours in {figures['pieces']} pieces of "
+        f"{figures['files']} audio files; {len(left_out)} files left out.</p>",
+        "<p>Every piece is 48 kHz mono FLAC with its captions and sections beside it in a JSON "
+        "file of the same name.</p>",
+        "<h2>What is in it</h2><div class=grid>", *map(_table, tables(prepared)), "</div>",
+        "<h2>Samples to hear</h2><div class=grid>",
+        *(_sample(piece, out) for piece in chosen_samples(prepared.pieces)), "</div>",
+        "<h2>Left out, and why</h2>",
+        _remarks([(r.file, r.reason) for r in left_out], ("file", "reason")),
+        "<h2>Used or ignored, with a remark</h2>",
+        _remarks([(r.file, r.outcome, r.reason) for r in others], ("file", "outcome", "reason")),
+    ]
+    page = ("<!doctype html><html lang=en><head><meta charset=utf-8>"
+            '<meta name=viewport content="width=device-width,initial-scale=1">'
+            f"<title>Prepared: {escape(prepared.folder)}</title><style>{_STYLE}</style></head>"
+            f"<body>{''.join(body)}</body></html>\n")
+    replace(out / FILE, page)
+    return out / FILE
+
+
+def chosen_samples(pieces: tuple[PreparedPiece, ...]) -> list[PreparedPiece]:
+    """A few pieces: evenly spread over ids, which are hashes, so a fair draw that stays."""
+    if not pieces:
+        return []
+    spread = np.linspace(0, len(pieces) - 1, min(SAMPLES, len(pieces)))
+    return [pieces[round(float(position))] for position in spread]
+
+
+def _table(table: Table) -> str:
+    most = max(int(row[-1]) for row in table.rows) or 1
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row[:-1])
+        + f"<td>{escape(row[-1])}<span class=bar style=\"width:{6 * int(row[-1]) / most:.2f}em\">"
+        "</span></td></tr>" for row in table.rows)
+    return (f"<table><caption>{escape(table.title)}</caption>{_head(table.columns)}"
+            f"<tbody>{rows}</tbody></table>")
+
+
+def _head(columns: tuple[str, ...]) -> str:
+    cells = "".join(f"<th scope=col>{escape(name)}</th>" for name in columns)
+    return f"<thead><tr>{cells}</tr></thead>"
+
+
+def _remarks(rows: list[tuple[str, ...]], columns: tuple[str, ...]) -> str:
+    if not rows:
+        return "<p>Nothing.</p>"
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+                   for row in rows[:_LISTED])
+    more = (f"<p>The first {_LISTED} of {len(rows)}; remarks.csv lists all.</p>"
+            if len(rows) > _LISTED else "")
+    return f"<table>{_head(columns)}<tbody>{body}</tbody></table>{more}"
+
+
+def _sample(piece: PreparedPiece, out: Path) -> str:
+    """Up to 8 s from the middle of a piece, carried by the page itself."""
+    start = max(0.0, (piece.duration_s - SAMPLE_SECONDS) / 2)
+    sound = audio.read(out / f"{piece.id}.flac", start,
+                       min(start + SAMPLE_SECONDS, piece.duration_s))
+    clip = audio.resample(sound.mono(), sound.sample_rate, _SAMPLE_RATE)
+    with tempfile.TemporaryDirectory(prefix="preparation-") as folder:
+        data = audio.write(Path(folder) / "clip.mp3", clip, _SAMPLE_RATE).read_bytes()
+    captions = "".join(f"<li>{escape(caption)}</li>" for caption in piece.captions[:3])
+    places = Counter(section.structure for section in piece.sections)
+    facts = [piece.split, f"{piece.duration_s:.1f} s",
+             ", ".join(f"{count} {name}" for name, count in places.items()),
+             piece.licence, piece.attribution]
+    return (f"<figure><figcaption>{escape(piece.source)}<br>"
+            f"{escape(' · '.join(fact for fact in facts if fact))}</figcaption>"
+            f'<audio controls preload=none aria-label="{escape(piece.source)}" '
+            f'src="data:audio/mpeg;base64,{base64.b64encode(data).decode()}"></audio>'
+            f"<ul>{captions}</ul></figure>")
