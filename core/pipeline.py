@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 from core.srfm import PRESETS
 
-JOIN_TOKENS = 8  # 107 ms, cross-faded at equal power from the prompt to what was decoded
+JOIN_SECONDS = 0.06  # at least, cross-faded at equal power from the prompt to what was decoded
 EDGE_FADE_SECONDS = 0.005  # no click at the first and last sample
 OFFICIAL_FADE_OUT_SECONDS = 1.0
 OFFICIAL_PROMPT_SECONDS = 5.0
@@ -96,6 +97,12 @@ class Pipeline:
         tokenizer = opening.text_tokenizer(folder)
         return cls(variant, folder, models, tokenizer, time.perf_counter() - began)
 
+    @property
+    def join_tokens(self) -> int:
+        """Tokens that sound both in the prompt and in the new music: whole groups."""
+        group = self.wavtokenizer.group
+        return math.ceil(JOIN_SECONDS * self.token_rate / group) * group
+
     def generate(self, request: GenerationRequest) -> GenerationResult:
         """Text (or audio, with `request.audio`) in, the whole piece out."""
         for event in self.stream(request):
@@ -113,7 +120,7 @@ class Pipeline:
         yield Progress("preparing", 0.0, 0.0)
         job = self._prepare(request, should_stop)
         mastering = self._mastering(job)
-        lead = JOIN_TOKENS if mastering.overlap else 0
+        lead = self.join_tokens if mastering.overlap else 0
         renderer = self._renderer(request, job.prompt[:len(job.prompt) - lead], job.check)
         for samples in mastering.start():
             yield AudioChunk(samples, self.variant.sample_rate)
@@ -165,7 +172,7 @@ class Pipeline:
         audible = request.audio is not None and not request.audio.only_new and not official
         front = job.front if audible else np.zeros(0, np.float32)
         token = self.wavtokenizer.hop / self.wavtokenizer.sample_rate  # seconds
-        overlap = round(JOIN_TOKENS * token * rate) if audible else 0
+        overlap = round(self.join_tokens * token * rate) if audible else 0
         fade_in, fade_out = ((0.0, OFFICIAL_FADE_OUT_SECONDS) if official else
                              (EDGE_FADE_SECONDS, EDGE_FADE_SECONDS))
         return Mastering(rate, front, overlap, round(request.seconds * rate), fade_in,

@@ -19,6 +19,7 @@ from studio.jobs import DONE, Job
 from studio.library import Library
 from studio.local_executor import LocalExecutor
 from studio.model_downloads import ModelDownloads
+from studio.rating import AdminGate, Studies
 from studio.settings import Settings
 
 SWEEP_SECONDS = 600.0
@@ -39,6 +40,7 @@ class Studio:
         self.queue = JobQueue(self.executor, settings.person_jobs, MOST_JOBS,
                               self._keep, self._ended)
         self.downloads = ModelDownloads()
+        self.studies, self.admin = Studies(), AdminGate()
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="studio-sweep", daemon=True)
 

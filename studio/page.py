@@ -18,8 +18,10 @@ from studio import bridge, endpoints  # noqa: E402
 from studio.context import Studio, web_folder  # noqa: E402
 from studio.element import element  # noqa: E402
 from studio.people import PersonCookie  # noqa: E402
+from studio.rating import add_rating  # noqa: E402
+from studio.rating.endpoints import add_endpoints  # noqa: E402
 from studio.routes import add_routes  # noqa: E402
-from studio.tabs import compare, continuing, create, history, models  # noqa: E402
+from studio.tabs import compare, continuing, create, history, models, results  # noqa: E402
 from studio.theme import theme  # noqa: E402
 
 TITLE = "InspireMusic studio"
@@ -29,7 +31,7 @@ HEAD = ('<link rel="stylesheet" href="/studio/web/studio.css">'
 CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, deleted after
 TABS = (("create", "Create", create.build), ("continue", "Continue", continuing.build),
         ("compare", "Compare", compare.build), ("history", "History", history.build),
-        ("models", "Models", models.build))
+        ("models", "Models", models.build), ("results", "Results", results.build))
 
 
 class Scripts(StaticFiles):
@@ -54,6 +56,7 @@ def build(studio: Studio) -> gr.Blocks:
                     built[identity] = build_tab(studio)
         bridge.build(studio, tabs, built["create"], built["continue"])
         endpoints.build(studio)
+        add_endpoints(studio.studies)
     return blocks
 
 
@@ -68,6 +71,7 @@ def application(studio: Studio) -> FastAPI:
     app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(PersonCookie)
     add_routes(app, studio)
+    add_rating(app, studio.studies, studio.admin)
     app.mount("/studio/web", Scripts(directory=web_folder()))
     blocks = build(studio)
     blocks.queue(default_concurrency_limit=None)

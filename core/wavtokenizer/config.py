@@ -23,9 +23,6 @@ class WavTokenizerConfig:
         feature_dim: channels between encoder, quantizer and decoder.
         ratios: strides of the SEANet as the release lists them (deepest first); their product
             is the hop.
-        phase_bins: STFT bins whose real and imaginary parts the logmel encoder sees too; from
-            magnitudes alone a steady tone gives one token for ever, and a decoder of such tokens
-            can only repeat itself once a hop.
         slots: consecutive tokens that the factorised kind codes together: each of the `slots`
             takes its own share of the codebook and tells its own part of all their frames, so
             that a steady chord is described by slots tokens, not by one.
@@ -53,7 +50,6 @@ class WavTokenizerConfig:
     encoder_intermediate: int = 480
     encoder_layers: int = 4
     encoder_kernel: int = 7
-    phase_bins: int = 0
 
     code_dim: int = 8
     slots: int = 1

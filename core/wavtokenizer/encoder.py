@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.wavtokenizer.config import WavTokenizerConfig
 from core.wavtokenizer.convnext import KERNEL, ConvNeXtBlock, PlainLayerNorm, initialise
-from core.wavtokenizer.framing import edge, frame
+from core.wavtokenizer.framing import edge
 from core.wavtokenizer.logmel import LogMel
 
 # Music's log-mel magnitudes lie around -2 with a spread of 3; the first layer wants 0 and 1.
@@ -134,9 +134,7 @@ class LogMelEncoder(nn.Module):
         self.context_frames = (-(-edge(config.mel_n_fft, config.hop) // config.hop)
                                + kernel // 2 + layers * (KERNEL // 2))
         self.log_mel = LogMel(config.sample_rate, config.mel_n_fft, config.hop, config.mel_bands)
-        self.phase_bins, self.n_fft, self.hop = config.phase_bins, config.mel_n_fft, config.hop
-        self.embed = nn.Conv1d(config.mel_bands + 2 * config.phase_bins, dim, kernel,
-                               padding=kernel // 2)
+        self.embed = nn.Conv1d(config.mel_bands, dim, kernel, padding=kernel // 2)
         self.norm = PlainLayerNorm(dim)
         self.blocks = nn.ModuleList(
             ConvNeXtBlock(dim, config.encoder_intermediate, 1 / layers) for _ in range(layers))
@@ -153,20 +151,9 @@ class LogMelEncoder(nn.Module):
         with torch.no_grad():
             mel = self.log_mel(audio.squeeze(1))  # [B, bands, N]
             mel = (mel - LOG_MEL_MEAN) / LOG_MEL_SPREAD
-            if self.phase_bins:
-                mel = torch.cat((mel, self._phases(audio.squeeze(1))), 1)
         x = self.embed(mel.to(self.embed.weight.dtype))  # [B, dim, N]
         x = self.norm(x.transpose(1, 2)).transpose(1, 2)
         for block in self.blocks:
             x = block(x)
         x = self.final_norm(x.transpose(1, 2))  # [B, N, dim]
         return self.out(x).transpose(1, 2)
-
-    def _phases(self, audio: Tensor) -> Tensor:
-        """[B, T] -> [B, 2 * phase_bins, N]: real and imaginary parts of the lowest bins, their
-        magnitude compressed so that quiet partials are seen too."""
-        frames = frame(audio.float(), self.n_fft, self.hop) * self.log_mel.window
-        spectrum = torch.fft.rfft(frames)[..., 1:self.phase_bins + 1]  # [B, N, bins]
-        parts = torch.view_as_real(spectrum)
-        magnitude = parts.square().sum(-1, keepdim=True).add(1e-6).sqrt()
-        return (parts * magnitude.pow(-0.7)).flatten(2).transpose(1, 2)

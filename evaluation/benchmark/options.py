@@ -43,14 +43,16 @@ def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> in
     )
     options = RunOptions(args.out, available, args.fetch, args.device, args.playable)
     with claim_machine():
-        result, files = Run(plan, options).run()
-    if files is None:  # another worker reports
+        finished = Run(plan, options).run()
+    if finished is None:  # the first worker reports
         return 0
+    result, files = finished
     if args.json:
         print(json.dumps(result.as_dict()))
         return 0
     print(table_text(run_table(result)))
-    for name in result.recipes.items():
-        print(f"recipe {name[0]}: {json.dumps(name[1])}")
+    digests = {system.recipe: system.recipe_digest for system in result.systems}
+    for name, choices in result.recipes.items():
+        print(f"recipe {name} ({digests[name]}): {json.dumps(choices)}")
     print(f"page: {files.page}")
     return 0

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import yaml
@@ -72,11 +73,12 @@ def _known(kind: str, stored: Any, fields: set[str]) -> None:
 
 
 def _path(text: Any, base: Path) -> Path:
-    os.environ.setdefault("STUDIO_WORK", str(work_folder()))
-    expanded = os.path.expanduser(os.path.expandvars(str(text)))
-    if "$" in expanded:
-        raise InputError("path in plan", text, "its variable is not set")
-    return (base / expanded).resolve()
+    variables = {**os.environ, "STUDIO_WORK": str(work_folder())}
+    try:
+        filled = Template(str(text)).substitute(variables)
+    except (KeyError, ValueError) as error:
+        raise InputError("path in plan", text, "its variable is not set") from error
+    return (base / Path(filled).expanduser()).resolve()
 
 
 def _dataset(stored: Any, base: Path) -> DatasetChoice:

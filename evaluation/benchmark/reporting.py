@@ -24,9 +24,12 @@ def _columns(result: RunResult) -> list[Column]:
     for name in _names(result.systems):
         metric = first[name]
         digits = 1 if metric.estimate >= 100 else 3
-        columns.append(Column(name, metric.better, digits, metric.note))
+        notes = {found.note for one in result.systems if (found := one.metric(name)) is not None}
+        note = metric.note if len(notes) == 1 else "with a note of its own a system, in the CSV"
+        columns.append(Column(name, metric.better, digits, note))
         if metric.bias is not None:
-            note = "what this distance shows between two sets of the real clips at n a side"
+            note = ("this distance between two halves of the real clips, at the clips a side that "
+                    "are stated; it shrinks as they grow")
             columns.append(Column(f"{name} bias", "", digits, note, charted=False))
     published = dict.fromkeys(name for one in result.systems for name in one.published)
     columns += [Column(f"{name}, published", "", 3, result.published_on, charted=False)

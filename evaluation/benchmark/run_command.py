@@ -12,7 +12,11 @@ from evaluation.metrics import recipe
 
 
 def main(argv: list[str]) -> int:
-    """Run a plan; `accelerate launch -m evaluation run PLAN` shares it among processes."""
+    """Run a plan.
+
+    `accelerate launch --multi_gpu --num_processes N -m evaluation run PLAN` (or torchrun, or
+    mpirun) shares generating and embedding among N processes; the first merges and reports.
+    """
     parser = argparse.ArgumentParser("python -m evaluation run", description=__doc__)
     parser.add_argument("plan", help=f"a file, or one of {', '.join(shipped_plans())}")
     add_recipe(parser, required=False)

@@ -64,8 +64,8 @@ class Run:
         self.results_folder = self.folder / plan.recipe.name
         self.workers = Workers()
 
-    def run(self) -> tuple[RunResult, ReportFiles | None]:
-        """Everything; the report is written by the first worker alone.
+    def run(self) -> tuple[RunResult, ReportFiles] | None:
+        """Everything; None for all workers but the first, which merges and reports.
 
         Raises: InputError or FailureError naming what stands in the way; Cancelled when stopped.
         """
@@ -75,7 +75,7 @@ class Run:
         finally:
             self.workers.leave()
 
-    def _run(self) -> tuple[RunResult, ReportFiles | None]:
+    def _run(self) -> tuple[RunResult, ReportFiles] | None:
         dataset = chosen_items(self.plan.dataset)
         absent = self._absent()
         running = [system for system in self.plan.systems if system.slug not in absent]
@@ -88,6 +88,8 @@ class Run:
         for system in running:
             self._embed(system, sides[system.slug], embedder)
         self.workers.wait()
+        if not self.workers.first:
+            return None
         results = tuple(
             _not_run(system, self._recipe(system), absent[system.slug])
             if system.slug in absent
@@ -95,7 +97,7 @@ class Run:
             for system in self.plan.systems
         )
         result = self._result(dataset, embedder, results)
-        return result, self._report(result, running, sides) if self.workers.first else None
+        return result, self._report(result, running, sides)
 
     def _recipe(self, system: System) -> Recipe:
         return system.task.recipe(self.plan.recipe)

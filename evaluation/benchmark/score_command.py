@@ -9,6 +9,7 @@ from core.errors import InputError
 from core.workspace import work_folder
 from evaluation.benchmark.options import add_options, add_recipe, execute
 from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System, Task
+from evaluation.datasets import load_reference_arrays
 from evaluation.metrics import ContinuationChoice, Span, recipe
 
 
@@ -43,6 +44,9 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     task = _task(args)
     name = args.name or args.generated.resolve().name
+    if args.reference.is_file():
+        load_reference_arrays(args.reference)  # says so when it is a pickle
+        raise InputError("reference", args.reference, "is a file; give the folder of real clips")
     for side in ("generated", "reference"):
         if not getattr(args, side).is_dir():
             raise InputError(f"{side} folder", getattr(args, side), "no such folder")

@@ -14,11 +14,17 @@ T = TypeVar("T")
 LONGEST_WAIT = timedelta(days=7)  # one share may take that much longer than another
 
 
+def _from_environment(*names: str) -> int | None:
+    return next((int(os.environ[name]) for name in names if name in os.environ), None)
+
+
 @dataclass(frozen=True)
 class Workers:
-    """Attributes:
-    rank: of this process, from 0.
-    world: number of processes.
+    """One process and its fellows.
+
+    Attributes:
+        rank: of this process, from 0.
+        world: number of processes.
     """
 
     rank: int = 0
@@ -26,11 +32,13 @@ class Workers:
 
     @classmethod
     def join(cls) -> Workers:
-        """Meet the others that the environment names; alone where it names none."""
-        world = int(os.environ.get("WORLD_SIZE", "1"))
-        if world > 1 and not distributed.is_initialized():
-            distributed.init_process_group("gloo", timeout=LONGEST_WAIT)
-        return cls(int(os.environ.get("RANK", "0")) if world > 1 else 0, world)
+        """Meet the others that the environment names (torchrun's or MPI's); else alone."""
+        world = _from_environment("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE") or 1
+        rank = _from_environment("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK") or 0
+        if world == 1:
+            return cls()
+        distributed.init_process_group("gloo", rank=rank, world_size=world, timeout=LONGEST_WAIT)
+        return cls(rank, world)
 
     @property
     def first(self) -> bool:
@@ -48,9 +56,9 @@ class Workers:
 
     def leave(self) -> None:
         """End the meeting."""
-        if self.world > 1 and distributed.is_initialized():
+        if self.world > 1:
             distributed.destroy_process_group()
 
     def device(self, name: str) -> str:
-        """ "cuda" becomes this process's own; others stay."""
+        """Plain "cuda" becomes this process's own; others stay."""
         return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else name

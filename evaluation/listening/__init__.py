@@ -8,9 +8,10 @@ from .command import default_database
 from .desk import RaterDesk, RaterView, StudyView, TrialView
 from .export import result_files, safe_cell
 from .persistence import persistence_warning
-from .power import Spread, difference_power, power_table, raters_needed
+from .power import ITEMS, RATERS, Spread, difference_power, power_table, raters_needed
 from .preparation import Prepared, prepare, prepared_folder, read_prepared
 from .printing import results_text
+from .result_report import report_tables, screening_table
 from .result_tables import (
     PaperTable,
     Progress,
@@ -24,9 +25,9 @@ from .study import Study
 from .study_file import read_study
 
 __all__ = [
-    "PaperTable", "Prepared", "Progress", "RaterDesk", "RaterView", "ResultTable", "ResultTables",
+    "ITEMS", "RATERS", "PaperTable", "Prepared", "Progress", "RaterDesk", "RaterView", "ResultTable", "ResultTables",
     "Spread", "Store", "Study", "StudyView", "TrialView", "default_database", "difference_power",
     "new_token", "persistence_warning", "power_table", "prepare", "prepared_folder", "progress",
-    "raters_needed", "read_prepared", "read_study", "result_files", "results", "results_text",
-    "safe_cell",
+    "raters_needed", "read_prepared", "read_study", "report_tables", "result_files", "results",
+    "results_text", "safe_cell", "screening_table",
 ]

@@ -23,7 +23,8 @@ def _asset(name: str) -> str:
     return resources.files("evaluation.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _table(table: Table) -> str:
+def table_html(table: Table) -> str:
+    """One table with its title and notes, escaped."""
     heads = "".join(f"<th scope=col>{html.escape(label)}</th>" for label in table.labels)
     heads += "".join(
         f"<th scope=col class=figure>{html.escape(column.head)}</th>" for column in table.columns
@@ -93,7 +94,7 @@ def page(report: Report, files: ClipFiles) -> str:
         files: where each clip lies, relative to the page.
     """
     summary = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in report.summary)
-    tables = "".join(_table(table) for table in report.tables)
+    tables = "".join(table_html(table) for table in report.tables)
     items = "".join(_item(item, files) for item in report.items)
     listening = f"<section><h2>Items</h2>{items}</section>" if items else ""
     facts = "".join(

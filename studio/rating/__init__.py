@@ -5,8 +5,7 @@ opaque clips of its trials, and nothing of any tab, system or other study.
 """
 
 from .admin import AdminGate
-from .endpoints import add_endpoints
 from .registry import Studies
 from .routes import add_rating
 
-__all__ = ["AdminGate", "Studies", "add_endpoints", "add_rating"]
+__all__ = ["AdminGate", "Studies", "add_rating"]

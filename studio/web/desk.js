@@ -35,7 +35,9 @@ class StudioDesk extends HTMLElement {
       const job = jobs.find((each) => each.id === id);
       if (job && !this.cards.has(id)) this.add(job, listen && id === ids[0], begun);
     }
-    this.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (matchMedia("(max-width: 760px)").matches) { // the desk lies below the form there
+      this.list.firstElementChild?.scrollIntoView({ block: "nearest" });
+    }
     this.poll();
   }
 

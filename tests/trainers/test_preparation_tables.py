@@ -67,14 +67,15 @@ def test_bad_rows_are_listed_and_the_rest_is_read(tmp_path, index):
 def test_json_lines(tmp_path, index):
     path = tmp_path / "t.jsonl"
     lines = [json.dumps({"file_name": "music/x/same.wav", "text": ["p", "q"], "artist": "Bach"}),
-             "{broken", "[1]", "", json.dumps({"path": "C:\\music\\a.wav", "caption": "r"})]
+             "{broken", "[1]", '{"file": "a.wav", "caption": "\\ud83d"}', "",
+             json.dumps({"path": "C:\\music\\a.wav", "caption": "r"})]
     path.write_text("\ufeff" + "\n".join(lines), encoding="utf-8")
     notes, remarks = read_notes(path, index)
     by_name = {s.name: n for s, n in notes.items()}
     assert by_name["x/same.wav"].captions == ("p", "q")
     assert by_name["x/same.wav"].attribution == "Bach"
     assert by_name["a.wav"].captions == ("r",)
-    assert sum("JSON" in r.reason or "object" in r.reason for r in remarks) == 2
+    assert sum("JSON" in r.reason or "object" in r.reason for r in remarks) == 3
 
 
 @pytest.mark.parametrize("text", ["", "\ufeff", "file,words\na.wav,b\n", "caption\nb\n"])
@@ -92,7 +93,7 @@ def test_sections_from_csv_and_json_lines(tmp_path, index):
                      "x/same.wav,verse,now,9\n", encoding="utf-8")
     plans, remarks = read_sections(table, index)
     assert {s.name: p for s, p in plans.items()} == {"a.wav": (
-        Section("intro", 0, 10), Section("verse1", 10, 65.5), Section("chorus", 65.5, None))}
+        Section("intro", 0, 10), Section("verse", 10, 65.5), Section("chorus", 65.5, None))}
     assert "bridge" in remarks[0].reason and "now" in remarks[1].reason
     lines = tmp_path / "s.jsonl"
     lines.write_text(json.dumps({"file": "a.wav", "sections": [

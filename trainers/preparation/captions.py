@@ -12,6 +12,7 @@ from core.request import MAX_PROMPT_CHARACTERS
 from trainers.preparation.discovery import FileIndex
 from trainers.preparation.records import CaptionSource, Description, Measured, Remark, Source
 from trainers.preparation.table import ATTRIBUTION, LICENCE, read_table
+from trainers.preparation.templates import template_captions
 
 # Writes captions for a file that came without: templates, or any model of the caller's.
 Captioner = Callable[[Description], Sequence[str]]
@@ -106,4 +107,5 @@ def captions_of(copies: Sequence[Source], notes: dict[Source, Notes], measured: 
         if captions:
             return tuple(dict.fromkeys(captions)), origin  # type: ignore[return-value]
     description = Description(copies[0].path, measured.tags, measured.seconds)
-    return _captions(list(captioner(description))), "captioner"
+    origin = "template" if captioner is template_captions else "captioner"
+    return _captions(list(captioner(description))), origin

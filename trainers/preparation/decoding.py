@@ -59,7 +59,7 @@ def _read(path: Path) -> Decoded:
                       file.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True)]  # [t, C] -> [t]
             log = file.extra_info
     except (RuntimeError, OSError, ValueError, TypeError) as error:  # what soundfile raises
-        reason = " ".join(str(error).split()).rpartition(": ")[2] or type(error).__name__
+        reason = " ".join(str(error).split()).rpartition(": ")[2] or "damaged or truncated data"
         raise InputError("audio file", path.name, f"cannot be decoded ({reason})") from error
     mono = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)  # [T]
     if missing := missing_part(path, log, len(mono), declared):

@@ -34,7 +34,8 @@ def find_audio(folder: Path, out: Path) -> list[Source]:
                             and (Path(place) / name).resolve() != skipped)
         for name in files:
             path = Path(place) / name
-            if path.suffix.lower() in SUFFIXES | FFMPEG_SUFFIXES and not name.startswith("."):
+            kind = path.suffix.lower() in SUFFIXES | FFMPEG_SUFFIXES
+            if kind and not name.startswith(".") and path.is_file():  # no pipes, no dead links
                 found.append(Source(path, printable(path.relative_to(folder).as_posix())))
     if not found:
         kinds = ", ".join(sorted(s[1:] for s in SUFFIXES | FFMPEG_SUFFIXES))

@@ -57,7 +57,7 @@ def tables(prepared: Preparation) -> list[Table]:
         _counted("Channels of the files", "channels", _sorted(p.source_channels for p in pieces)),
         _counted("Where captions come from", "source",
                  Counter(p.caption_source for p in pieces).most_common()),
-        _counted("Caption length", "words", _binned(lengths, _WORD_EDGES)),
+        _counted("Caption length", "words", _binned(lengths, _WORD_EDGES), "captions"),
         Table("Sections", ("structure", "minutes", "sections"), tuple(
             (name, f"{sum(s.end_s - s.start_s for s in sections if s.structure == name) / 60:.1f}",
              str(count)) for name, count in Counter(s.structure for s in sections).most_common())),
@@ -72,8 +72,8 @@ def _caption_lengths(prepared: Preparation) -> list[int]:
     return [len(caption.split()) for piece in prepared.pieces for caption in piece.captions]
 
 
-def _counted(title: str, column: str, counts: list[tuple[Any, int]]) -> Table:
-    unit = "captions" if title == "Caption length" else "pieces"
+def _counted(title: str, column: str, counts: list[tuple[Any, int]],
+             unit: str = "pieces") -> Table:
     return Table(title, (column, unit), tuple((str(name), str(count)) for name, count in counts))
 
 

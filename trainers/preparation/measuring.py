@@ -21,6 +21,7 @@ import numpy as np
 from core import audio
 from core.errors import InputError
 from trainers.preparation.decoding import decode
+from trainers.preparation.options import PreparationOptions
 from trainers.preparation.records import Measured, Source, Tags
 from trainers.preparation.tags import read_tags
 from trainers.preparation.workers import run_each
@@ -33,19 +34,23 @@ _VERSION = 1
 _REPORT_SECONDS = 10.0
 
 
-def measure_all(sources: Sequence[Source], out: Path, workers: int) -> dict[Source, Measured]:
-    """What is known of every source; new ones are decoded in `workers` processes.
+def measure_all(sources: Sequence[Source], out: Path,
+                options: PreparationOptions) -> dict[Source, Measured]:
+    """What is known of every source; new ones are decoded in several processes.
 
     Raises: FailureError when the output cannot be written (a full disk); what is done stays.
     """
     (out / LEDGER).mkdir(parents=True, exist_ok=True)
-    found = {source: known for source in sources if (known := _recall(source, out))}
+    for half in [*out.glob(".*.flac"), *(out / LEDGER).glob("*.part")]:  # of a run that was killed
+        half.unlink()
+    found = {source: known for source in sources if (known := _recall(source, out, options))}
     todo = [source for source in sources if source not in found]
     print(f"{len(found)} of {len(sources)} files are known, {len(todo)} to decode",
           file=sys.stderr, flush=True)
     began = shown = time.monotonic()
     for number, (source, measured) in enumerate(
-            run_each(functools.partial(measure, out=out), todo, workers), 1):
+            run_each(functools.partial(measure, out=out, options=options), todo,
+                     options.workers), 1):
         found[source] = measured or Measured(problem="stopped its decoder (a crash, or too little "
                                              "memory); convert it to FLAC")
         now = time.monotonic()
@@ -56,12 +61,12 @@ def measure_all(sources: Sequence[Source], out: Path, workers: int) -> dict[Sour
     return found
 
 
-def measure(source: Source, out: Path) -> Measured:
-    """Decode one file, write `OUT/ID.flac` where it can be used, and note it in the ledger."""
+def measure(source: Source, out: Path, options: PreparationOptions) -> Measured:
+    """Decode one file, write `OUT/ID.flac` where it is to be used, and note it in the ledger."""
     key = _key(source)
     tags = read_tags(source.path)
     try:
-        measured = _write(source, out, tags)
+        measured = _write(source, out, tags, options)
     except InputError as error:
         measured = Measured(problem=error.mend, tags=tags)
     except OSError as error:
@@ -73,7 +78,7 @@ def measure(source: Source, out: Path) -> Measured:
     return measured
 
 
-def _write(source: Source, out: Path, tags: Tags) -> Measured:
+def _write(source: Source, out: Path, tags: Tags, options: PreparationOptions) -> Measured:
     decoded = decode(source.path)
     mono = decoded.mono  # [T] at the file's rate
     seconds = len(mono) / decoded.sample_rate
@@ -84,7 +89,7 @@ def _write(source: Source, out: Path, tags: Tags) -> Measured:
         what = "is silent" if decoded.channels == 1 else "is silent as one channel"
         return replace(found, problem=f"{what} (peak below -80 dB)")
     name = content_id(mono, decoded.sample_rate)
-    if not (out / f"{name}.flac").is_file():
+    if not options.refusal(found) and not (out / f"{name}.flac").is_file():
         made = audio.resample(mono, decoded.sample_rate, SAMPLE_RATE)  # [T @ 48 kHz]
         made = made / max(1.0, float(np.abs(made).max()))
         audio.write(out / f"{name}.flac", made, SAMPLE_RATE)
@@ -114,12 +119,12 @@ def _place(key: str, out: Path) -> Path:
     return out / LEDGER / f"{key}.json"
 
 
-def _recall(source: Source, out: Path) -> Measured | None:
-    """What the ledger says of a file that is unchanged and whose sound is still there."""
+def _recall(source: Source, out: Path, options: PreparationOptions) -> Measured | None:
+    """What the ledger says of an unchanged file whose sound is still there, if it is wanted."""
     place = _place(_key(source), out)
     if not place.is_file():
         return None
     stored = json.loads(place.read_text(encoding="utf-8"))
     measured = Measured(**{**stored, "tags": Tags(**stored["tags"])})
-    sound = out / f"{measured.id}.flac"
-    return measured if measured.problem or sound.is_file() else None
+    unwanted = measured.problem or options.refusal(measured)
+    return measured if unwanted or (out / f"{measured.id}.flac").is_file() else None

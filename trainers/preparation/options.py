@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
-from core.language_model import STRUCTURES
+from core.request import STRUCTURES
+from trainers.preparation.records import Measured
 
 # SRFM crops are 2.6 s, musicnn hears 2.98 s: shorter pieces would break training or measuring.
 SHORTEST_SECONDS = 3.0
@@ -56,3 +57,11 @@ class PreparationOptions:
             raise InputError("min-rate", self.min_rate, "give Hz of 0 or more")
         if self.workers < 1:
             raise InputError("workers", self.workers, "give a whole number of at least 1")
+
+    def refusal(self, facts: Measured) -> str:
+        """Why a file that was decoded well is not wanted, or ""."""
+        if facts.seconds < self.min_seconds:
+            return f"is {facts.seconds:.2f} s long; at least {self.min_seconds:g} s are needed"
+        if facts.sample_rate < self.min_rate:
+            return f"has {facts.sample_rate} Hz; at least {self.min_rate} Hz were asked"
+        return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.errors import InputError
 from trainers.preparation import sections as sections_of
@@ -48,7 +49,7 @@ def prepare(folder: Path, out: Path, options: PreparationOptions,
     if options.sections:
         plans, said = sections_of.read_sections(options.sections, index)
         remarks += said
-    measured = measure_all(sources, out, options.workers)
+    measured = measure_all(sources, out, options)
     copies, said = _choose(sources, measured, options)
     remarks += said
     split_of = splits(copies, options.validation, options.test)
@@ -85,11 +86,7 @@ def _choose(sources: Sequence[Source], measured: Mapping[Source, Measured],
     remarks = []
     for source in sources:
         facts = measured[source]
-        reason = facts.problem
-        if not reason and facts.seconds < options.min_seconds:
-            reason = f"is {facts.seconds:.2f} s long; at least {options.min_seconds:g} s are needed"
-        if not reason and facts.sample_rate < options.min_rate:
-            reason = f"has {facts.sample_rate} Hz; at least {options.min_rate} Hz were asked"
+        reason = facts.problem or options.refusal(facts)
         if not reason and facts.id in copies:
             reason = f"has the same sound as {copies[facts.id][0].name}"
             copies[facts.id].append(source)
@@ -124,11 +121,11 @@ def _sections(copies: Sequence[Source], plans: Mapping[Source, tuple[Section, ..
             return sections_of.fit(plan, facts.seconds), []
         except InputError as error:
             remarks.append(Remark(copies[0].name, "used", f"as one whole: {error}"))
-    return sections_of.whole(options.structure, facts.seconds), remarks
+    return sections_of.whole(options.structure, round(facts.seconds, 6)), remarks
 
 
 def _piece(name: str, copies: Sequence[Source], facts: Measured, notes: Mapping[Source, Notes],
-           options: PreparationOptions, **given) -> PreparedPiece:
+           options: PreparationOptions, **given: Any) -> PreparedPiece:
     known = [notes[copy] for copy in copies if copy in notes]
     licence = next((note.licence for note in known if note.licence), "")
     credit = next((note.attribution for note in known if note.attribution), "")

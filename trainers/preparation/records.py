@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Outcome = Literal["left out", "used", "ignored"]
-CaptionSource = Literal["table", "text file", "tags", "captioner"]
+CaptionSource = Literal["table", "text file", "tags", "template", "captioner"]
 
 
 @dataclass(frozen=True)

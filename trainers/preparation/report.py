@@ -29,7 +29,7 @@ max-width:70rem;padding:1rem}
 table{border-collapse:collapse;width:100%}caption{text-align:left;font-weight:600;padding:.3rem 0}
 th,td{text-align:left;padding:.2rem .6rem .2rem 0;border-bottom:1px solid var(--line);
 vertical-align:top;overflow-wrap:anywhere}
-.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1.5rem}
+.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1.5rem;align-items:start}
 .bar{display:inline-block;height:.7em;background:var(--bar);margin-left:.5em}
 figure{margin:0 0 1.5rem}audio{width:100%}.big{font-size:1.2rem}
 """

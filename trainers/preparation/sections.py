@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.language_model import STRUCTURES
+from core.request import STRUCTURES
 from trainers.preparation.discovery import FileIndex
 from trainers.preparation.records import Remark, Section, Source
 from trainers.preparation.table import read_table

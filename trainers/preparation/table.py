@@ -114,6 +114,7 @@ def _json_lines(name: str, text: str,
             continue
         try:
             record = json.loads(line)
+            json.dumps(record, ensure_ascii=False).encode("utf-8")  # half a surrogate pair
         except (ValueError, RecursionError) as error:
             remarks.append(Remark(place, "ignored", f"is not JSON ({error})"))
             continue

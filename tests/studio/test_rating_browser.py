@@ -1,0 +1,107 @@
+"""A real browser at 390 pixels, from the link to the completion code."""
+
+from __future__ import annotations
+
+import pytest
+from rating_visit import Rater, open_study, rating_app, served, studies_of
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    work = tmp_path_factory.mktemp("rating")
+    open_study(work, "mos", axes=["quality", "overall"], controls={"attention": 1},
+               title="<img src=x onerror=alert(1)> </script>")
+    open_study(work, "pairs", trials=2, method="CCR", baseline="system-a", axes=["overall"])
+    return work
+
+
+@pytest.fixture(scope="module")
+def studies(work):
+    return studies_of(work)
+
+
+@pytest.fixture(scope="module")
+def address(studies):
+    with served(rating_app(studies)) as address:
+        yield address
+
+
+def test_from_link_to_completion_code(browser, address, studies):
+    rater = Rater(browser, address, "mos")
+    rater.join()
+    page = rater.page
+    assert page.locator("fieldset").first.is_disabled()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    rater.listen()
+    rater.score("4", "2")
+    page.locator("#comment").fill("<b>fine</b>")
+    page.locator(".next").dblclick()  # a double tap
+    rater.at(2)
+
+    personal = page.url  # the tab is closed midway; another opens on the personal link
+    page.close()
+    rater.open(personal)
+    rater.at(2)
+    rater.listen()
+    rater.score("3", "3")
+    rater.context.set_offline(True)
+    rater.page.click(".next")
+    rater.page.get_by_text("No connection").wait_for()
+    rater.page.close()  # with an answer that nobody acknowledged
+    rater.context.set_offline(False)
+    rater.open()  # the study's plain address knows the rater again
+    rater.at(3)
+    for position in (3, 4):
+        rater.at(position)
+        rater.listen()
+        rater.score("1", "1")
+        rater.page.click(".next")
+    code = rater.page.locator("#code").inner_text()
+
+    store = studies.desk("mos").store
+    (seat,) = store.raters("mos")
+    answers = store.answers("mos")
+    assert seat.finished_at is not None and len(code) == 8
+    assert [answer.position for answer in answers] == [1, 2, 3, 4]
+    assert dict(answers[0].scores) == {"quality": 4, "overall": 2}
+    assert answers[0].comment == "<b>fine</b>" and answers[0].listening["heard"][0] >= 0.8
+    assert answers[0].listening["events"][0]["event"] == "play"
+    assert dict(answers[1].scores) == {"quality": 3, "overall": 3}
+    assert rater.foreign == [] and rater.errors == []
+    assert not any(personal.split("#")[1] in url for url in rater.requests)
+    rater.context.close()
+
+
+def test_pairs_switch_at_one_position_and_rater_withdraws(browser, address, studies):
+    rater = Rater(browser, address, "pairs")
+    rater.join()
+    page = rater.page
+    page.click(".play")
+    page.wait_for_function("document.querySelector('.seek').value > 0.2")
+    before, after = page.evaluate("""() => {
+      const seek = document.querySelector('.seek'), before = Number(seek.value);
+      document.querySelectorAll('.side')[1].click();
+      return [before, Number(seek.value)];
+    }""")
+    assert before <= after < before + 0.5
+    assert page.locator(".side").nth(1).get_attribute("aria-pressed") == "true"
+    page.wait_for_function(
+        "document.querySelector('.play').getAttribute('aria-pressed') === 'false'")
+    assert page.locator("fieldset").first.is_disabled()  # neither was heard to the end
+    page.locator(".side").nth(0).click()
+    rater.listen()
+    rater.score("-", "2")
+    page.click(".next")
+    rater.at(2)
+    (answer,) = studies.desk("pairs").store.answers("pairs")
+    assert dict(answer.scores) == {"overall": -2} and min(answer.listening["heard"]) >= 0.8
+
+    page.get_by_role("button", name="Take a break").click()
+    page.click("#resume")
+    rater.at(2)
+    page.get_by_role("button", name="Withdraw").click()
+    page.click("#withdraw-sure")
+    page.get_by_text("Your answers have been deleted.").wait_for()
+    assert studies.desk("pairs").store.answers("pairs") == []
+    assert rater.errors == []
+    rater.context.close()

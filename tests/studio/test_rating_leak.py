@@ -1,0 +1,120 @@
+"""From what the server sends, but the sound itself, no script tells whose clip it is."""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+import statistics
+import time
+from collections import Counter
+from difflib import SequenceMatcher
+from types import SimpleNamespace
+
+import pytest
+from fastapi.testclient import TestClient
+from rating_visit import open_study, rating_app, studies_of
+
+from evaluation.listening import RaterDesk, Store, new_token, prepare
+
+SYSTEMS, ITEMS = 3, 10
+HEADER_BYTES = 44
+REPEATS = 5
+CHANCE_LIMIT = 1e-6  # a blinded study fails once in a million runs
+
+
+def heard_clips(client, name):
+    """{clip name: JSON of its trial} of everything one rater is handed, and the page."""
+    page, token = client.get(f"/rate?study={name}").text, new_token()
+    given = {"study": name, "token": token}
+    view, seen = client.post("/listening_start", json=given | {"consent": True}).json(), {}
+    while view["state"] == "trial":
+        trial = view["trial"]
+        for clip in trial["clips"]:
+            seen[clip] = trial
+        view = client.post("/listening_answer", json=given | {
+            "trial_id": trial["id"], "scores": {"overall": 3}}).json()
+    return page, seen
+
+
+def features(client, name, clips):
+    """What a script may look at, for every clip."""
+    times = {clip: [] for clip in clips}
+    for _ in range(REPEATS):
+        order = sorted(clips)
+        random.shuffle(order)
+        for clip in order:
+            began = time.perf_counter()
+            client.get(f"/rate/clips/{name}/{clip}")
+            times[clip].append(time.perf_counter() - began)
+    found = {}
+    for clip, trial in clips.items():
+        answer = client.get(f"/rate/clips/{name}/{clip}")
+        hidden = {"clips", "id", "position", "caption"}  # these differ for every trial
+        found[clip] = {
+            "url": clip, "headers": str(sorted(answer.headers.items())),
+            "bytes": float(len(answer.content)), "container": answer.content[:HEADER_BYTES].hex(),
+            "end": answer.content[-8:].hex() if answer.content[-8:].isascii() else "",
+            "json": str({k: v for k, v in trial.items() if k not in hidden}),
+            "trial id": trial["id"], "time": statistics.median(times[clip])}
+    return found
+
+
+def likeness(one, other):
+    if isinstance(one, float):
+        return -abs(one - other)
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def telling(found, systems):
+    """Features by which a clip's nearest neighbour is of its own system more than by chance."""
+    told = []
+    for feature in next(iter(found.values())):
+        right = 0
+        for clip, own in found.items():
+            near = {other: likeness(own[feature], each[feature])
+                    for other, each in found.items() if other != clip}
+            best = max(near.values())
+            votes = Counter(systems[other] for other, like in near.items() if like == best)
+            right += votes.most_common(1)[0][0] == systems[clip]
+        n, chance = len(found), 1 / SYSTEMS
+        p = sum(math.comb(n, k) * chance**k * (1 - chance)**(n - k) for k in range(right, n + 1))
+        told += [feature] if p < CHANCE_LIMIT else []
+    return told
+
+
+def look(client, prepared, name):
+    page, clips = heard_clips(client, name)
+    assert len(clips) == SYSTEMS * ITEMS
+    return page, telling(features(client, name, clips),
+                         {record.name: record.system for record in prepared.clips})
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    work = tmp_path_factory.mktemp("leak")
+    open_study(work, "blind", SYSTEMS, ITEMS, SYSTEMS * ITEMS, axes=["overall"])
+    return work
+
+
+def test_blinded_clips_tell_nothing_and_raw_files_would(work):
+    studies = studies_of(work)
+    client, prepared = TestClient(rating_app(studies)), studies.desk("blind").prepared
+    page, told = look(client, prepared, "blind")
+    assert told == []
+    headers = {str(sorted(client.get(f"/rate/clips/blind/{clip.name}").headers.items()))
+               for clip in prepared.clips}
+    assert len(headers) == 1  # controls and the level check included
+    for word in ("system-", "key.json", "gain", str(work)):
+        assert word not in page
+    for record in prepared.of_kind("main"):
+        shutil.copyfile(record.source, prepared.folder / "clips" / record.name)
+    assert {"bytes", "headers", "container"} <= set(look(client, prepared, "blind")[1])
+
+
+def test_it_can_tell_when_blinding_is_off(work, tmp_path):
+    study = studies_of(work).desk("blind").study
+    prepared = prepare(study, tmp_path / "prepared", blind=False)
+    desk = RaterDesk(study, prepared, Store(f"sqlite:///{tmp_path / 'answers.sqlite'}"))
+    client = TestClient(rating_app(SimpleNamespace(desk=lambda name: desk)))
+    assert "url" in look(client, prepared, "blind")[1]
