@@ -62,7 +62,9 @@ def run_table(result: RunResult) -> Table:
         for one in result.systems
     )
     recipes = "; ".join(result.recipes)
-    note = f"recipe {recipes}; intervals of 95 % by bootstrap over clips"
+    levels = ", ".join(sorted({f"{one['bootstrap']['level']:.0%}"
+                               for one in result.recipes.values()}))
+    note = f"recipe {recipes}; intervals of {levels} by bootstrap over clips"
     return Table(result.title, ("system", *labels, "task"), tuple(columns), rows, note)
 
 

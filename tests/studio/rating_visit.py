@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -86,20 +87,20 @@ class Rater:
         self.at(1)
 
     def at(self, position: int) -> None:
-        self.page.wait_for_function(
-            "n => document.querySelector('#progress')?.textContent.startsWith(n + ' ')",
-            arg=position)
+        self.page.locator("#progress", has_text=re.compile(f"^{position} ")).wait_for()
 
     def listen(self) -> None:
         """Hear every clip of the trial as far as scoring needs."""
         self.page.click(".play")
         sides = self.page.locator(".side")
         if sides.count():
-            self.page.wait_for_function(
-                "document.querySelector('.play').getAttribute('aria-pressed') === 'false'")
+            self.ended()
             sides.nth(1).click()
             self.page.click(".play")
         self.page.wait_for_selector("fieldset:not([disabled])")
+
+    def ended(self) -> None:
+        self.page.wait_for_selector(".play[aria-pressed=false]")
 
     def score(self, *keys: str) -> None:
         """By keys, which go from axis to axis."""

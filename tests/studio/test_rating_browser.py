@@ -77,7 +77,8 @@ def test_pairs_switch_at_one_position_and_rater_withdraws(browser, address, stud
     rater.join()
     page = rater.page
     page.click(".play")
-    page.wait_for_function("document.querySelector('.seek').value > 0.2")
+    while float(page.locator(".seek").input_value()) <= 0.2:
+        page.wait_for_timeout(50)
     before, after = page.evaluate("""() => {
       const seek = document.querySelector('.seek'), before = Number(seek.value);
       document.querySelectorAll('.side')[1].click();
@@ -85,8 +86,7 @@ def test_pairs_switch_at_one_position_and_rater_withdraws(browser, address, stud
     }""")
     assert before <= after < before + 0.5
     assert page.locator(".side").nth(1).get_attribute("aria-pressed") == "true"
-    page.wait_for_function(
-        "document.querySelector('.play').getAttribute('aria-pressed') === 'false'")
+    rater.ended()
     assert page.locator("fieldset").first.is_disabled()  # neither was heard to the end
     page.locator(".side").nth(0).click()
     rater.listen()

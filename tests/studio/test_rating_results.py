@@ -1,0 +1,158 @@
+"""Results of a listening test: as tables and charts, and in the tab behind the token."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from rating_visit import TOKEN, WAIT_MS, open_study, served, studies_of
+
+from evaluation.listening import new_token, report_tables, results, screening_table
+from evaluation.report import table_html
+from studio.rating import result_charts
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def answer_all(desk, raters):
+    chooser = random.Random(5)
+    low, high = desk.study.scale
+    for _ in range(raters):
+        token = new_token()
+        view = desk.start(token, True)
+        while view.state == "trial":
+            scores = {axis.name: chooser.randint(low, high) for axis in desk.study.axes}
+            view = desk.answer(token, view.trial.id, scores, EVIL)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    work = tmp_path_factory.mktemp("rating")
+    folders = {name: {"folder": name} for name in ("system-a", "system-b")}
+    folders["system-a"]["label"] = EVIL
+    open_study(work, "secret-mos", 2, 4, 8, axes=["quality", "overall"], systems=folders,
+               controls={"anchors": 2, "attention": 1})
+    open_study(work, "secret-pairs", 3, 4, 8, axes=["overall"], method="CCR",
+               baseline="system-a", controls={"identical_pairs": 1})
+    studies = studies_of(work)
+    for name in studies.names():
+        answer_all(studies.desk(name), 4)
+    return work
+
+
+def shown(work, name, screened):
+    desk = studies_of(work).desk(name)
+    found = results(desk.study, desk.store)
+    tables = {table.title: table for table in report_tables(desk.study, found, screened)}
+    return desk.study, found, tables
+
+
+def test_ratings_are_shown_with_both_intervals_and_sizes(work):
+    study, found, tables = shown(work, "secret-mos", False)
+    means = next(table for title, table in tables.items() if title.startswith("Mean by system"))
+    assert len(means.rows) == 4 and means.rows[0].labels == ("Audio quality", EVIL)
+    interval = found.everyone.means[0].interval
+    cells = means.rows[0].cells
+    assert (cells[0].value, cells[0].low, cells[0].high) == (
+        interval.mean, interval.lo, interval.hi)
+    assert cells[1].text == f"± {interval.naive_half:.2f}"
+    assert [cell.value for cell in cells[2:5]] == [4, 4, 16]
+    text = table_html(means)
+    assert found.interval_method in " ".join(means.notes) and "naive" in text
+    assert EVIL not in text and "&lt;img" in text
+    for start in ("Paired differences", "Hidden controls", "Agreement", "Layout of Table 6"):
+        assert any(title.startswith(start) for title in tables), start
+
+
+def test_screening_tells_who_and_why(work):
+    _, found, tables = shown(work, "secret-mos", True)
+    rows = screening_table(found).rows
+    assert len(rows) == 4
+    for row, verdict in zip(rows, found.verdicts):
+        assert row.cells[0].text == ("yes" if verdict.kept else "no")
+        assert row.cells[-1].text == "; ".join(verdict.reasons)
+    assert not any("all raters" in title for title in tables)
+
+
+def test_pairs_are_shown_with_outcomes_and_order(work):
+    study, found, tables = shown(work, "secret-pairs", False)
+    compared = next(t for title, t in tables.items() if title.startswith("Compared"))
+    result = found.everyone.comparisons["overall"].systems[0]
+    share = round(100 * result.wins / (result.wins + result.ties + result.losses))
+    assert compared.rows[0].cells[5].text.startswith(f"{share} % / ")
+    assert "system-a" in compared.note
+    assert any(title.startswith("Order effect") for title in tables)
+    assert any(title.startswith("Identical pairs") for title in tables)
+
+
+@pytest.mark.parametrize("name", ["secret-mos", "secret-pairs"])
+def test_charts_hold_what_was_found(work, name):
+    study, found, _ = shown(work, name, False)
+    table = found.everyone
+    forest = result_charts.forest(study, table)
+    assert len(forest.data) == 2 * len(study.axes)
+    first = (table.means[0] if table.means
+             else table.comparisons[study.axes[0].name].systems[0]).interval
+    assert first.mean in forest.data[0].x and first.half in forest.data[0].error_x.array
+    shares = result_charts.distributions(study, table)
+    low, high = study.scale
+    assert len(shares.data) == (high - low + 1) * len(study.axes)
+    raters = result_charts.rater_map(study, table)
+    assert len(raters.data[0].y) == 4
+    assert EVIL not in str([figure.to_json() for figure in (forest, shares, raters)])
+
+
+@pytest.fixture(scope="module")
+def address(work):
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from studio.context import Studio
+    from studio.rating import AdminGate, add_rating
+    from studio.settings import Settings
+    from studio.tabs import results as tab
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDIO_WORK", str(work))
+        studio = Studio(Settings())
+        studio.admin = AdminGate(TOKEN)
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        tab.build(studio)
+    app = FastAPI()
+    add_rating(app, studio.studies, studio.admin)
+    blocks.queue(default_concurrency_limit=None)
+    with served(gr.mount_gradio_app(app, blocks, path="", footer_links=[], ssr_mode=False,
+                                    run_history=False)) as address:
+        yield address
+
+
+def test_tab_answers_the_token_alone(browser, address, tmp_path):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context.route(lambda url: not url.startswith((address, "blob:", "data:")),
+                  lambda route: route.abort())
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    received: list[bytes] = []
+    page.on("response", lambda answer: received.append(
+        answer.body() if "gradio_api" in answer.url and answer.ok
+        and "stream" not in answer.headers.get("content-type", "") else b""))
+    page.goto(address, wait_until="domcontentloaded")
+    page.fill("#results-token input", TOKEN[:-1])
+    page.click("#results-open")
+    page.locator("#results-error-form").get_by_text("not right").wait_for()
+    assert "secret" not in page.content() and not any(b"secret-" in one for one in received)
+
+    page.fill("#results-token input", TOKEN)
+    page.click("#results-open")
+    page.locator("#results-tables").get_by_text("Mean by system").first.wait_for()
+    assert page.locator("#results-tables img").count() == 0  # a label stays text
+    assert "4 finished" in page.locator("#results-progress").inner_text()
+    page.locator("#results-forest .js-plotly-plot").wait_for()
+    with page.expect_download() as waiting:
+        page.click("#results-download")
+    file = tmp_path / "results.zip"
+    waiting.value.save_as(file)
+    assert file.read_bytes()[:2] == b"PK"
+    page.get_by_role("button", name="Power").click()
+    page.click("#results-plan")
+    page.locator("#results-power").get_by_text("raters for 80 %").wait_for()
+    context.close()
