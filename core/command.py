@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     reconstruct.add_argument("--audio", required=True)
     reconstruct.add_argument("--through", default="wavtokenizer",
                              choices=["wavtokenizer", "hificodec", "srfm"])
-    reconstruct.add_argument("--variant", default="nano")
+    reconstruct.add_argument("--variant", help="default: nano")
     reconstruct.add_argument("--out", type=Path, required=True)
 
     _add(commands, "variants", _variants, "the models of Table 1 and nano")
@@ -115,7 +115,7 @@ def _making(parser: argparse.ArgumentParser) -> None:
     """What generate and continue share; the defaults are those of the request."""
     parser.add_argument("--seconds", type=float, required=True, help="exact length of NEW music")
     parser.add_argument("--min-seconds", type=float, help="allow a natural end after this many")
-    parser.add_argument("--variant", default="nano")
+    parser.add_argument("--variant", help="default: nano")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--sections", default="", metavar="PLAN|FILE",
                         help='for example "intro:0-10,verse:10-30"')
@@ -190,14 +190,15 @@ def _make(jobs: list[tuple[Any, Path]], as_json: bool) -> None:
 
 
 def _reconstruct(args: argparse.Namespace) -> None:
-    from core import audio
+    from core import audio, variants
     from core.pipeline import Pipeline
 
     audio.check_writable(args.out)
     sound = audio.read(args.audio)
-    made = Pipeline.load(args.variant).reconstruct(sound, args.through)
+    pipeline = Pipeline.load(args.variant or variants.default())
+    made = pipeline.reconstruct(sound, args.through)
     audio.write(args.out, made.samples, made.sample_rate)
-    about = {"through": args.through, "variant": args.variant, "sample_rate": made.sample_rate,
+    about = {"through": args.through, "variant": pipeline.variant.name, "sample_rate": made.sample_rate,
              "seconds": round(made.seconds, 6), "file": str(args.out)}
     print(json.dumps(about) if args.json else f"{args.out}: {made.seconds:.2f} s at "
           f"{made.sample_rate} Hz through {args.through}")

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from core import variants
 from core.errors import InputError
 
 MAX_SECONDS = 480.0  # paper section 3.4: up to 8 minutes
@@ -51,7 +52,8 @@ class GenerationRequest:
     Attributes:
         prompt: description of the music; may be empty only when `audio` is given.
         seconds: length of NEW music, exact.
-        variant: a name of core.variants, or a model folder.
+        variant: a name of core.variants, or a model folder; None takes the first installed nano,
+            which the request then holds.
         min_seconds: allow a natural end after this many seconds; None: exactly `seconds`.
         seed: 0 to 2**63 - 1; None draws one, which the request then holds.
         sections: the plan of the NEW music from 0 to `seconds`; empty: the variant's default.
@@ -66,7 +68,7 @@ class GenerationRequest:
 
     prompt: str
     seconds: float
-    variant: str = "nano"
+    variant: str | None = None
     min_seconds: float | None = None
     seed: int | None = None
     sections: tuple[Section, ...] = ()
@@ -82,6 +84,8 @@ class GenerationRequest:
     audio: AudioPrompt | None = field(default=None)
 
     def __post_init__(self) -> None:
+        if self.variant is None:
+            object.__setattr__(self, "variant", variants.default())
         if self.seed is None:
             object.__setattr__(self, "seed", secrets.randbelow(2**31))
         object.__setattr__(self, "prompt", str(self.prompt).strip())

@@ -133,6 +133,12 @@ def installed(variant: Variant) -> bool:
         return False
 
 
+def default() -> str:
+    """The variant of a request that names none: nano, or nano without flow where only that is."""
+    whole = local_folder(VARIANTS["nano"])
+    return "nano" if whole and installed(VARIANTS["nano"]) else "nano-no-flow"
+
+
 def _official_files(variant: Variant) -> tuple[str, ...]:
     names = [name for component in variant.components
              for name in official_layout.files(component)]

@@ -69,8 +69,9 @@ class AudioStore:
 def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) -> AudioStore:
     """Decode `(id, split, path)` files to mono at `sample_rate`; an existing store is extended.
 
-    Files already in the store are skipped, so a corpus may grow; the index is written last and
-    whole, so a killed build loses only its own new pieces.
+    Files already in the store are skipped, so a corpus may grow; pieces no longer in `files` are
+    left out of the index. The index is written last and whole, so a killed build loses only its
+    own new pieces.
     """
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "index.json"
@@ -82,7 +83,7 @@ def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) ->
                              f"{sample_rate} Hz was asked; choose another folder")
         entries = listing["entries"]
     known = {row[0] for row in entries}
-    offset = sum(row[3] for row in entries)
+    offset = max((row[2] + row[3] for row in entries), default=0)
     with open(folder / "audio.f16", "ab") as store:
         store.truncate(2 * offset)
         for number, (name, split, path) in enumerate(files):
@@ -95,6 +96,9 @@ def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) ->
             offset += len(mono)
             if number % 100 == 99:
                 print(f"decoded {number + 1} of {len(files)}", file=sys.stderr, flush=True)
+    # Pieces that left the folder leave the index; a piece that changed its split follows.
+    splits = {name: split for name, split, _ in files}
+    entries = [[name, splits[name], *place] for name, _, *place in entries if name in splits]
     fresh = folder / "index.json.new"
     fresh.write_text(json.dumps({"sample_rate": sample_rate, "entries": entries}))
     os.replace(fresh, index)
@@ -107,5 +111,5 @@ def corpus_files(corpus: Path) -> list[tuple[str, str, Path]]:
     for record in sorted(corpus.glob("*.json")):
         sound = record.with_suffix(".flac")
         if sound.is_file():
-            found.append((record.stem, json.loads(record.read_text())["split"], sound))
+            found.append((record.stem, json.loads(record.read_text(encoding="utf-8"))["split"], sound))
     return found

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from core import audio
 from core.checkpoints import studio_layout
+from core.errors import InputError
 from trainers.audio_store import AudioStore
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
 from trainers.spectral_loss import RESOLUTIONS, MultiResolutionMel
@@ -74,6 +75,10 @@ class CodecTask:
         self.distance = MultiResolutionMel(model.sample_rate)
         self.frames = round(config.crop_seconds * model.sample_rate / model.hop) * model.hop
         self.train, self.held_out = store.of("train"), store.of("validation")
+        for split, pieces in (("train", self.train), ("validation", self.held_out)):
+            if not pieces:
+                raise InputError("audio store", split, "no piece is of this split; prepare more "
+                                 "music")
 
     def reconstruct(self, real: Tensor, quantize: bool,
                     step: int) -> tuple[Tensor, Tensor, dict[str, float]]:

@@ -78,7 +78,7 @@ def tokenise(argv: list[str]) -> int:
     def pieces() -> Iterator[Piece]:
         for number, entry in enumerate(stored.entries):
             pause_while_claimed()
-            about = json.loads((args.corpus / f"{entry.id}.json").read_text())
+            about = json.loads((args.corpus / f"{entry.id}.json").read_text(encoding="utf-8"))
             with torch.inference_mode():
                 sound = torch.from_numpy(stored.piece(entry))[None, None]  # [1, 1, T]
                 tokens = model.encode(sound)[0].numpy().astype(np.uint16)
@@ -114,7 +114,7 @@ def assemble(argv: list[str]) -> int:
     parser.add_argument("--name", help="the model's name in results")
     args = parser.parse_args(argv)
     exported = studio_layout.read_config(args.component)["components"]
-    trained = json.loads((args.component / "training.json").read_text())
+    trained = json.loads((args.component / "training.json").read_text(encoding="utf-8"))
     for component in exported:
         module = studio_layout.load(args.component, component)
         about = {}

@@ -23,7 +23,7 @@ from core.language_model import (
     LanguageModelExample,
     sections_within,
 )
-from trainers.shards import Piece
+from trainers.shards import Piece, split_of
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class LanguageModelTask:
         self.modules: dict[str, nn.Module] = {"language_model": self.model}
         self.groups = {"generator": list(self.model.parameters())}
         tokenizer = TextTokenizer.from_folder(text_tokenizer.parent)
-        self.train = [p for p in pieces if p.split == "train"]
-        self.held_out = [p for p in pieces if p.split == "validation"]
+        self.train = split_of(pieces, "train")
+        self.held_out = split_of(pieces, "validation")
         self.captions = {p.id: [tokenizer.encode(c) for c in p.captions] for p in pieces}
         self.sections = {p.id: [(STRUCTURES[name], a, b) for name, a, b in p.sections]
                          for p in pieces}

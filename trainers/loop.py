@@ -261,3 +261,11 @@ class Loop:
             self.optimizers[name].load_state_dict(values)
         self.average = state["average"]
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        self._forget_later_rows()
+
+    def _forget_later_rows(self) -> None:
+        """Drop log rows of steps after the saved one: they are about to be done again."""
+        path = self.folder / "log.jsonl"
+        rows = path.read_text().splitlines() if path.exists() else []
+        kept = [row for row in rows if json.loads(row)["step"] <= self.step]
+        path.write_text("".join(f"{row}\n" for row in kept))

@@ -107,3 +107,14 @@ def _npy(array: np.ndarray) -> bytes:
 
 def _array(data: bytes) -> np.ndarray:
     return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def split_of(pieces: list[Piece], split: str) -> list[Piece]:
+    """The pieces of a split.
+
+    Raises: InputError when there are none: nothing can be taught, or nothing held out.
+    """
+    found = [p for p in pieces if p.split == split]
+    if not found:
+        raise InputError("shards", split, "no piece is of this split; prepare more music")
+    return found

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.checkpoints import studio_layout
 from core.srfm import SRFM, SRFMConfig
-from trainers.shards import Piece
+from trainers.shards import Piece, split_of
 
 STATISTICS_PIECES = 200
 VALIDATION_TIMES = 8
@@ -51,8 +51,8 @@ class SRFMTask:
     def __init__(self, model: SRFMConfig, config: SRFMTaskConfig, pieces: list[Piece]) -> None:
         torch.manual_seed(config.seed)
         self.config = config
-        self.train = [p for p in pieces if p.split == "train"]
-        self.held_out = [p for p in pieces if p.split == "validation"]
+        self.train = split_of(pieces, "train")
+        self.held_out = split_of(pieces, "validation")
         mean, std = latent_statistics(self.train[:STATISTICS_PIECES])
         self.model = SRFM(dataclasses.replace(model, latent_mean=mean, latent_std=std))
         self.modules: dict[str, nn.Module] = {"srfm": self.model}

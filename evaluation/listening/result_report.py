@@ -64,10 +64,16 @@ class _Head:
               rows: list[Row], note: str = "") -> Table:
         return Table(f"{title}: {self.whom}", labels, columns, tuple(rows), note)
 
+    def ordered(self, found: list) -> list:
+        """The same, axis by axis as the study lists them."""
+        order = list(self.axes)
+        return sorted(found, key=lambda one: order.index(one.axis))
+
     def means(self, title: str, means: list) -> Table:
         return self.table(title, ("axis", "system"), (*self.interval, _NOTE), [
             Row((self.axes[mean.axis], self.study.label(mean.system)),
-                (*_interval(mean.interval), Cell(text=mean.interval.note))) for mean in means])
+                (*_interval(mean.interval), Cell(text=mean.interval.note)))
+            for mean in self.ordered(means)])
 
     def pairs(self, table: ResultTable) -> Table:
         tests = (_p("Wilcoxon p"), _p("Holm, in axis"), _p("Holm, all"))
@@ -77,7 +83,7 @@ class _Head:
                   f"{self.study.label(pair.system_b)}"),
                  (*_interval(pair.interval), Cell(pair.test.p_exact), Cell(pair.p_holm_axis),
                   Cell(pair.p_holm_all), Cell(text=pair.interval.note)))
-             for pair in table.pairs],
+             for pair in self.ordered(table.pairs)],
             "Per (rater, item) that has both systems; Wilcoxon signed rank on means of raters.")
 
     def comparisons(self, table: ResultTable) -> Table:

@@ -51,12 +51,17 @@ class Cell:
     high: float | None = None
     text: str = ""
 
-    def shown(self, digits: int) -> str:
-        """`0.378 [0.351, 0.402] text`."""
-        parts = [] if self.value is None else [f"{self.value:.{digits}f}"]
+    def parts(self, digits: int) -> tuple[str, str]:
+        """`0.378 text` and `[0.351, 0.402]`, the second maybe empty."""
+        value = "" if self.value is None else f"{self.value:.{digits}f}"
+        interval = ""
         if self.low is not None and self.high is not None:
-            parts.append(f"[{self.low:.{digits}f}, {self.high:.{digits}f}]")
-        return " ".join([*parts, self.text]).strip() or "–"
+            interval = f"[{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        return f"{value} {self.text}".strip() or "–", interval
+
+    def shown(self, digits: int) -> str:
+        """Both on one line."""
+        return " ".join(self.parts(digits)).strip()
 
 
 @dataclass(frozen=True)

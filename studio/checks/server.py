@@ -100,7 +100,7 @@ class Person:
         with self.http.stream("GET", f"/gradio_api/call/generate/{event}") as lines:
             for line in lines.iter_lines():
                 if line.startswith("event: "):
-                    name = line[7:]
+                    name, data = line[7:], ""
                 elif line.startswith("data: "):
                     data = line[6:]
                 if name in ("complete", "error") and data:

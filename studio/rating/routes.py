@@ -141,7 +141,8 @@ async def _body(request: Request) -> dict:
 def _refusal(error: StudioError) -> JSONResponse:
     """What was wrong with the request; a failure of the machine keeps its reason to the log."""
     if isinstance(error, InputError):
-        return JSONResponse({"error": str(error), "name": error.name}, 400, PRIVATE)
+        told = str(error).encode("utf-8", "replace").decode()  # half letters have no UTF-8
+        return JSONResponse({"error": told, "name": error.name}, 400, PRIVATE)
     log.warning("a rater's request failed: %s", error)
     return JSONResponse({"error": "The answer could not be stored; it is sent again.",
                          "name": "failure"}, 503, PRIVATE)

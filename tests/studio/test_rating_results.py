@@ -28,10 +28,8 @@ def answer_all(desk, raters):
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     work = tmp_path_factory.mktemp("rating")
-    folders = {name: {"folder": name} for name in ("system-a", "system-b")}
-    folders["system-a"]["label"] = EVIL
-    open_study(work, "secret-mos", 2, 4, 8, axes=["quality", "overall"], systems=folders,
-               controls={"anchors": 2, "attention": 1})
+    axes = [{"name": "quality", "label": EVIL, "question": EVIL}, "overall"]
+    open_study(work, "secret-mos", 2, 4, 8, axes=axes, controls={"anchors": 2, "attention": 1})
     open_study(work, "secret-pairs", 3, 4, 8, axes=["overall"], method="CCR",
                baseline="system-a", controls={"identical_pairs": 1})
     studies = studies_of(work)
@@ -50,8 +48,9 @@ def shown(work, name, screened):
 def test_ratings_are_shown_with_both_intervals_and_sizes(work):
     study, found, tables = shown(work, "secret-mos", False)
     means = next(table for title, table in tables.items() if title.startswith("Mean by system"))
-    assert len(means.rows) == 4 and means.rows[0].labels == ("Audio quality", EVIL)
-    interval = found.everyone.means[0].interval
+    assert len(means.rows) == 4 and means.rows[0].labels == (EVIL, "system-a")
+    (interval,) = [mean.interval for mean in found.everyone.means
+                   if (mean.axis, mean.system) == ("quality", "system-a")]
     cells = means.rows[0].cells
     assert (cells[0].value, cells[0].low, cells[0].high) == (
         interval.mean, interval.lo, interval.hi)

@@ -23,8 +23,14 @@ export function show(...children) {
   screen.focus({ preventScroll: true });
 }
 
-export function say(text) {
-  document.getElementById("status").textContent = text;
+let forgetting = 0;
+
+// What is no longer so after a moment is taken away again.
+export function say(text, milliseconds = 0) {
+  const status = document.getElementById("status");
+  clearTimeout(forgetting);
+  status.textContent = text;
+  if (milliseconds) forgetting = setTimeout(() => { status.textContent = ""; }, milliseconds);
 }
 
 export function clock(seconds) {

@@ -9,12 +9,13 @@ import { showTrial } from "./trial.js";
 
 const LEVEL_SECONDS = 1; // of the noise, before the level can be called fine
 const LEVEL_LONGEST = 60; // as much of it as is counted
+const SAVED_SHOWN = 2500; // milliseconds
 const study = JSON.parse(document.getElementById("study").textContent);
 const words = study.language;
 const stored = `rate:${study.name}`;
 const token = personalToken();
 const lost = () => say(words.offline);
-const outbox = new Outbox(`${stored}:${token}`, lost, () => say(words.saved));
+const outbox = new Outbox(`${stored}:${token}`, lost, () => say(words.saved, SAVED_SHOWN));
 let trainedHere = false;
 
 const session = {
