@@ -1,4 +1,4 @@
-"""`python -m trainers corpus | prepare | store | tokenise | train | assemble`: see --help of each."""
+"""`python -m trainers corpus|prepare|store|tokenise|train|assemble`: see --help of each."""
 
 from __future__ import annotations
 

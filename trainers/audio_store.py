@@ -111,5 +111,6 @@ def corpus_files(corpus: Path) -> list[tuple[str, str, Path]]:
     for record in sorted(corpus.glob("*.json")):
         sound = record.with_suffix(".flac")
         if sound.is_file():
-            found.append((record.stem, json.loads(record.read_text(encoding="utf-8"))["split"], sound))
+            facts = json.loads(record.read_text(encoding="utf-8"))
+            found.append((record.stem, facts["split"], sound))
     return found

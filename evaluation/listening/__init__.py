@@ -27,7 +27,8 @@ from .study_file import read_study
 __all__ = [
     "ITEMS", "RATERS", "PaperTable", "Prepared", "Progress", "RaterDesk", "RaterView",
     "ResultTable", "ResultTables", "Spread", "Store", "Study", "StudyView", "TrialView",
-    "default_database", "difference_power", "new_token", "persistence_warning", "power_table", "prepare", "prepared_folder", "progress",
-    "raters_needed", "read_prepared", "read_study", "report_tables", "result_files", "results",
-    "results_text", "safe_cell", "screening_table",
+    "default_database", "difference_power", "new_token", "persistence_warning",
+    "power_table", "prepare", "prepared_folder", "progress", "raters_needed", "read_prepared",
+    "read_study", "report_tables", "result_files", "results", "results_text", "safe_cell",
+    "screening_table",
 ]

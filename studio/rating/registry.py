@@ -33,8 +33,8 @@ class Studies:
     `python -m evaluation listening prepare` put them.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or work_folder() / "studies"
+    def __init__(self) -> None:
+        self.folder = work_folder() / "studies"
         self._desks: dict[str, RaterDesk] = {}
         self._opening = threading.Lock()
 

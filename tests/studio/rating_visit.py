@@ -10,15 +10,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 from fastapi import FastAPI
 
 from evaluation.listening import Study, prepare
 from evaluation.listening.sample_study import write_sample_study
-from studio.rating import AdminGate, Studies, add_rating
+from studio.rating import AdminGate, add_rating
 
 TOKEN = "an-admin-token-of-the-tests"
 WAIT_MS = 240_000  # on a machine that trains at the same time
+
+
+@contextlib.contextmanager
+def work_folder_of_its_own(work: Path) -> Iterator[Path]:
+    """Studies, and the databases of their answers, lie under `work`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDIO_WORK", str(work))
+        patch.delenv("STUDIO_DATABASE", raising=False)
+        yield work
 
 
 def open_study(work: Path, name: str, systems: int = 2, items: int = 3, trials: int = 3,
@@ -35,10 +45,6 @@ def rating_app(studies: Any) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_rating(app, studies, AdminGate(TOKEN))
     return app
-
-
-def studies_of(work: Path) -> Studies:
-    return Studies(work / "studies")
 
 
 @contextlib.contextmanager

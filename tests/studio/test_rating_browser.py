@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from rating_visit import Rater, open_study, rating_app, served, studies_of
+from rating_visit import Rater, open_study, rating_app, served, work_folder_of_its_own
+
+from studio.rating import Studies
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    work = tmp_path_factory.mktemp("rating")
-    open_study(work, "mos", axes=["quality", "overall"], controls={"attention": 1},
-               title="<img src=x onerror=alert(1)> </script>")
-    open_study(work, "pairs", trials=2, method="CCR", baseline="system-a", axes=["overall"])
-    return work
-
-
-@pytest.fixture(scope="module")
-def studies(work):
-    return studies_of(work)
+def studies(tmp_path_factory):
+    with work_folder_of_its_own(tmp_path_factory.mktemp("rating")) as work:
+        open_study(work, "mos", axes=["quality", "overall"], controls={"attention": 1},
+                   title="<img src=x onerror=alert(1)> </script>")
+        open_study(work, "pairs", trials=2, method="CCR", baseline="system-a", axes=["overall"])
+        yield Studies()
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +27,7 @@ def test_from_link_to_completion_code(browser, address, studies):
     rater = Rater(browser, address, "mos")
     rater.join()
     page = rater.page
-    assert page.locator("fieldset").first.is_disabled()
+    assert page.locator("fieldset input").first.is_disabled()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     rater.listen()
     rater.score("4", "2")
@@ -87,7 +84,7 @@ def test_pairs_switch_at_one_position_and_rater_withdraws(browser, address, stud
     assert before <= after < before + 0.5
     assert page.locator(".side").nth(1).get_attribute("aria-pressed") == "true"
     rater.ended()
-    assert page.locator("fieldset").first.is_disabled()  # neither was heard to the end
+    assert page.locator("fieldset input").first.is_disabled()  # neither was heard to the end
     page.locator(".side").nth(0).click()
     rater.listen()
     rater.score("-", "2")

@@ -13,9 +13,10 @@ from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
-from rating_visit import open_study, rating_app, studies_of
+from rating_visit import open_study, rating_app, work_folder_of_its_own
 
 from evaluation.listening import RaterDesk, Store, new_token, prepare
+from studio.rating import Studies
 
 SYSTEMS, ITEMS = 3, 10
 HEADER_BYTES = 44
@@ -92,20 +93,20 @@ def look(client, prepared, name):
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    work = tmp_path_factory.mktemp("leak")
-    open_study(work, "blind", SYSTEMS, ITEMS, SYSTEMS * ITEMS, axes=["overall"])
-    return work
+    with work_folder_of_its_own(tmp_path_factory.mktemp("leak")) as work:
+        open_study(work, "blind", SYSTEMS, ITEMS, SYSTEMS * ITEMS, axes=["overall"])
+        yield work
 
 
 def test_blinded_clips_tell_nothing_and_raw_files_would(work):
-    studies = studies_of(work)
+    studies = Studies()
     client, prepared = TestClient(rating_app(studies)), studies.desk("blind").prepared
     page, told = look(client, prepared, "blind")
     assert told == []
     headers = {str(sorted(client.get(f"/rate/clips/blind/{clip.name}").headers.items()))
                for clip in prepared.clips}
     assert len(headers) == 1  # controls and the level check included
-    for word in ("system-", "key.json", "gain", str(work)):
+    for word in ("system-", "key.json", "gain_db", str(work)):
         assert word not in page
     for record in prepared.of_kind("main"):
         shutil.copyfile(record.source, prepared.folder / "clips" / record.name)
@@ -113,7 +114,7 @@ def test_blinded_clips_tell_nothing_and_raw_files_would(work):
 
 
 def test_it_can_tell_when_blinding_is_off(work, tmp_path):
-    study = studies_of(work).desk("blind").study
+    study = Studies().desk("blind").study
     prepared = prepare(study, tmp_path / "prepared", blind=False)
     desk = RaterDesk(study, prepared, Store(f"sqlite:///{tmp_path / 'answers.sqlite'}"))
     client = TestClient(rating_app(SimpleNamespace(desk=lambda name: desk)))

@@ -9,30 +9,26 @@ import zipfile
 
 import pytest
 from fastapi.testclient import TestClient
-from rating_visit import TOKEN, open_study, rating_app, studies_of
+from rating_visit import TOKEN, open_study, rating_app, work_folder_of_its_own
 
 from core.errors import InputError
 from evaluation.listening import new_token, prepare
 from evaluation.listening.sample_study import write_sample_study
-from studio.rating import AdminGate
+from studio.rating import AdminGate, Studies
 
 FORMULA = '=HYPERLINK("http://x")<script>alert(1)</script>\'; DROP TABLE answer; --'
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    work = tmp_path_factory.mktemp("rating")
-    open_study(work, "open", axes=["overall"], title="</script><script>alert(1)</script>")
-    open_study(work, "other", axes=["quality"], title="the other study")
-    folder = work / "studies" / "preview"
-    folder.mkdir()
-    prepare(write_sample_study(folder, 2, 3, 3, name="preview"), folder / "prepared", blind=False)
-    return work
-
-
-@pytest.fixture(scope="module")
-def studies(work):
-    return studies_of(work)
+def studies(tmp_path_factory):
+    with work_folder_of_its_own(tmp_path_factory.mktemp("rating")) as work:
+        open_study(work, "open", axes=["overall"], title="</script><script>alert(1)</script>")
+        open_study(work, "other", axes=["quality"], title="the other study")
+        folder = work / "studies" / "preview"
+        folder.mkdir()
+        prepare(write_sample_study(folder, 2, 3, 3, name="preview"), folder / "prepared",
+                blind=False)
+        yield Studies()
 
 
 @pytest.fixture(scope="module")
