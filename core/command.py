@@ -198,8 +198,9 @@ def _reconstruct(args: argparse.Namespace) -> None:
     pipeline = Pipeline.load(args.variant or variants.default())
     made = pipeline.reconstruct(sound, args.through)
     audio.write(args.out, made.samples, made.sample_rate)
-    about = {"through": args.through, "variant": pipeline.variant.name, "sample_rate": made.sample_rate,
-             "seconds": round(made.seconds, 6), "file": str(args.out)}
+    about = {"through": args.through, "variant": pipeline.variant.name,
+             "sample_rate": made.sample_rate, "seconds": round(made.seconds, 6),
+             "file": str(args.out)}
     print(json.dumps(about) if args.json else f"{args.out}: {made.seconds:.2f} s at "
           f"{made.sample_rate} Hz through {args.through}")
 

@@ -106,6 +106,17 @@ def _latents(codec: torch.nn.Module, path: Path) -> np.ndarray:
     return codec.latents(torch.from_numpy(mono)[None, None])[0].numpy().astype(np.float16)
 
 
+def _history(trained: dict) -> list[dict]:
+    """Steps, hours and seed of a run, and of the run whose weights it began with."""
+    before: list[dict] = []
+    begun = trained["recipe"]["data"].get("start_from")
+    path = run_config.folder(begun) / "training.json" if begun else None
+    if path and path.is_file():
+        before = _history(json.loads(path.read_text()))
+    return [*before, {"steps": trained["step"], "hours": round(trained["seconds"] / 3600, 3),
+                      "seed": trained["loop"]["seed"]}]
+
+
 def assemble(argv: list[str]) -> int:
     """Copy trained components into a model folder, in the dtype they ship in."""
     parser = argparse.ArgumentParser("python -m trainers assemble", description=assemble.__doc__)
@@ -120,8 +131,7 @@ def assemble(argv: list[str]) -> int:
         about = {}
         if (args.model / "config.json").is_file():
             about = studio_layout.read_config(args.model).get("about", {})
-        about[component] = {"steps": trained["step"], "hours": round(trained["seconds"] / 3600, 3),
-                            "seed": trained["loop"]["seed"]}
+        about[component] = _history(trained)
         if args.name:
             about["name"] = args.name
         studio_layout.save(args.model, component, module, torch.float16, {"about": about})

@@ -23,8 +23,8 @@ def render(figures: dict[str, Any]) -> str:
     parameters = ", ".join(f"{name} {count / 1e6:.2f} M"
                            for name, count in figures["parameters"].items())
     trained = "\n".join(
-        f"| {name} | {model[name]['steps']} | {model[name]['hours']} | {model[name]['seed']} |"
-        for name in figures["parameters"] if name in model)
+        f"| {name}, stage {number} | {run['steps']} | {run['hours']} | {run['seed']} |"
+        for name in figures["parameters"] for number, run in enumerate(model.get(name, ()), 1))
     prompts = "\n".join(f"| {style} | {text} | {styles['by_prompt'][style]:.0%} |"
                         for style, text in styles["prompts"].items())
     return f"""---
@@ -39,9 +39,11 @@ A small model of InspireMusic's architecture, trained on two CPU cores from a pr
 It makes short instrumental music from English text. Parameters: {parameters}.
 
 ## Where it differs from the paper
-* WavTokenizer: log-mel encoder instead of SEANet with LSTM, factorised 8-dimensional codes
-  instead of 512-dimensional Euclidean ones, no attention in the decoder. One codebook of 4096 at
-  75 tokens a second from 24 kHz, Vocos decoder with inverse STFT, as in the paper.
+* WavTokenizer: log-mel encoder instead of SEANet with LSTM, factorised 16-dimensional codes
+  instead of 512-dimensional Euclidean ones, four consecutive tokens coded together with a quarter
+  of the codebook each, a decoder head that counts phases from steady tones, no attention in the
+  decoder. One codebook of 4096 at 75 tokens a second from 24 kHz and a Vocos decoder with inverse
+  STFT, as in the paper.
 * Language model: Qwen2 blocks of its own small size with a text tokenizer of its own; times are
   counted from the start of what it hears at once.
 
@@ -80,5 +82,7 @@ Style classifier: {styles['classifier']}; chance {styles['chance']:.0%}; seeds
 
 ## Limits
 English prompts only; instrumental only (no vocals, no lyrics); the styles of the corpus; real
-instruments and recordings were never heard; details above 4 kHz are coarse.
+instruments and recordings were never heard. This first version was trained for minutes, not hours.
+Read the figures above: what it makes is texture more than music. Partials below 2 kHz are mostly not
+where they should be even after the codec alone, and its clips are not told apart by style.
 """

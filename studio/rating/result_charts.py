@@ -18,18 +18,17 @@ TEXT_PIXELS, ROW_PIXELS, FRAME_PIXELS, FEWEST_ROWS = 14, 30, 110, 3
 LOW_TO_HIGH = ["#9f3a4c", "#d98880", "#c9ced6", "#6fb3ab", "#1d6f68"]
 
 
-def _by_axis(study: Study, title: str, rows: int) -> go.Figure:
+def _by_axis(study: Study, rows: int) -> go.Figure:
     """One chart an axis, one below the other, so that a phone can show them."""
     count = len(study.axes)
     pixels = FRAME_PIXELS + ROW_PIXELS * max(rows, FEWEST_ROWS)
     figure = make_subplots(rows=count, cols=1, vertical_spacing=0.45 * FRAME_PIXELS / (
         pixels * count), subplot_titles=[html.escape(axis.label) for axis in study.axes])
     figure.update_layout(
-        title=title, height=pixels * count + FRAME_PIXELS, margin={"l": 10, "r": 10, "t": 90,
+        height=pixels * count + FRAME_PIXELS, margin={"l": 10, "r": 10, "t": 90,
         "b": 40}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         font={"size": TEXT_PIXELS, "color": "#808a94"}, legend={
-        "orientation": "h", "yref": "container", "y": 1 - 45 / (pixels * count + FRAME_PIXELS),
-        "yanchor": "top"})
+        "orientation": "h", "yref": "container", "y": 1, "yanchor": "top"})
     figure.update_annotations(font_size=TEXT_PIXELS + 1)
     figure.update_xaxes(gridcolor=LINES, zerolinecolor=LINES)
     figure.update_yaxes(gridcolor=LINES, automargin=True, autorange="reversed")
@@ -41,7 +40,7 @@ def forest(study: Study, table: ResultTable) -> go.Figure:
     found = [(mean.axis, mean.system, mean.interval) for mean in table.means] + [
         (axis, one.system, one.interval) for axis, result in table.comparisons.items()
         for one in result.systems]
-    figure = _by_axis(study, "Means with 95 % intervals", len(study.compared))
+    figure = _by_axis(study, len(study.compared))
     for row, axis in enumerate(study.axes, start=1):
         mine = [(study.label(system), interval) for name, system, interval in found
                 if name == axis.name]
@@ -62,7 +61,7 @@ def forest(study: Study, table: ResultTable) -> go.Figure:
 def distributions(study: Study, table: ResultTable) -> go.Figure:
     """Share of every score of the scale, by system."""
     low, high = study.scale
-    figure = _by_axis(study, "Scores given, share of ratings", len(study.compared))
+    figure = _by_axis(study, len(study.compared))
     for row, axis in enumerate(study.axes, start=1):
         mine = [one for one in table.distributions if one.axis == axis.name]
         for step, score in enumerate(range(low, high + 1)):
@@ -82,7 +81,7 @@ def rater_map(study: Study, table: ResultTable) -> go.Figure:
     raters = sorted({one.rater for one in table.rater_means})
     systems = [system.name for system in study.compared]
     means = {(one.axis, one.rater, one.system): one.mean for one in table.rater_means}
-    figure = _by_axis(study, "Rater × system, mean score", len(raters))
+    figure = _by_axis(study, len(raters))
     for row, axis in enumerate(study.axes, start=1):
         values = [[means.get((axis.name, rater, system)) for system in systems]
                   for rater in raters]

@@ -39,10 +39,11 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 2}
 STYLE = """<style>
 .results section { margin: 0 0 1.2rem; } .results h2 { font-size: 1.1rem; margin: 0 0 .4rem; }
 .results .wide { overflow-x: auto; max-width: 100%; }
-.results table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.results :is(th, td) { padding: .35rem .7rem; text-align: left; white-space: nowrap;
-  border-bottom: 1px solid var(--border-color-primary); }
-.results td, .results th.figure { text-align: right; }
+.results table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0; }
+.results table :is(th, td) { padding: .3rem .7rem; text-align: left; white-space: nowrap;
+  border: 0; border-bottom: 1px solid var(--border-color-primary); line-height: 1.3; }
+.results table :is(td, th.figure) { text-align: right; }
+.results small { font-size: .9rem; }
 .results .note { color: var(--body-text-color-subdued); font-size: .95rem; margin: .3rem 0; }
 </style>"""
 DOWNLOAD = """async (token, study) => {
@@ -97,8 +98,9 @@ def build(studio: Studio) -> None:
             again = gr.Button("Compute again", elem_id="results-again")
             download = gr.Button("Download CSV", elem_id="results-download")
         tables = gr.HTML(elem_id="results-tables", js_on_load=None)
-        plots = [gr.Plot(show_label=False, elem_id=f"results-{name}")
-                 for name in ("forest", "distributions", "map")]
+        plots = [gr.Plot(label=label, elem_id=f"results-{name}") for name, label in (
+            ("forest", "Means with 95 % intervals"), ("distributions", "Scores given, in %"),
+            ("map", "Rater × system, mean score"))]
         numbers, plan, power = _power_fields()
         timer = gr.Timer(PROGRESS_SECONDS, active=False)
     parts = _Parts(token, study, raters, area, live, tables, *plots, timer, power)
