@@ -83,6 +83,6 @@ Style classifier: {styles['classifier']}; chance {styles['chance']:.0%}; seeds
 ## Limits
 English prompts only; instrumental only (no vocals, no lyrics); the styles of the corpus; real
 instruments and recordings were never heard. This first version was trained for minutes, not hours.
-Read the figures above: what it makes is texture more than music. Partials below 2 kHz are mostly not
-where they should be even after the codec alone, and its clips are not told apart by style.
+Read the figures above: what it makes is texture more than music. Partials below 2 kHz are mostly
+not where they should be even after the codec alone, and its clips are not told apart by style.
 """
