@@ -160,11 +160,13 @@ class Pipeline:
         """The way from tokens to sound of this variant, with `history` as its context."""
         if not self.variant.flow:
             return WavTokenizerRenderer(self.wavtokenizer, history)
-        history = history[-round(SRFM_HISTORY_SECONDS * self.token_rate):]
+        official = request.compat == "official"  # whose flow sees the new tokens alone, all at once
+        context = 0 if official else round(SRFM_HISTORY_SECONDS * self.token_rate)
+        history = history[len(history) - min(context, len(history)):]
         steps = request.steps or PRESETS[request.preset]
-        ratio = OFFICIAL_LATENTS_A_TOKEN if request.compat else self.variant.latents_a_token
+        ratio = OFFICIAL_LATENTS_A_TOKEN if official else self.variant.latents_a_token
         return SRFMRenderer(self.models["srfm"], self.models["hificodec"], history, ratio,
-                            request.seed, steps, check)
+                            request.seed, steps, check, whole=official)
 
     def _mastering(self, job: _Job) -> Mastering:
         request, rate = job.request, self.variant.sample_rate
@@ -218,7 +220,8 @@ class Pipeline:
     def _prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> _Job:
         if request.variant != self.variant.name:
             raise InputError("variant", request.variant, f"but {self.variant.name} is loaded")
-        total = int(np.ceil(request.seconds * self.token_rate - 1e-9))
+        wanted = request.seconds * self.token_rate
+        total = int(wanted) if request.compat == "official" else int(np.ceil(wanted - 1e-9))
         empty = np.zeros(0, np.int64), np.zeros(0, np.float32)
         prompt, front = self._audio_prompt(request) if request.audio is not None else empty
         return _Job(request, total, prompt, front, should_stop)

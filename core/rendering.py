@@ -21,6 +21,8 @@ FIRST_PIECE_SECONDS = 0.5
 PIECE_SECONDS = 2.0
 GLOBAL_CONTEXT_SECONDS = 3.0  # on each side, for a decoder whose statistics span its whole input
 
+ANY_PIECE_TOKENS = 10**6  # hours of music
+
 Piece = tuple[str, np.ndarray]  # stage that was computed, sound [T] (empty between stages)
 
 
@@ -82,18 +84,19 @@ class SRFMRenderer:
     """Sound through flow matching and HiFi-Codec (paper section 3.3)."""
 
     def __init__(self, srfm: SRFM, codec: HiFiCodec, history: np.ndarray, ratio: int, seed: int,
-                 steps: int | Preset, on_step: Callable[[], None]) -> None:
+                 steps: int | Preset, on_step: Callable[[], None], whole: bool = False) -> None:
         """
         Args:
             history: tokens [H] before the music; they are computed, for context, and not sounded.
             ratio: latents a token: 2 to 48 kHz, 1 to 24 kHz.
+            whole: compute the piece as one window, at its end (the official computation).
             on_step: called before every estimator call; what it raises stops the rendering.
         """
         self.codec = codec
         # A codec of 75 latents a second is the 24 kHz one, whatever its config calls it.
         self.sample_rate = codec.hop * srfm.config.token_rate * ratio
         noise = FrameNoise((seed,), srfm.config.latent_dim)
-        self._windows = WindowStream(srfm, noise, _plan(srfm, ratio), ratio, steps,
+        self._windows = WindowStream(srfm, noise, _plan(srfm, ratio, whole), ratio, steps,
                                      on_step=on_step)
         self._vocoder = DecodeStream(codec)
         self._silent = len(history) * ratio * codec.hop  # samples of history still to drop
@@ -108,8 +111,10 @@ class SRFMRenderer:
     def flush(self) -> Iterator[Piece]:
         """See Renderer."""
         yield from self._sound(self._windows.flush())
-        for audio in self._vocoder.flush():
-            yield "vocoder", self._audible(audio)
+        with torch.inference_mode():
+            pieces = [self._audible(audio) for audio in self._vocoder.flush()]
+        for piece in pieces:
+            yield "vocoder", piece
 
     def _sound(self, windows: Iterator[Tensor]) -> Iterator[Piece]:
         for latents in windows:
@@ -127,13 +132,15 @@ class SRFMRenderer:
         return samples[dropped:]
 
 
-def _plan(srfm: SRFM, ratio: int) -> WindowPlan:
-    """The default plan, every size rounded up to the phase of the model's strided layers."""
+def _plan(srfm: SRFM, ratio: int, whole: bool) -> WindowPlan:
+    """The default plan (or one window for any piece), every size rounded up to the phase of the
+    model's strided layers."""
     phase = -(-srfm.config.alignment // ratio)
     default = WindowPlan()
 
     def up(tokens: int) -> int:
         return -(-tokens // phase) * phase
 
-    return WindowPlan(up(default.first), up(default.window), up(default.overlap),
+    first = up(ANY_PIECE_TOKENS if whole else default.first)
+    return WindowPlan(first, up(default.window), up(default.overlap),
                       default.lookahead)
