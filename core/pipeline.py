@@ -227,7 +227,8 @@ class Pipeline:
         return _Job(request, total, prompt, front, should_stop)
 
     def _audio_prompt(self, request: GenerationRequest) -> tuple[np.ndarray, np.ndarray]:
-        """(tokens [P], sound at the output rate [T]); whole tokens, cut at the beginning."""
+        """(tokens [P], sound at the output rate [T]); the tokens are whole groups that end where
+        the sound ends."""
         assert request.audio is not None
         sound = audio.read(request.audio.path, request.audio.start, request.audio.end)
         audio.require_sounding(sound, "prompt audio", MIN_PROMPT_AUDIO_SECONDS)
@@ -238,7 +239,6 @@ class Pipeline:
         count = int(sound.seconds * rate / hop)
         count -= count % self.wavtokenizer.group  # what follows begins a new group
         front = audio.resample(sound.mono(), sound.sample_rate, self.variant.sample_rate)
-        front = front[len(front) - round(count * hop * self.variant.sample_rate / rate):]
         tail = round(count * hop * sound.sample_rate / rate)
         return self._encode(Sound(sound.samples[:, -tail:], sound.sample_rate))[:count], front
 
