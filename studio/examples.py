@@ -8,5 +8,5 @@ PROMPTS = (
     "funky bass groove with drums, energetic",
     "ambient pads, dreamy and spacious",
 )
-LIMITS = ("nano makes short instrumental pieces from English prompts. It cannot sing, "
-          "and does not understand other languages.")
+LIMITS = ("nano v0 makes short instrumental textures from English prompts; it hardly follows the "
+          "style asked for yet. It cannot sing, and does not understand other languages.")
