@@ -60,7 +60,7 @@ class GenerationRequest:
         preset: SRFM quality (draft, standard, best); `steps` overrides its number of ODE steps.
         guidance: classifier-free guidance of the language model (paper section 3.2: 3.0).
         top_k, top_p, temperature: sampling of tokens (paper section 3.2: top-k 350).
-        dtype: fp32, bf16 or int8 arithmetic of the language model.
+        dtype: fp32 or bf16 arithmetic of the language model.
         device: a torch device.
         compat: "official" reproduces the released code's choices, None is ours.
         audio: the sound to continue, or None for text to music.
@@ -109,7 +109,7 @@ class GenerationRequest:
         if not (isinstance(self.seed, int) and 0 <= self.seed <= MAX_SEED):
             raise InputError("seed", self.seed, f"must be a whole number from 0 to {MAX_SEED}")
         _choice("preset", self.preset, PRESETS)
-        _choice("dtype", self.dtype, ("fp32", "bf16", "int8"))
+        _choice("dtype", self.dtype, ("fp32", "bf16"))
         _choice("compat", self.compat, (None, "official"))
         if self.steps is not None:
             _within("steps", self.steps, 1, 1000, "")

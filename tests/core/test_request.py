@@ -17,6 +17,7 @@ from core.request import GenerationRequest, Section, parse_sections
     ({"seed": -1}, "seed"), ({"seed": 2**63}, "seed"), ({"preset": "fine"}, "preset"),
     ({"top_k": 0}, "top-k"), ({"top_p": 0.0}, "top-p"), ({"temperature": -1.0}, "temperature"),
     ({"min_seconds": 11.0}, "min-seconds"), ({"compat": "other"}, "compat"),
+    ({"dtype": "int8"}, "dtype"),
     ({"sections": (Section("solo", 0, 10),)}, "section"),
     ({"sections": (Section("verse", 0, 5),)}, "sections"),
     ({"sections": (Section("verse", 0, 5), Section("outro", 6, 10))}, "section"),
