@@ -51,6 +51,7 @@ class WavTokenizerRenderer:
         self._tokens = np.asarray(history, np.int64)
         self._next = len(self._tokens)  # first token not sounded yet
         self._piece = self._whole_groups(FIRST_PIECE_SECONDS)
+        self._sounder = tokenizer.sounder()
 
     def _whole_groups(self, seconds: float) -> int:
         """About so many seconds in tokens; a piece begins with the first token of a group."""
@@ -67,17 +68,18 @@ class WavTokenizerRenderer:
         """See Renderer."""
         while self._next < len(self._tokens):
             yield "vocoder", self._sound(min(len(self._tokens), self._next + self._piece))
+        with torch.inference_mode():
+            yield "vocoder", self._sounder.flush()[0].cpu().numpy()
 
     def _sound(self, end: int) -> np.ndarray:
         first = max(0, self._next - self.context)
         last = min(len(self._tokens), end + self.context)
         span = torch.from_numpy(self._tokens[first:last])[None]  # [1, N]
         with torch.inference_mode():
-            audio = self.tokenizer.decode(span)[0, 0].float().cpu().numpy()  # [T]
-        hop = self.tokenizer.hop
-        piece = audio[(self._next - first) * hop:(end - first) * hop]
+            frames = self.tokenizer.decode_frames(span)  # [1, N, F]
+            sound = self._sounder.feed(frames[:, self._next - first:end - first])  # [1, T]
         self._next = end
-        return piece
+        return sound[0].float().cpu().numpy()
 
 
 class SRFMRenderer:
@@ -130,6 +132,39 @@ class SRFMRenderer:
         dropped = min(self._silent, len(samples))
         self._silent -= dropped
         return samples[dropped:]
+
+
+class CascadeRenderer:
+    """A super-resolution model behind a whole 24 kHz system (paper Table 2, "Cascade System"):
+    the sound of WavTokenizer's own decoder is made tokens again, and those become 48 kHz sound.
+
+    Everything but the first sound waits for the end: the second system starts from a finished
+    file, and its encoder may look at all of it.
+    """
+
+    def __init__(self, first: WavTokenizerRenderer, second: SRFMRenderer) -> None:
+        self.first, self.second = first, second
+        self.sample_rate = second.sample_rate
+        self._pieces: list[np.ndarray] = []
+
+    def feed(self, tokens: np.ndarray) -> Iterator[Piece]:
+        """See Renderer; no sound before `flush`."""
+        yield from self._collect(self.first.feed(tokens))
+
+    def flush(self) -> Iterator[Piece]:
+        """See Renderer."""
+        yield from self._collect(self.first.flush())
+        sound = torch.from_numpy(np.concatenate(self._pieces))[None, None]  # [1, 1, T]
+        with torch.inference_mode():
+            tokens = self.first.tokenizer.encode(sound)[0].cpu().numpy()
+        yield "encode", np.zeros(0, np.float32)
+        yield from self.second.feed(tokens)
+        yield from self.second.flush()
+
+    def _collect(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        for stage, sound in pieces:
+            self._pieces.append(sound)
+            yield stage, np.zeros(0, np.float32)
 
 
 def _plan(srfm: SRFM, ratio: int, whole: bool) -> WindowPlan:

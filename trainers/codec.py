@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
+from core.wavtokenizer import MagnitudeHead
 from trainers.audio_store import AudioStore
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
-from trainers.spectral_loss import RESOLUTIONS, MultiResolutionMel
+from trainers.spectral_loss import RESOLUTIONS, MagnitudeDistance, MultiResolutionMel
 
 SAMPLE_SECONDS = 8.0
 
@@ -29,9 +30,8 @@ class CodecTaskConfig:
         unquantized_steps: first steps without the codebook, which then starts from data
             (on from step 0 it collapses).
         quantizer_weight: of the codebook and commitment loss beside the mel distance.
-        magnitude_weight: of the distance of an inverse-STFT head's own magnitudes from those of
-            the real sound, beside the mel distance.
-        resolutions: mel resolutions drawn a step (of four); all in validation.
+        resolutions: mel resolutions drawn a step (of four); all in validation. A magnitude head
+            is compared by its magnitudes instead.
         decoder_only: encoder and codes stay as they are and only the decoder learns, so that a
             language model (or SRFM) may learn the same tokens (latents) meanwhile.
         adversarial_from: step at which discriminators begin to judge the sound; None: never.
@@ -44,7 +44,6 @@ class CodecTaskConfig:
     crop_seconds: float = 0.85
     unquantized_steps: int = 300
     quantizer_weight: float = 1.0
-    magnitude_weight: float = 0.0
     resolutions: int = 2
     decoder_only: bool = False
     adversarial_from: int | None = None
@@ -61,9 +60,10 @@ class CodecTask:
     component: str
     watched = "mel"
 
-    def __init__(self, model: nn.Module, decoder: list[nn.Module], config: CodecTaskConfig,
-                 store: AudioStore) -> None:
-        """`decoder`: the modules that learn when `decoder_only`."""
+    def __init__(self, model: nn.Module, decoder: list[nn.Module], head: nn.Module | None,
+                 config: CodecTaskConfig, store: AudioStore) -> None:
+        """`decoder`: the modules that learn when `decoder_only`; `head`: the last of them where
+        it works at the frame rate."""
         self.config, self.store, self.model = config, store, model
         self.averaged = (self.component,)
         self.modules: dict[str, nn.Module] = {self.component: model}
@@ -73,6 +73,13 @@ class CodecTask:
             self.modules["discriminators"] = Discriminators(DiscriminatorsConfig())
             self.groups["discriminators"] = list(self.modules["discriminators"].parameters())
         self.distance = MultiResolutionMel(model.sample_rate)
+        self.magnitudes = None
+        if isinstance(head, MagnitudeHead):
+            self.magnitudes = MagnitudeDistance(model.sample_rate, head.n_fft, head.hop)
+            if config.adversarial_from is not None:
+                raise InputError("adversarial_from", config.adversarial_from, "discriminators "
+                                 "judge sound, and a magnitude head is not taught through sound; "
+                                 "leave it out")
         self.frames = round(config.crop_seconds * model.sample_rate / model.hop) * model.hop
         self.train, self.held_out = store.of("train"), store.of("validation")
         for split, pieces in (("train", self.train), ("validation", self.held_out)):
@@ -82,7 +89,8 @@ class CodecTask:
 
     def reconstruct(self, real: Tensor, quantize: bool,
                     step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
-        """(sound [B, 1, T], quantizer loss, figures) of real sound [B, 1, T], in training."""
+        """(decoded, quantizer loss, figures) of real sound [B, 1, T], in training; decoded is
+        sound [B, 1, T], or the log-magnitudes [B, N, bins] of a magnitude head."""
         raise NotImplementedError
 
     def begin_quantizing(self, step: int) -> None:
@@ -98,8 +106,8 @@ class CodecTask:
         return self.store.batch(self.train, self.config.batch, self.frames, generator)
 
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
-        """Mel distance of the reconstruction, the quantizer's own loss, and what the
-        discriminators say."""
+        """Distance of the reconstruction, the quantizer's own loss, and what the discriminators
+        say."""
         config = self.config
         quantize = config.decoder_only or step >= config.unquantized_steps
         if not config.decoder_only and step == config.unquantized_steps:
@@ -107,10 +115,14 @@ class CodecTask:
         real = self.batch(step)
         with self.precision():
             made, loss, logs = self.reconstruct(real, quantize, step)
-        among = torch.randperm(len(RESOLUTIONS))[:config.resolutions]
-        mel = self.distance(made, real, tuple(among.tolist()))
-        logs["mel"] = float(mel.detach())
-        loss = loss + mel
+        if self.magnitudes is not None:
+            distance = self.magnitudes(made, real)
+            logs["magnitude"] = float(distance.detach())
+        else:
+            among = torch.randperm(len(RESOLUTIONS))[:config.resolutions]
+            distance = self.distance(made, real, tuple(among.tolist()))
+            logs["mel"] = float(distance.detach())
+        loss = loss + distance
         judging = config.adversarial_from is not None and step >= config.adversarial_from
         if judging:
             judged = self.modules["discriminators"].generator_losses(real, made)

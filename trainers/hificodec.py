@@ -21,7 +21,8 @@ class HiFiCodecTask(CodecTask):
     def __init__(self, model: HiFiCodecConfig, config: CodecTaskConfig, store: AudioStore) -> None:
         torch.manual_seed(config.seed)
         module = HiFiCodec(model)
-        super().__init__(module, [module.generator], config, store)
+        head = getattr(module.generator, "head", None)
+        super().__init__(module, [module.generator], head, config, store)
 
     def reconstruct(self, real: Tensor, quantize: bool,
                     step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
@@ -31,13 +32,13 @@ class HiFiCodecTask(CodecTask):
             self.model.quantizer.eval()
             with torch.no_grad():
                 latents = self.model.latents(real)  # [B, D, N]
-            return self.model.generator(latents), real.new_zeros(()), {}
+            return self.model.generator.taught(latents), real.new_zeros(()), {}
         output = self.model(real, quantize=quantize)
         logs = {}
         if output.codes is not None:
             use = code_use(output.codes, self.model.config.codes)
             logs["codes_in_batch"] = float(np.mean([u.used for u in use]))
-        return output.reconstruction, self.config.quantizer_weight * output.quantizer_loss, logs
+        return output.decoded, self.config.quantizer_weight * output.quantizer_loss, logs
 
     @torch.no_grad()
     def begin_quantizing(self, step: int) -> None:

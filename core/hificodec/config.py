@@ -9,6 +9,7 @@ from core.errors import InputError
 
 ENCODERS = ("hifigan", "logmel")
 GENERATORS = ("hifigan", "vocos")
+HEADS = ("istft", "magnitude")
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class HiFiCodecConfig:
     a kind reads the sizes under its own heading and leaves the others alone.
 
     Attributes:
+        vocos_head: what a frame of the vocos kind says: magnitudes and phases (`istft`), or
+            magnitudes whose phases are recovered (`magnitude`).
         hop: samples per latent frame; for a hifigan kind the product of `upsample_rates`.
         latent_dim: channels of a latent frame, split evenly over the code groups.
         upsample_rates, upsample_kernels: the generator's stages; the encoder mirrors them.
@@ -61,6 +64,7 @@ class HiFiCodecConfig:
     vocos_hidden: int = 768
     vocos_layers: int = 6
     vocos_fft: int = 1280
+    vocos_head: str = "istft"
 
     def __post_init__(self) -> None:
         for name in ("upsample_rates", "upsample_kernels", "resblock_kernels"):
@@ -70,6 +74,8 @@ class HiFiCodecConfig:
             raise InputError("encoder", self.encoder, f"choose one of {', '.join(ENCODERS)}")
         if self.generator not in GENERATORS:
             raise InputError("generator", self.generator, f"choose one of {', '.join(GENERATORS)}")
+        if self.vocos_head not in HEADS:
+            raise InputError("vocos_head", self.vocos_head, f"choose one of {', '.join(HEADS)}")
         if self.latent_dim % self.code_groups:
             raise InputError("latent_dim", self.latent_dim,
                              f"has to split evenly into {self.code_groups} code groups")

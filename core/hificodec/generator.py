@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.residual_block import SLOPE, ResidualBlock, reach
 from core.hificodec.weight_norm import WeightNormConv, WeightNormUpsample
-from core.wavtokenizer import ISTFTHead, VocosBackbone
+from core.wavtokenizer import Joined, PhaseRecovery, VocosBackbone, build_head
 
 EDGE_KERNEL = 7
 
@@ -44,6 +44,18 @@ class HifiganGenerator(nn.Module):
         x = self.leave(F.leaky_relu(x, SLOPE))  # [B, 1, N * hop]
         return torch.tanh(x)
 
+    def taught(self, latents: Tensor) -> Tensor:
+        """What a trainer compares: the sound."""
+        return self(latents)
+
+    def local(self, latents: Tensor) -> Tensor:
+        """[B, D, N] -> sound of every frame [B, N, hop]."""
+        return self(latents)[:, 0].unflatten(1, (-1, self.config.hop))
+
+    def sounder(self) -> Joined:
+        """Joins what `local` gives."""
+        return Joined()
+
     @property
     def context_frames(self) -> int:
         """Frames to either side that a frame's audio depends on, walked back layer by layer."""
@@ -61,7 +73,7 @@ class HifiganGenerator(nn.Module):
 
 
 class VocosGenerator(nn.Module):
-    """Vocos (Siuzdak 2023): ConvNeXt blocks at the frame rate, then an inverse STFT.
+    """Vocos (Siuzdak 2023): ConvNeXt blocks at the frame rate, then a head of one frame each.
 
     [B, D, N] -> [B, 1, N * hop]; per second of audio some hundred times cheaper than HiFi-GAN.
     """
@@ -70,14 +82,27 @@ class VocosGenerator(nn.Module):
         super().__init__()
         self.backbone = VocosBackbone(config.latent_dim, config.vocos_width, config.vocos_hidden,
                                       config.vocos_layers)
-        self.head = ISTFTHead(config.vocos_width, config.vocos_fft, config.hop)
+        self.head = build_head(config.vocos_head, config.vocos_width, config.vocos_fft,
+                               config.hop)
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.head(self.backbone(latents))  # [B, N, width] -> [B, 1, N * hop]
 
+    def taught(self, latents: Tensor) -> Tensor:
+        """What a trainer compares: sound, or log-magnitudes [B, N, bins]."""
+        return self.head.taught(self.backbone(latents))
+
+    def local(self, latents: Tensor) -> Tensor:
+        """[B, D, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
+        return self.head.local(self.backbone(latents))
+
+    def sounder(self) -> Joined | PhaseRecovery:
+        """A new sound stage: fed frames in order, it gives their sound."""
+        return self.head.sounder()
+
     @property
     def context_frames(self) -> int:
-        """Frames to either side that a frame's audio depends on."""
+        """Frames to either side that a frame of `local` depends on."""
         return self.backbone.context_frames + self.head.context_frames
 
 

@@ -14,6 +14,7 @@ from core.hificodec.encoder import KINDS as ENCODER_KINDS
 from core.hificodec.generator import KINDS as GENERATOR_KINDS
 from core.hificodec.quantizer import GroupResidualQuantizer
 from core.hificodec.weight_norm import fold_weight_norm
+from core.wavtokenizer import Joined, PhaseRecovery
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,14 @@ class CodecPass:
     """One training pass.
 
     Attributes:
-        reconstruction: [B, 1, N * hop].
+        decoded: the reconstruction, as sound [B, 1, N * hop] or, from a magnitude head,
+            log-magnitudes [B, N, bins].
         latents: [B, D, N], what the generator was given.
         codes: [B, N, codebooks], None when the pass was unquantized.
         quantizer_loss: scalar, 0 when the pass was unquantized.
     """
 
-    reconstruction: Tensor
+    decoded: Tensor
     latents: Tensor
     codes: Tensor | None
     quantizer_loss: Tensor
@@ -76,9 +78,10 @@ class HiFiCodec(nn.Module):
         """
         latents = self._features(audio)  # [B, D, N]
         if not quantize:
-            return CodecPass(self.generator(latents), latents, None, latents.new_zeros(()))
+            return CodecPass(self.generator.taught(latents), latents, None, latents.new_zeros(()))
         found = self.quantizer(latents)
-        return CodecPass(self.generator(found.latents), found.latents, found.codes, found.loss)
+        decoded = self.generator.taught(found.latents)
+        return CodecPass(decoded, found.latents, found.codes, found.loss)
 
     def encode(self, audio: Tensor) -> Tensor:
         """[B, 1, T] at 48 kHz -> codes [B, N, codebooks], int64. N = frames(T)."""
@@ -95,10 +98,21 @@ class HiFiCodec(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """[B, D, N] -> audio [B, 1, N * hop], float32; no re-quantization, as released."""
+        return self.generator(self._checked(latents)).float()
+
+    def decode_frames(self, latents: Tensor) -> Tensor:
+        """[B, D, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
+        return self.generator.local(self._checked(latents)).float()
+
+    def sounder(self) -> Joined | PhaseRecovery:
+        """A new sound stage: fed frames in order, it gives their sound."""
+        return self.generator.sounder()
+
+    def _checked(self, latents: Tensor) -> Tensor:
         if latents.ndim != 3 or latents.shape[1] != self.latent_dim:
             raise InputError("latents", tuple(latents.shape),
                              f"should be [batch, {self.latent_dim}, frames]")
-        return self.generator(latents.to(self._generator_dtype())).float()
+        return latents.to(next(self.generator.parameters()).dtype)
 
     def decode_in_chunks(self, latents: Tensor, chunk_frames: int) -> Iterator[Tensor]:
         """`decode` in pieces of about `chunk_frames` frames that join to the whole.
@@ -150,9 +164,6 @@ class HiFiCodec(nn.Module):
                              f"at least one frame of {self.hop} samples is needed")
         return self.encoder(audio)
 
-    def _generator_dtype(self) -> torch.dtype:
-        return next(self.generator.parameters()).dtype
-
 
 class DecodeStream:
     """Audio of latents as they come, each frame as soon as its right-hand context is there.
@@ -162,16 +173,20 @@ class DecodeStream:
 
     def __init__(self, codec: HiFiCodec) -> None:
         self.codec = codec
+        self._sounder = codec.sounder()
         self._held: Tensor | None = None
         self._ready = 0  # frames of held already out
 
     def feed(self, latents: Tensor) -> Iterator[Tensor]:
         """[B, D, n] more latents; audio [B, 1, m * hop]."""
         held = latents if self._held is None else torch.cat([self._held, latents], dim=2)
-        context, hop = self.codec.context_frames, self.codec.hop
+        context = self.codec.context_frames
         until = held.shape[2] - context
         if until > self._ready:
-            yield self.codec.decode(held)[:, :, self._ready * hop : until * hop]
+            frames = self.codec.decode_frames(held)[:, self._ready : until]  # [B, m, F]
+            sound = self._sounder.feed(frames)[:, None]  # [B, 1, m * hop]
+            if sound.shape[2]:
+                yield sound
             drop = max(0, until - context)
             held, self._ready = held[:, :, drop:], until - drop
         self._held = held
@@ -179,5 +194,9 @@ class DecodeStream:
     def flush(self) -> Iterator[Tensor]:
         """Audio of what is left."""
         if self._held is not None and self._held.shape[2] > self._ready:
-            yield self.codec.decode(self._held)[:, :, self._ready * self.codec.hop :]
+            frames = self.codec.decode_frames(self._held)[:, self._ready :]  # [B, m, F]
+            yield self._sounder.feed(frames)[:, None]
             self._ready = self._held.shape[2]
+            rest = self._sounder.flush()[:, None]  # [B, 1, m * hop]
+            if rest.shape[2]:
+                yield rest

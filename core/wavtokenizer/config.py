@@ -9,6 +9,7 @@ from core.errors import InputError
 
 ENCODERS = ("seanet", "logmel")
 QUANTIZERS = ("euclidean", "factorised")
+HEADS = ("istft", "magnitude")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class WavTokenizerConfig:
         n_fft, decoder_*: the Vocos decoder. `decoder_bandwidths` > 0 makes its norms depend on
             a bandwidth id; `decoder_pos_net` puts the ResNet-and-attention stack in front,
             which sees the whole input and so forbids exact decoding in chunks.
-        rotating: phases of the decoder's head count from a steady tone's (see ISTFTHead).
+        head: `istft` (magnitudes and phases said by the decoder, official) or `magnitude`
+            (magnitudes said, phases recovered).
+        rotating: phases of the istft head count from a steady tone's (see ISTFTHead).
     """
 
     sample_rate: int = 24000
@@ -61,6 +64,7 @@ class WavTokenizerConfig:
     decoder_kernel: int = 7
     decoder_bandwidths: int = 4
     decoder_pos_net: bool = True
+    head: str = "istft"
     rotating: bool = False
 
     def __post_init__(self) -> None:
@@ -69,6 +73,8 @@ class WavTokenizerConfig:
             raise InputError("encoder", self.encoder, f"choose one of {', '.join(ENCODERS)}")
         if self.quantizer not in QUANTIZERS:
             raise InputError("quantizer", self.quantizer, f"choose one of {', '.join(QUANTIZERS)}")
+        if self.head not in HEADS:
+            raise InputError("head", self.head, f"choose one of {', '.join(HEADS)}")
         if self.encoder == "seanet" and math.prod(self.ratios) != self.hop:
             raise InputError("ratios", self.ratios, f"their product must be the hop, {self.hop}")
         for name in ("encoder_kernel", "decoder_kernel"):

@@ -1,4 +1,4 @@
-"""Features to audio: the Vocos backbone at the frame rate and the inverse-STFT head."""
+"""Features to audio: the Vocos backbone at the frame rate and its heads."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.wavtokenizer.convnext import EPS, KERNEL, ConvNeXtBlock, initialise, layer_norm
-from core.wavtokenizer.framing import edge, frame, overlap_add
+from core.wavtokenizer.framing import edge, overlap_add
+from core.wavtokenizer.phase import PhaseRecovery
 
 NORM_GROUPS = 32
 LARGEST_MAGNITUDE = 100.0  # safeguard of the official head
+START_LEVEL = -3.0  # about the mean log-magnitude of music
 
 
 def _group_norm(dim: int) -> nn.GroupNorm:
@@ -94,6 +96,18 @@ class VocosBackbone(nn.Module):
         return self.final_norm(x.transpose(1, 2))
 
 
+class Joined:
+    """The sound stage of a head that says phases itself: nothing is left to do."""
+
+    def feed(self, frames: Tensor) -> Tensor:
+        """[B, n, hop] -> [B, n * hop]."""
+        return frames.flatten(1)
+
+    def flush(self) -> Tensor:
+        """Nothing is held back: [1, 0]."""
+        return torch.zeros(1, 0)
+
+
 class ISTFTHead(nn.Module):
     """Log-magnitude and phase of every frame, then the inverse STFT with "same" padding.
 
@@ -116,12 +130,20 @@ class ISTFTHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, dim] -> [B, 1, L * hop], in float32."""
-        return self.sound(*self.spectrum(x))
-
-    def spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, L, dim] -> log-magnitude and phase, each [B, L, bins]."""
         log_magnitude, phase = self.out(x).float().chunk(2, dim=-1)
-        return log_magnitude, phase
+        return self.sound(log_magnitude, phase)
+
+    def taught(self, x: Tensor) -> Tensor:
+        """What a trainer compares: the sound."""
+        return self(x)
+
+    def local(self, x: Tensor) -> Tensor:
+        """[B, L, dim] -> sound of every frame [B, L, hop]."""
+        return self(x)[:, 0].unflatten(1, (-1, self.hop))
+
+    def sounder(self) -> Joined:
+        """Joins what `local` gives."""
+        return Joined()
 
     def sound(self, log_magnitude: Tensor, phase: Tensor) -> Tensor:
         """Log-magnitude and phase [B, L, bins] -> [B, 1, L * hop]."""
@@ -136,14 +158,50 @@ class ISTFTHead(nn.Module):
         envelope = overlap_add(window.square().expand(1, frames, -1), self.hop)  # [1, L * hop]
         return (overlap_add(windowed, self.hop) / envelope)[:, None]
 
-    def log_magnitude_of(self, audio: Tensor) -> Tensor:
-        """What `spectrum` should find for audio [B, 1, T]: [B, ceil(T / hop), bins]."""
-        frames = frame(audio[:, 0].float(), self.n_fft, self.hop) * self.window.float()
-        parts = torch.view_as_real(torch.fft.rfft(frames))  # [B, L, bins, 2]
-        return parts.square().sum(-1).add(1e-12).log() / 2
-
     def _rotation(self, frames: int, device: torch.device) -> Tensor:
         """[L, bins]: how far a tone at each bin's centre has turned at each frame, radians."""
         bins = torch.arange(self.n_fft // 2 + 1, device=device)
         samples = torch.arange(frames, device=device) * self.hop % self.n_fft
         return 2 * math.pi / self.n_fft * (samples[:, None] * bins % self.n_fft)
+
+
+class MagnitudeHead(nn.Module):
+    """Log-magnitude of every frame; phases are recovered from them, piece after piece.
+
+    Saying magnitudes alone is a regression: no inverse STFT stands between the weights and the
+    distance, and pitch does not depend on phases that fit over seconds (see PhaseRecovery).
+    """
+
+    context_frames = 0  # of `local`; the sound stage remembers what it needs
+    period = 1
+
+    def __init__(self, dim: int, n_fft: int, hop: int) -> None:
+        super().__init__()
+        self.n_fft, self.hop = n_fft, hop
+        self.out = nn.Linear(dim, n_fft // 2 + 1)
+        nn.init.constant_(self.out.bias, START_LEVEL)
+
+    def taught(self, x: Tensor) -> Tensor:
+        """What a trainer compares: the log-magnitudes."""
+        return self.local(x)
+
+    def local(self, x: Tensor) -> Tensor:
+        """[B, L, dim] -> log-magnitudes [B, L, bins] in float32."""
+        return self.out(x).float()
+
+    def sounder(self) -> PhaseRecovery:
+        """Turns what `local` gives, in order, into sound."""
+        return PhaseRecovery(self.n_fft, self.hop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, L, dim] -> [B, 1, L * hop], in float32."""
+        sounder = self.sounder()
+        return torch.cat((sounder.feed(self.local(x)), sounder.flush()), 1)[:, None]
+
+
+def build_head(kind: str, dim: int, n_fft: int, hop: int,
+               rotating: bool = False) -> ISTFTHead | MagnitudeHead:
+    """The head of a kind, `istft` or `magnitude`."""
+    if kind == "magnitude":
+        return MagnitudeHead(dim, n_fft, hop)
+    return ISTFTHead(dim, n_fft, hop, rotating)

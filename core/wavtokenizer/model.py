@@ -9,8 +9,9 @@ from torch import Generator, Tensor, nn
 
 from core.errors import InputError
 from core.wavtokenizer.config import WavTokenizerConfig
-from core.wavtokenizer.decoder import ISTFTHead, VocosBackbone
+from core.wavtokenizer.decoder import Joined, VocosBackbone, build_head
 from core.wavtokenizer.encoder import LogMelEncoder, SEANetEncoder
+from core.wavtokenizer.phase import PhaseRecovery
 from core.wavtokenizer.quantizer import EuclideanQuantizer, FactorisedQuantizer
 
 _ENCODERS = {"seanet": SEANetEncoder, "logmel": LogMelEncoder}
@@ -22,18 +23,17 @@ class WavTokenizerOutput:
     """What a training pass gives for audio [B, 1, T]; N = ceil(T / hop).
 
     Attributes:
-        audio: [B, 1, N * hop] reconstruction.
+        decoded: the reconstruction, as sound [B, 1, N * hop] or, from a magnitude head,
+            log-magnitudes [B, N, bins].
         tokens: [B, N] int64; None where quantization was passed over.
         features: [B, D, N] of the encoder, before quantization.
         codebook_loss: scalar to add to the reconstruction loss; 0 where passed over.
-        log_magnitude: [B, N, bins] of the decoder's head, before it becomes sound.
     """
 
-    audio: Tensor
+    decoded: Tensor
     tokens: Tensor | None
     features: Tensor
     codebook_loss: Tensor
-    log_magnitude: Tensor
 
 
 class WavTokenizer(nn.Module):
@@ -48,7 +48,8 @@ class WavTokenizer(nn.Module):
             config.feature_dim, config.decoder_dim, config.decoder_intermediate,
             config.decoder_layers, kernel=config.decoder_kernel,
             bandwidths=config.decoder_bandwidths, with_pos_net=config.decoder_pos_net)
-        self.head = ISTFTHead(config.decoder_dim, config.n_fft, config.hop, config.rotating)
+        self.head = build_head(config.head, config.decoder_dim, config.n_fft, config.hop,
+                               config.rotating)
 
     @property
     def hop(self) -> int:
@@ -67,7 +68,7 @@ class WavTokenizer(nn.Module):
 
     @property
     def context_frames(self) -> int | None:
-        """Frames to either side that a frame of decoded audio depends on, in whole groups.
+        """Frames to either side that a frame of `decode_frames` depends on, in whole groups.
 
         A chunk of whole groups decoded with so many more tokens on both sides, and cut, equals
         the same part of the whole. None where the decoder sees everything (pos_net).
@@ -121,13 +122,20 @@ class WavTokenizer(nn.Module):
         """
         return self.head(self.backbone(self.embed(tokens), bandwidth_id))
 
+    def decode_frames(self, tokens: Tensor) -> Tensor:
+        """Tokens [B, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
+        return self.head.local(self.backbone(self.embed(tokens)))
+
+    def sounder(self) -> Joined | PhaseRecovery:
+        """A new sound stage: fed frames in order, it gives their sound."""
+        return self.head.sounder()
+
     def forward(self, audio: Tensor, quantize: bool = True) -> WavTokenizerOutput:
         """Training pass over [B, 1, T]; `quantize=False` for the first steps (no collapse)."""
         features = self.features(audio)
         quantized = self.quantizer(features, quantize)
-        log_magnitude, phase = self.head.spectrum(self.backbone(quantized.features))
-        return WavTokenizerOutput(self.head.sound(log_magnitude, phase), quantized.tokens,
-                                  features, quantized.loss, log_magnitude)
+        decoded = self.head.taught(self.backbone(quantized.features))
+        return WavTokenizerOutput(decoded, quantized.tokens, features, quantized.loss)
 
     def initialise_codebook(self, features: Tensor, generator: Generator | None = None) -> None:
         """K-means over encoder outputs [B, D, N]; best with several times codebook_size frames."""

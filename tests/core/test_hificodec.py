@@ -20,6 +20,7 @@ NANO = HiFiCodecConfig(
     hop=80, latent_dim=16, encoder="logmel", generator="vocos", codes=16, restart_below=0.05,
     mel_bands=24, mel_fft=320, mel_width=32, mel_hidden=64, mel_layers=2, vocos_width=32,
     vocos_hidden=64, vocos_layers=2, vocos_fft=320)
+MAGNITUDE = dataclasses.replace(NANO, vocos_head="magnitude")
 KINDS = pytest.mark.parametrize("config", [HIFIGAN, NANO], ids=["hifigan", "nano"])
 
 
@@ -73,7 +74,8 @@ def test_chunks_join_to_the_whole(config: HiFiCodecConfig, chunk_frames: int) ->
     codec = started(config)
     latents = torch.randn(1, config.latent_dim, 131)
     lengths: list[int] = []
-    codec.generator.register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[2]))
+    decode_frames = codec.decode_frames
+    codec.decode_frames = lambda given: lengths.append(given.shape[2]) or decode_frames(given)
     pieces = list(codec.decode_in_chunks(latents, chunk_frames))
     assert max(lengths) <= min(131, chunk_frames + 2 * codec.context_frames)
     torch.testing.assert_close(torch.cat(pieces, 2), codec.decode(latents), rtol=0, atol=1e-5)
@@ -87,6 +89,25 @@ def test_stream_takes_uneven_pieces(config: HiFiCodecConfig) -> None:
     pieces = list(codec.decode_stream(latents.split([40, 1, 3, 30, 16], dim=2)))
     torch.testing.assert_close(torch.cat(pieces, 2), codec.decode(latents), rtol=0, atol=1e-5)
     assert list(codec.decode_stream([])) == []
+
+
+@torch.no_grad()
+def test_a_magnitude_head_streams() -> None:
+    codec = started(MAGNITUDE)
+    latents = torch.randn(2, MAGNITUDE.latent_dim, 90)
+    whole = codec.decode(latents)
+    assert whole.shape == (2, 1, 90 * MAGNITUDE.hop)
+    pieces = list(codec.decode_stream(latents.split([40, 1, 3, 30, 16], dim=2)))
+    assert len(pieces) > 2
+    torch.testing.assert_close(torch.cat(pieces, 2), whole, rtol=0, atol=1e-5)
+
+
+def test_every_weight_of_a_magnitude_head_learns() -> None:
+    codec = HiFiCodec(MAGNITUDE).train()
+    found = codec(chord(4, 40 * MAGNITUDE.hop))
+    assert found.decoded.shape == (4, 40, MAGNITUDE.vocos_fft // 2 + 1)
+    (found.decoded.square().mean() + found.quantizer_loss).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in codec.parameters())
 
 
 @KINDS
@@ -151,9 +172,9 @@ def test_generator_runs_in_bfloat16(config: HiFiCodecConfig) -> None:
 def test_every_weight_learns(config: HiFiCodecConfig) -> None:
     codec = HiFiCodec(config).train()
     found = codec(chord(4, 40 * config.hop))
-    assert found.reconstruction.shape == (4, 1, 40 * config.hop)
+    assert found.decoded.shape == (4, 1, 40 * config.hop)
     assert found.codes.shape == (4, 40, 4)
-    (found.reconstruction.square().mean() + found.quantizer_loss).backward()
+    (found.decoded.square().mean() + found.quantizer_loss).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in codec.parameters())
 
 
@@ -162,7 +183,7 @@ def test_unquantized_pass_leaves_the_quantizer_alone(config: HiFiCodecConfig) ->
     codec = HiFiCodec(config).train()
     before = {name: value.clone() for name, value in codec.quantizer.state_dict().items()}
     found = codec(chord(2, 20 * config.hop), quantize=False)
-    found.reconstruction.square().mean().backward()
+    found.decoded.square().mean().backward()
     assert found.codes is None and found.quantizer_loss == 0
     assert all(torch.equal(before[name], value)
                for name, value in codec.quantizer.state_dict().items())
@@ -184,7 +205,7 @@ def test_nano_kind_learns_a_tiny_set() -> None:
     losses = []
     for step in range(80):
         found = codec(audio, quantize=step >= 20)
-        distance = F.l1_loss(spectrum(found.reconstruction), spectrum(audio))
+        distance = F.l1_loss(spectrum(found.decoded), spectrum(audio))
         optimizer.zero_grad()
         (distance + found.quantizer_loss).backward()
         optimizer.step()

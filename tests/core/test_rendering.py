@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from core.hificodec import HiFiCodec
-from core.rendering import Renderer, SRFMRenderer, WavTokenizerRenderer
+from core.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.srfm import SRFM, FrameNoise
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 
@@ -42,6 +43,18 @@ def test_wavtokenizer_sounds_the_same_however_tokens_arrive() -> None:
     assert np.allclose(after, whole[120 * model.hop:], atol=1e-5)
 
 
+def test_a_magnitude_head_sounds_the_same_however_tokens_arrive() -> None:
+    torch.manual_seed(0)
+    model = WavTokenizer(replace(LOCAL, head="magnitude", n_fft=1536, rotating=False)).eval()
+    tokens = np.random.default_rng(0).integers(0, 64, 420)
+    once = sound(WavTokenizerRenderer(model, NO_HISTORY), tokens, 1)
+    assert once.shape == (420 * model.hop,) and np.isfinite(once).all()
+    for pieces in (3, 50):
+        assert np.array_equal(sound(WavTokenizerRenderer(model, NO_HISTORY), tokens, pieces), once)
+    after = sound(WavTokenizerRenderer(model, tokens[:120]), tokens[120:], 7)
+    assert after.shape == (300 * model.hop,)
+
+
 def test_srfm_sounds_the_same_however_tokens_arrive_and_whole_is_the_whole(small_configs) -> None:
     torch.manual_seed(0)
     srfm = SRFM(small_configs["srfm"]).eval()
@@ -58,3 +71,24 @@ def test_srfm_sounds_the_same_however_tokens_arrive_and_whole_is_the_whole(small
         latents = srfm.generate(torch.from_numpy(tokens)[None], frames=460, noise=noise, steps=2)
         expected = codec.decode(latents)[0, 0].numpy()
     assert np.allclose(made(9, True), expected, atol=1e-5)
+
+
+def test_a_cascade_super_resolves_the_sound_of_the_first_system(small_configs) -> None:
+    torch.manual_seed(0)
+    model = WavTokenizer(replace(LOCAL, codebook_size=30, slots=1)).eval()
+    srfm = SRFM(small_configs["srfm"]).eval()
+    codec = HiFiCodec(small_configs["hificodec"]).eval()
+    tokens = np.random.default_rng(0).integers(0, 30, 150)
+
+    def second() -> SRFMRenderer:
+        return SRFMRenderer(srfm, codec, NO_HISTORY, 2, 7, 2, lambda: None)
+
+    first = sound(WavTokenizerRenderer(model, NO_HISTORY), tokens, 1)
+    with torch.inference_mode():
+        again = model.encode(torch.from_numpy(first)[None, None])[0].numpy()
+    expected = sound(second(), again, 1)
+    for pieces in (1, 9):
+        made = sound(CascadeRenderer(WavTokenizerRenderer(model, NO_HISTORY), second()), tokens,
+                     pieces)
+        assert np.array_equal(made, expected)
+    assert expected.shape == (150 * 2 * codec.hop,)
