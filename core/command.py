@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 from core.checkpoints import command as checkpoints
 from core.errors import FailureError, InputError, StudioError
 
-BENCHES = {"load": "core.checkpoints.load_bench"}  # name -> module with `arguments` and `run`
+BENCHES = {"load": "core.checkpoints.load_bench",  # name -> module with `arguments` and `run`
+           **{name: f"core.bench.{name}" for name in ("decode", "srfm", "nano", "long", "table")}}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -128,12 +129,22 @@ def _making(parser: argparse.ArgumentParser) -> None:
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Request fields the person named; what was not named keeps the request's default."""
-    from core.request import parse_sections
-
     named = {name: getattr(args, name) for name in (
         "seconds", "min_seconds", "variant", "seed", "preset", "steps", "guidance", "top_k",
         "temperature", "top_p", "dtype", "device", "compat") if getattr(args, name) is not None}
-    return {**named, "sections": parse_sections(args.sections) if args.sections else ()}
+    return {**named, "sections": _sections(args.sections)}
+
+
+def _sections(given: str) -> tuple[Any, ...]:
+    """A plan as text, or from a file that holds such text."""
+    from core.request import parse_sections
+
+    if given.strip() and ":" not in given or (len(given) < 4096 and Path(given).is_file()):
+        if not Path(given).is_file():
+            raise InputError("sections", given, "is neither a plan like 'intro:0-10,verse:10-30' "
+                             "nor a file")
+        given = Path(given).read_text(encoding="utf-8")
+    return parse_sections(given)
 
 
 def _generate(args: argparse.Namespace) -> None:
@@ -169,24 +180,25 @@ def _continue(args: argparse.Namespace) -> None:
 def _make(jobs: list[tuple[Any, Path]], as_json: bool) -> None:
     """Make every (request, file); one line a result on stdout, progress on stderr."""
     from core import audio
-    from core.pipeline import GenerationResult, Pipeline, Progress
+    from core.pipeline import BATCH, GenerationResult, Pipeline, Progress
 
     first = jobs[0][0]
     pipeline = Pipeline.load(first.variant, first.dtype, first.device)
-    for request, path in jobs:
-        result = None
-        for event in pipeline.stream(request):
+    for start in range(0, len(jobs), BATCH):
+        together = jobs[start:start + BATCH]
+        for number, event in pipeline.stream_batch([request for request, _ in together]):
             if isinstance(event, Progress) and sys.stderr.isatty():
                 print(f"\r{event.stage} {event.fraction:4.0%}, about {event.seconds_left:.0f} s "
                       "left ", end="", file=sys.stderr, flush=True)
             elif isinstance(event, GenerationResult):
-                result = event
+                path = together[number][1]
+                audio.write(path, event.channels, event.sample_rate)
+                line = {**event.as_dict(), "file": str(path)}
+                print(json.dumps(line) if as_json else f"{path}: {event.seconds:.2f} s at "
+                      f"{event.sample_rate} Hz, seed {event.request.seed}, "
+                      f"{event.rtf:.2f} x real time")
         if sys.stderr.isatty():
             print(file=sys.stderr)
-        audio.write(path, result.channels, result.sample_rate)
-        line = {**result.as_dict(), "file": str(path)}
-        print(json.dumps(line) if as_json else f"{path}: {result.seconds:.2f} s at "
-              f"{result.sample_rate} Hz, seed {request.seed}, {result.rtf:.2f} x real time")
 
 
 def _reconstruct(args: argparse.Namespace) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,18 @@ from core import audio, variants
 from core.audio import Limiter, Sound
 from core.checkpoints import opening
 from core.conditioning import TextTokenizer, conditioning
-from core.errors import Cancelled, FailureError, InputError
-from core.language_model import DecodeRequest, decode
+from core.errors import FailureError, InputError
+from core.job import Event, Job
+from core.language_model import DecodeRequest, PackedModel, decode
 from core.mastering import Mastering
-from core.rendering import Piece, Renderer, SRFMRenderer, WavTokenizerRenderer
+from core.rendering import (
+    CascadeRenderer,
+    Renderer,
+    SRFMRenderer,
+    WavTokenizerRenderer,
+)
 from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
-from core.result import AudioChunk, GenerationResult, Progress
+from core.result import GenerationResult, Progress
 from core.srfm import PRESETS
 
 JOIN_SECONDS = 0.06  # at least, cross-faded at equal power from the prompt to what was decoded
@@ -32,49 +38,17 @@ OFFICIAL_LATENTS_A_TOKEN = 2  # of 24 kHz models too: their music comes at half 
 SRFM_HISTORY_SECONDS = 2.0  # of an audio prompt, as context of the first window
 RECONSTRUCTIONS = ("wavtokenizer", "hificodec", "srfm")
 TOKENS_A_TURN = 15  # 0.2 s of music between two looks at `should_stop`
-
-
-@dataclass
-class _Job:
-    """One run's bookkeeping."""
-
-    request: GenerationRequest
-    total_tokens: int
-    prompt: np.ndarray  # tokens [P]
-    front: np.ndarray  # sound of the prompt at the output rate, [T]
-    should_stop: Callable[[], bool]
-    tokens: list[np.ndarray] = field(default_factory=list)
-    done: int = 0  # tokens
-    stages: dict[str, float] = field(default_factory=dict)
-
-    def check(self) -> None:
-        """Raises: Cancelled when the person asked to stop."""
-        if self.should_stop():
-            raise Cancelled
-
-    def timed(self, stage: str, calls: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """`calls`, with the time spent in each booked under `stage`."""
-        for _, value in self.timed_pieces((stage, value) for value in calls):
-            yield value
-
-    def timed_pieces(self, calls: Iterator[Piece]) -> Iterator[Piece]:
-        """`calls`, with the time spent in each booked under the stage it names."""
-        while True:
-            began = time.perf_counter()
-            call = next(calls, None)
-            if call is None:
-                return
-            self.stages[call[0]] = self.stages.get(call[0], 0.0) + time.perf_counter() - began
-            yield call
+BATCH = 4  # requests that decode together where many are asked
+SHARED = ("variant", "dtype", "device", "compat")  # what requests of one batch have in common
 
 
 class Pipeline:
     """The loaded models of one variant. Not thread-safe: one job at a time."""
 
     def __init__(self, variant: variants.Variant, folder: Path, models: dict[str, torch.nn.Module],
-                 tokenizer: TextTokenizer, load_seconds: float) -> None:
+                 tokenizer: TextTokenizer, decoder: PackedModel, load_seconds: float) -> None:
         self.variant, self.folder, self.models = variant, folder, models
-        self.tokenizer, self.load_seconds = tokenizer, load_seconds
+        self.tokenizer, self.decoder, self.load_seconds = tokenizer, decoder, load_seconds
         self.wavtokenizer = models["wavtokenizer"]
         self.language_model = models["language_model"]
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
@@ -85,17 +59,23 @@ class Pipeline:
     def load(cls, name: str, dtype: str = "fp32", device: str = "cpu") -> Pipeline:
         """Load a variant by name.
 
-        Raises: InputError for an unknown or missing variant, or damaged weights.
+        Args:
+            dtype: of the language model (see `core.language_model.products`). With bf16 and int8
+                on a CPU `language_model` keeps its embeddings alone.
+
+        Raises: InputError for an unknown or missing variant, damaged weights, or int8 where no
+            kernel for it exists.
         """
         began = time.perf_counter()
         variant = variants.get(name)
         folder = variants.folder_of(variant)
-        language = torch.bfloat16 if dtype == "bf16" else torch.float32
+        language = torch.float32 if dtype == "fp32" else torch.bfloat16
         models = {c: opening.open_component(
                       folder, c, language if c == "language_model" else torch.float32, device)
                   for c in variant.components}
         tokenizer = opening.text_tokenizer(folder)
-        return cls(variant, folder, models, tokenizer, time.perf_counter() - began)
+        decoder = PackedModel(models["language_model"], dtype, release=True)
+        return cls(variant, folder, models, tokenizer, decoder, time.perf_counter() - began)
 
     @property
     def join_tokens(self) -> int:
@@ -105,70 +85,80 @@ class Pipeline:
 
     def generate(self, request: GenerationRequest) -> GenerationResult:
         """Text (or audio, with `request.audio`) in, the whole piece out."""
-        for event in self.stream(request):
-            if isinstance(event, GenerationResult):
-                return event
-        raise FailureError("generation", request.variant, "ended without a result")
+        return self.generate_batch([request])[0]
+
+    def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
+        """Several pieces, decoded together; each is what `generate` makes of it alone (equal
+        tokens in fp32 and int8)."""
+        found = {number: event for number, event in self.stream_batch(requests)
+                 if isinstance(event, GenerationResult)}
+        if len(found) < len(requests):
+            raise FailureError("generation", self.variant.name, "ended without a result")
+        return [found[number] for number in range(len(requests))]
 
     def stream(self, request: GenerationRequest, should_stop: Callable[[], bool] = lambda: False,
-               ) -> Iterator[Progress | AudioChunk | GenerationResult]:
+               ) -> Iterator[Event]:
         """The same piece while it is made: progress and sound as they come, the result last.
 
         Raises: Cancelled soon after `should_stop()` turns true (at the next model call).
         """
-        began = time.perf_counter()
-        yield Progress("preparing", 0.0, 0.0)
-        job = self._prepare(request, should_stop)
-        mastering = self._mastering(job)
-        lead = self.join_tokens if mastering.overlap else 0
-        renderer = self._renderer(request, job.prompt[:len(job.prompt) - lead], job.check)
-        for samples in mastering.start():
-            yield AudioChunk(samples, self.variant.sample_rate)
-        for sound in self._sounds(job, renderer, job.prompt[len(job.prompt) - lead:]):
-            for samples in mastering.add(sound):
-                yield AudioChunk(samples, self.variant.sample_rate)
-            fraction = job.done / job.total_tokens
-            left = (time.perf_counter() - began) * (1 - fraction) / max(fraction, 1e-6)
-            yield Progress("making music" if fraction < 1 else "finishing", fraction, left)
-        for samples in mastering.finish():
-            yield AudioChunk(samples, self.variant.sample_rate)
-        yield GenerationResult(mastering.joined(), self.variant.sample_rate,
-                               np.concatenate(job.tokens), request, self.model,
-                               {"load": self.load_seconds, **job.stages}, mastering.join_seconds)
+        for _, event in self.stream_batch([request], should_stop):
+            yield event
 
-    def _sounds(self, job: _Job, renderer: Renderer, lead: np.ndarray) -> Iterator[np.ndarray]:
-        """New sound [T], maybe empty, after every model call; the calls are timed."""
-        pieces = renderer.feed(lead)
-        tokens = job.timed("language_model", self._tokens(job))
-        while pieces is not None:
-            for _, sound in job.timed_pieces(pieces):
-                job.check()
-                yield sound
-            fresh = next(tokens, None)
-            job.check()
-            if fresh is not None:
-                job.tokens.append(fresh)
-                job.done += len(fresh)
-                yield np.zeros(0, np.float32)
-            pieces = None if fresh is None else renderer.feed(fresh)
-        for _, sound in job.timed_pieces(renderer.flush()):
-            job.check()
-            yield sound
+    def stream_batch(self, requests: Sequence[GenerationRequest],
+                     should_stop: Callable[[], bool] = lambda: False,
+                     ) -> Iterator[tuple[int, Event]]:
+        """(number of the request, event): several pieces at once, any lengths and settings but
+        one variant, dtype, device and compat.
+
+        Raises: Cancelled soon after `should_stop()` turns true, for all; InputError for requests
+            that cannot go together.
+        """
+        self._check_together(requests)
+        for number in range(len(requests)):
+            yield number, Progress("preparing", 0.0, 0.0)
+        jobs = [self._prepare(request, should_stop) for request in requests]
+        for number, job in enumerate(jobs):
+            mastering = self._mastering(job)
+            split = len(job.prompt) - (self.join_tokens if mastering.overlap else 0)
+            renderer = self._renderer(job.request, job.prompt[:split], job.check)
+            for event in job.start(renderer, mastering, job.prompt[split:]):
+                yield number, event
+        for number, tokens, ended in self._tokens(jobs):
+            if len(tokens):
+                for event in jobs[number].feed(tokens):
+                    yield number, event
+            if ended:
+                for event in jobs[number].finish(self.model, self.load_seconds):
+                    yield number, event
+
+    def _check_together(self, requests: Sequence[GenerationRequest]) -> None:
+        if not requests:
+            raise InputError("requests", "[]", "at least one is needed")
+        for name in SHARED:
+            for request in requests:
+                if getattr(request, name) != getattr(requests[0], name):
+                    raise InputError(name, getattr(request, name), "differs from "
+                                     f"{getattr(requests[0], name)} in the same batch")
 
     def _renderer(self, request: GenerationRequest, history: np.ndarray,
                   check: Callable[[], None]) -> Renderer:
         """The way from tokens to sound of this variant, with `history` as its context."""
         if not self.variant.flow:
             return WavTokenizerRenderer(self.wavtokenizer, history)
+        whole_history = history
         official = request.compat == "official"  # whose flow sees the new tokens alone, all at once
         context = 0 if official else round(SRFM_HISTORY_SECONDS * self.token_rate)
         history = history[len(history) - min(context, len(history)):]
         steps = request.steps or PRESETS[request.preset]
         ratio = OFFICIAL_LATENTS_A_TOKEN if official else self.variant.latents_a_token
-        return SRFMRenderer(self.models["srfm"], self.models["hificodec"], history, ratio,
+        flow = SRFMRenderer(self.models["srfm"], self.models["hificodec"], history, ratio,
                             request.seed, steps, check, whole=official)
+        if self.variant.sound != variants.CASCADE:
+            return flow
+        return CascadeRenderer(WavTokenizerRenderer(self.wavtokenizer, whole_history), flow)
 
-    def _mastering(self, job: _Job) -> Mastering:
+    def _mastering(self, job: Job) -> Mastering:
         request, rate = job.request, self.variant.sample_rate
         official = request.compat == "official"  # which never hands the prompt back
         audible = request.audio is not None and not request.audio.only_new and not official
@@ -217,14 +207,14 @@ class Pipeline:
         with torch.inference_mode():
             return self.wavtokenizer.encode(torch.from_numpy(mono)[None, None])[0].numpy()
 
-    def _prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> _Job:
+    def _prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> Job:
         if request.variant != self.variant.name:
             raise InputError("variant", request.variant, f"but {self.variant.name} is loaded")
         wanted = request.seconds * self.token_rate
         total = int(wanted) if request.compat == "official" else int(np.ceil(wanted - 1e-9))
         empty = np.zeros(0, np.int64), np.zeros(0, np.float32)
         prompt, front = self._audio_prompt(request) if request.audio is not None else empty
-        return _Job(request, total, prompt, front, should_stop)
+        return Job(request, total, prompt, front, should_stop)
 
     def _audio_prompt(self, request: GenerationRequest) -> tuple[np.ndarray, np.ndarray]:
         """(tokens [P], sound at the output rate [T]); the tokens are whole groups that end where
@@ -242,20 +232,25 @@ class Pipeline:
         tail = round(count * hop * sound.sample_rate / rate)
         return self._encode(Sound(sound.samples[:, -tail:], sound.sample_rate))[:count], front
 
-    def _tokens(self, job: _Job) -> Iterator[np.ndarray]:
-        """The language model's tokens in small arrays, `total_tokens` in all (or fewer when a
-        natural end is allowed)."""
-        fresh: list[int] = []
-        for step in decode(self.language_model, [self._decode_request(job)],
-                           compat=job.request.compat):
-            token = step.tokens[0]
-            if token is not None:
-                fresh.append(token)
-            if len(fresh) == TOKENS_A_TURN or (step.ended[0] and fresh):
-                yield np.array(fresh, np.int64)
-                fresh = []
+    def _tokens(self, jobs: Sequence[Job]) -> Iterator[tuple[int, np.ndarray, bool]]:
+        """(number of the job, its next tokens, whether they are its last), a few at a time."""
+        steps = decode(self.decoder, [self._decode_request(job) for job in jobs],
+                       compat=jobs[0].request.compat)
+        going = list(range(len(jobs)))
+        while going:
+            began = time.perf_counter()
+            turn = list(itertools.islice(steps, TOKENS_A_TURN))
+            share = (time.perf_counter() - began) / len(going)
+            for number in tuple(going):
+                jobs[number].book("language_model", share)
+                jobs[number].check()
+                fresh = [t for step in turn if (t := step.tokens[number]) is not None]
+                ended = turn[-1].ended[number]
+                if ended:
+                    going.remove(number)
+                yield number, np.array(fresh, np.int64), ended
 
-    def _decode_request(self, job: _Job) -> DecodeRequest:
+    def _decode_request(self, job: Job) -> DecodeRequest:
         request = job.request
         given = conditioning(request, self.tokenizer, self.variant.default_structure,
                              len(job.prompt) / self.token_rate)

@@ -7,9 +7,9 @@ be made again from the request alone.
 from __future__ import annotations
 
 import math
+import re
 import secrets
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from core import variants
@@ -20,7 +20,9 @@ MAX_PROMPT_CHARACTERS = 2000
 MIN_PROMPT_AUDIO_SECONDS = 1.0
 STRUCTURES = ("intro", "verse", "chorus", "outro")
 PRESETS = ("draft", "standard", "best")
+DTYPES = ("fp32", "bf16", "int8")
 MAX_SEED = 2**63 - 1
+SECTION = re.compile(r"(\w+)\s*:\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class GenerationRequest:
         preset: SRFM quality (draft, standard, best); `steps` overrides its number of ODE steps.
         guidance: classifier-free guidance of the language model (paper section 3.2: 3.0).
         top_k, top_p, temperature: sampling of tokens (paper section 3.2: top-k 350).
-        dtype: fp32 or bf16 arithmetic of the language model.
+        dtype: fp32, bf16 or int8 weights of the language model.
         device: a torch device.
         compat: "official" reproduces the released code's choices, None is ours.
         audio: the sound to continue, or None for text to music.
@@ -109,7 +111,7 @@ class GenerationRequest:
         if not (isinstance(self.seed, int) and 0 <= self.seed <= MAX_SEED):
             raise InputError("seed", self.seed, f"must be a whole number from 0 to {MAX_SEED}")
         _choice("preset", self.preset, PRESETS)
-        _choice("dtype", self.dtype, ("fp32", "bf16"))
+        _choice("dtype", self.dtype, DTYPES)
         _choice("compat", self.compat, (None, "official"))
         if self.steps is not None:
             _within("steps", self.steps, 1, 1000, "")
@@ -173,24 +175,16 @@ def _choice(name: str, value: Any, allowed: tuple) -> None:
 
 
 def parse_sections(text: str) -> tuple[Section, ...]:
-    """`"intro:0-10,verse:10-30"`, or a file that holds such text (one section a line is fine).
+    """`"intro:0-10, verse:10-30"`, or one section a line; empty text is no plan.
 
     Raises: InputError naming the part that cannot be read.
     """
-    if text and ":" not in text or (len(text) < 4096 and Path(text).is_file()):
-        path = Path(text)
-        if not path.is_file():
-            raise InputError("sections", text, "is neither a plan like 'intro:0-10,verse:10-30' "
-                             "nor a file")
-        text = path.read_text(encoding="utf-8")
     sections = []
-    for part in text.replace("\n", ",").split(","):
-        if not part.strip():
-            continue
-        try:
-            structure, span = part.strip().split(":")
-            start, end = span.split("-")
-            sections.append(Section(structure.strip(), float(start), float(end)))
-        except ValueError as error:
-            raise InputError("section", part.strip(), "should look like 'verse:10-30'") from error
+    for part in filter(str.strip, re.split(r"[,\n]", text)):
+        found = SECTION.fullmatch(part.strip())
+        if found is None:
+            raise InputError("section", part.strip(), "should look like 'verse:10-30', with "
+                             + ", ".join(STRUCTURES))
+        structure, start, end = found.groups()
+        sections.append(Section(structure, float(start), float(end)))
     return tuple(sections)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.checkpoints import hub, official_layout
-from core.checkpoints.opening import components_of, config_of
+from core.checkpoints import hub
+from core.checkpoints.contents import PLACES, components_of
 from core.errors import InputError
 from core.workspace import models_folder
 
@@ -75,9 +75,9 @@ def _nano(name: str, title: str, sound: str, rate: int, **more: object) -> Varia
 
 
 def _official(slug: str, hub: str, sound: str, size: str, long: bool = False) -> Variant:
-    suffix = {WAVTOKENIZER: "-no-flow", SRFM_24K: "-24khz"}.get(sound, "")
+    suffix = {WAVTOKENIZER: "-no-flow", SRFM_24K: "-24khz", CASCADE: "-cascade"}.get(sound, "")
     title = "InspireMusic-" + slug.upper().replace("LONG", "Long").replace("B-", "B-")
-    title += {WAVTOKENIZER: " (w/o flow)", SRFM_24K: "-24kHz"}.get(sound, "")
+    title += {WAVTOKENIZER: " (w/o flow)", SRFM_24K: "-24kHz", CASCADE: " (cascade)"}.get(sound, "")
     rate = 48000 if sound in (SRFM_48K, CASCADE) else 24000
     return Variant(f"inspiremusic-{slug}{suffix}", title, hub, f"FunAudioLLM/{hub}", sound, rate,
                    size, context_seconds=480.0 if long else 30.0)
@@ -87,6 +87,8 @@ VARIANTS: dict[str, Variant] = {v.name: v for v in (
     _nano("nano", "nano", SRFM_48K, 48000),
     _nano("nano-no-flow", "nano (w/o flow)", WAVTOKENIZER, 24000),
     _nano("nano-24khz", "nano-24kHz", SRFM_24K, 24000),
+    _nano("nano-cascade", "nano (cascade)", CASCADE, 48000,
+          note="ablation: nano without flow, its 24 kHz sound super-resolved afterwards"),
     _nano("nano-long", "nano-Long", SRFM_48K, 48000,
           note="nano with a sliding context; no weights of its own"),
     _official("0.5b", "InspireMusic-Base", SRFM_48K, "0.8B"),
@@ -97,6 +99,11 @@ VARIANTS: dict[str, Variant] = {v.name: v for v in (
     _official("1.5b", "InspireMusic-1.5B", WAVTOKENIZER, "1.5B"),
     _official("1.5b-long", "InspireMusic-1.5B-Long", SRFM_48K, "1.8B", long=True),
     _official("1.5b-long", "InspireMusic-1.5B-Long", WAVTOKENIZER, "1.5B", long=True),
+    replace(_official("1.5b-long", "InspireMusic-1.5B-Long", CASCADE, "1.8B", long=True),
+            note="Table 2: 1.5B-Long without flow, its 24 kHz sound super-resolved afterwards"),
+    replace(_official("1.5b-long", "InspireMusic-1.5B-Long-24kHz", SRFM_24K, "1.8B", long=True),
+            hub=None, note="Tables 8 and 9, without super-resolution. Never released as one "
+            "folder: take InspireMusic-1.5B-24kHz and put llm.pt of InspireMusic-1.5B-Long in it"),
 )}
 
 
@@ -120,7 +127,8 @@ def folder_of(variant: Variant) -> Path:
         folder = hub.fetch(variant.hub, _official_files(variant),
                            models_folder() / variant.folder)
     if folder is None or not folder.is_dir():
-        raise InputError("variant", variant.name, f"is not installed; put its folder at {folder}")
+        raise InputError("variant", variant.name, f"is not installed; put its folder at {folder}"
+                         + (f" ({variant.note})" if variant.note and not variant.hub else ""))
     return folder
 
 
@@ -141,7 +149,7 @@ def default() -> str:
 
 def _official_files(variant: Variant) -> tuple[str, ...]:
     names = [name for component in variant.components
-             for name in official_layout.files(component)]
+             for name in PLACES[component].files]
     return tuple(dict.fromkeys(names))  # once each, in order
 
 
@@ -160,6 +168,8 @@ def get(name: str) -> Variant:
 
 def _in_folder(name: str) -> Variant:
     """A folder's variant: the released one of the folder's name, else what its parts allow."""
+    from core.checkpoints.opening import config_of  # imports torch, which names need not
+
     folder = Path(name).resolve()
     held = components_of(folder)
     released = next((v for v in VARIANTS.values() if v.hub and v.folder == folder.name), None)

@@ -1,4 +1,4 @@
-"""`python -m evaluation run | score | diff | nano | listening ...`: measure; see `--help`."""
+"""`python -m evaluation COMMAND`: measure; every command has `--help`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ COMMANDS = {
     "run": "evaluation.benchmark.run_command",
     "score": "evaluation.benchmark.score_command",
     "diff": "evaluation.benchmark.diff_command",
+    "picture": "evaluation.report.picture",
+    "coverage": "evaluation.metrics.coverage",
+    "openl3-speed": "evaluation.metrics.openl3_speed",
     "nano": "evaluation.nano.command",
     "listening": "evaluation.listening.command",
 }

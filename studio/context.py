@@ -13,6 +13,7 @@ from core.errors import InputError, StudioError
 from core.request import GenerationRequest
 from core.variants import Variant
 from studio import downloads
+from studio.benchmark import BenchmarkDesk
 from studio.executor import Executor, Task
 from studio.job_queue import JobQueue
 from studio.jobs import DONE, Job
@@ -41,6 +42,8 @@ class Studio:
                               self._keep, self._ended)
         self.downloads = ModelDownloads()
         self.studies, self.admin = Studies(), AdminGate()
+        self.benchmarks = BenchmarkDesk(settings.folder / "benchmarks", settings.device,
+                                        settings.threads)
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="studio-sweep", daemon=True)
 
@@ -51,6 +54,7 @@ class Studio:
 
     def close(self) -> None:
         self._stopping.set()
+        self.benchmarks.close()
         self.queue.close()
 
     def submit(self, person: str, request: GenerationRequest) -> Job:

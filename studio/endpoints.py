@@ -15,10 +15,11 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError, StudioError
-from core.request import AudioPrompt, GenerationRequest
-from studio import downloads, section_plan
+from core.request import AudioPrompt, GenerationRequest, parse_sections
+from studio import downloads
 from studio.context import Studio
 from studio.people import person_at, person_of
+from studio.sampling_fields import DEFAULTS
 from studio.uploads import accept
 
 POLL_SECONDS = 0.05
@@ -33,20 +34,33 @@ def build(studio: Studio) -> None:
         start, end = gr.Number(0, label="start"), gr.Number(None, label="end")
         only_new = gr.Checkbox(False, label="only_new")
         variant, seed = gr.Textbox(first, label="variant"), gr.Textbox("", label="seed")
-        sections, guidance = gr.Textbox("", label="sections"), gr.Number(3.0, label="guidance")
-        top_k, temperature = gr.Number(350, label="top_k"), gr.Number(1.0, label="temperature")
+        sections = gr.Textbox("", label="sections")
+        guidance = gr.Number(DEFAULTS.guidance, label="guidance")
+        top_k, top_p = gr.Number(DEFAULTS.top_k, label="top_k"), gr.Number(1.0, label="top_p")
+        temperature = gr.Number(DEFAULTS.temperature, label="temperature")
+        preset, steps = gr.Textbox(DEFAULTS.preset, label="preset"), gr.Textbox("", label="steps")
+        min_seconds = gr.Textbox("", label="min_seconds")
         file, about = gr.File(label="file"), gr.JSON(label="about")
         make, follow = gr.Button("generate"), gr.Button("continue")
 
-    async def generate(request: gr.Request, prompt: str, seconds: float, *settings: Any,
+    # The arguments' names are those by which a program gives them.
+    async def generate(request: gr.Request, prompt: str, seconds: float, variant: str, seed: str,
+                       sections: str, guidance: float, top_k: float, temperature: float,
+                       preset: str, steps: str, top_p: float, min_seconds: str,
                        ) -> tuple[str, dict]:
+        settings = (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
+                    min_seconds)
         with answering_errors():
             return await _make(studio, _caller(request), _request(
                 studio, prompt, seconds, None, settings))
 
     async def continue_audio(request: gr.Request, audio: str, prompt: str, seconds: float,
-                             start: float, end: float | None, only_new: bool, *settings: Any,
-                             ) -> tuple[str, dict]:
+                             start: float, end: float | None, only_new: bool, variant: str,
+                             seed: str, sections: str, guidance: float, top_k: float,
+                             temperature: float, preset: str, steps: str, top_p: float,
+                             min_seconds: str) -> tuple[str, dict]:
+        settings = (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
+                    min_seconds)
         with answering_errors():
             person = _caller(request)
             if not audio:
@@ -56,7 +70,8 @@ def build(studio: Studio) -> None:
             part = AudioPrompt(str(path), float(start or 0.0), end, bool(only_new))
             return await _make(studio, person, _request(studio, prompt, seconds, part, settings))
 
-    settings = [variant, seed, sections, guidance, top_k, temperature]
+    settings = [variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
+                min_seconds]
     make.click(generate, [prompt, seconds, *settings], [file, about], api_name="generate",
                concurrency_limit=None)
     follow.click(continue_audio, [audio, prompt, seconds, start, end, only_new, *settings],
@@ -79,15 +94,34 @@ def _caller(request: gr.Request) -> str:
 
 def _request(studio: Studio, prompt: str, seconds: float, audio: AudioPrompt | None,
              settings: Any) -> GenerationRequest:
-    variant, seed, sections, guidance, top_k, temperature = settings
-    if seed not in (None, "") and not str(seed).isdigit():
-        raise InputError("seed", seed, "must be a whole number")
+    """Values of the endpoint's fields -> a request; what is empty takes the request's default."""
+    (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
+     min_seconds) = settings
+    named = {"seed": _whole("seed", seed), "steps": _whole("steps", steps),
+             "top_k": _whole("top-k", top_k), "guidance": guidance, "temperature": temperature,
+             "preset": preset or None, "top_p": top_p,
+             "min_seconds": _number("min-seconds", min_seconds)}
     return GenerationRequest(
-        prompt or "", float(seconds), variant or studio.settings.first_variant,
-        seed=int(seed) if seed not in (None, "") else None,
-        sections=section_plan.read_plan(sections or ""), guidance=float(guidance),
-        top_k=int(top_k), temperature=float(temperature), device=studio.settings.device,
-        audio=audio)
+        prompt or "", seconds, variant or studio.settings.first_variant,
+        sections=parse_sections(sections or ""), device=studio.settings.device, audio=audio,
+        **{name: value for name, value in named.items() if value is not None})
+
+
+def _number(name: str, text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise InputError(name, text, "must be a number of seconds") from error
+
+
+def _whole(name: str, value: Any) -> int | None:
+    """A whole number given as text or as a number; None when empty."""
+    text = "" if value is None else str(value).strip().removesuffix(".0")
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise InputError(name, value, "must be a whole number, 0 or more")
+    return int(text)
 
 
 async def _make(studio: Studio, person: str, request: GenerationRequest) -> tuple[str, dict]:

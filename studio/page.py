@@ -15,13 +15,14 @@ from starlette.responses import Response  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
 
 from studio import bridge, endpoints  # noqa: E402
+from studio.benchmark.routes import add_benchmarks  # noqa: E402
 from studio.context import Studio, web_folder  # noqa: E402
 from studio.element import element  # noqa: E402
 from studio.people import PersonCookie  # noqa: E402
 from studio.rating import add_rating  # noqa: E402
 from studio.rating.endpoints import add_endpoints  # noqa: E402
 from studio.routes import add_routes  # noqa: E402
-from studio.tabs import compare, continuing, create, history, models, results  # noqa: E402
+from studio.tabs import benchmark, compare, continuing, create, history, models, results  # noqa: E402
 from studio.theme import theme  # noqa: E402
 
 TITLE = "InspireMusic studio"
@@ -31,7 +32,8 @@ HEAD = ('<link rel="stylesheet" href="/studio/web/studio.css">'
 CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, deleted after
 TABS = (("create", "Create", create.build), ("continue", "Continue", continuing.build),
         ("compare", "Compare", compare.build), ("history", "History", history.build),
-        ("models", "Models", models.build), ("results", "Results", results.build))
+        ("models", "Models", models.build), ("results", "Results", results.build),
+        ("benchmark", "Benchmark", benchmark.build))
 
 
 class Scripts(StaticFiles):
@@ -72,6 +74,7 @@ def application(studio: Studio) -> FastAPI:
     app.add_middleware(PersonCookie)
     add_routes(app, studio)
     add_rating(app, studio.studies, studio.admin)
+    add_benchmarks(app, studio.benchmarks)
     app.mount("/studio/web", Scripts(directory=web_folder()))
     blocks = build(studio)
     blocks.queue(default_concurrency_limit=None)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import InputError
-from core.request import PRESETS, STRUCTURES, GenerationRequest, Section
+from core.request import PRESETS, STRUCTURES, GenerationRequest, Section, parse_sections
 from studio import section_plan
 from studio.context import Studio
 from studio.field_errors import FieldErrors
@@ -125,5 +125,5 @@ def _whole(name: str, text: str | None) -> int:
 
 def _sections(structure: str, plan: str | None, seconds: float) -> tuple[Section, ...]:
     if structure == PLAN:
-        return section_plan.read_plan(plan or "")
+        return parse_sections(plan or "")
     return () if structure == NO_STRUCTURE else (Section(structure, 0.0, seconds),)

@@ -1,27 +1,11 @@
-"""A piece's plan: read from a person's text, drawn as a coloured timeline."""
+"""A piece's plan of sections: suggested, and drawn as a coloured timeline."""
 
 from __future__ import annotations
 
-import re
-
 from core.errors import InputError
-from core.request import STRUCTURES, Section, parse_sections
+from core.request import STRUCTURES, parse_sections
 
-PART = re.compile(r"\s*[a-z]+\s*:\s*\d+(\.\d+)?\s*-\s*\d+(\.\d+)?\s*")
 SHARES = (("intro", 0.15), ("verse", 0.4), ("chorus", 0.3), ("outro", 0.15))
-
-
-def read_plan(text: str) -> tuple[Section, ...]:
-    """Sections of "intro:0-4, verse:4-10"; empty text is no plan.
-
-    Only plans get through: core also reads a plan from a file, which a page must never do.
-    Raises: InputError naming the part that cannot be read.
-    """
-    for part in filter(str.strip, re.split(r"[,\n]", text)):
-        if not PART.fullmatch(part):
-            raise InputError("section", part.strip()[:40], "should look like 'verse:4-10', with "
-                             "intro, verse, chorus or outro")
-    return parse_sections(text.strip()) if text.strip() else ()
 
 
 def suggest(seconds: float) -> str:
@@ -39,7 +23,7 @@ def suggest(seconds: float) -> str:
 def timeline(text: str, seconds: float) -> str:
     """The plan as HTML: one coloured bar a section, as wide as it is long; "" without a plan."""
     try:
-        sections = read_plan(text)
+        sections = parse_sections(text)
     except InputError:
         return ""
     parts = []

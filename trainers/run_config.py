@@ -1,7 +1,7 @@
 """A training run as one yaml file: what is taught, from which data, by which loop.
 
     task: wavtokenizer
-    data: {folder: $STUDIO_WORK/store-24000}    # variables are filled in; a codec may have
+    data: {folder: $STUDIO_WORK/store-24000}    # variables are filled in; any task may have
                                                 # start_from: FOLDER with weights to begin with
     model: {...}                        # the component's own config
     training: {...}                     # the task's config
@@ -11,11 +11,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from torch import nn
 
 from core.checkpoints import studio_layout
 from core.checkpoints.studio_layout import config_from_json
@@ -65,7 +67,24 @@ def folder(text: str) -> Path:
 
 def task_of(run: RunConfig) -> Task:
     """The task a run describes, its model freshly initialised."""
-    return _TASKS[run.task](run)
+    task = _TASKS[run.task](run)
+    if "start_from" in run.data:
+        _start_from(run.data["start_from"], run.task, task.model)
+    return task
+
+
+def _start_from(folder: Path, component: str, model: nn.Module) -> None:
+    """Begin with the weights of a folder; tensors of another shape (another codebook, say) begin
+    fresh and are named."""
+    own = model.state_dict()
+    given = studio_layout.load(folder, component).state_dict()
+    kept = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    fresh = [name for name in own if name not in kept]
+    if not kept:
+        raise InputError("start_from", folder, "no tensor fits the sizes of this config")
+    if fresh:
+        print(f"begun fresh, not from {folder}: {', '.join(fresh)}", file=sys.stderr)
+    model.load_state_dict(kept, strict=False)
 
 
 def _codec(run: RunConfig) -> Task:
@@ -75,12 +94,8 @@ def _codec(run: RunConfig) -> Task:
     from trainers.wavtokenizer import WavTokenizerTask
 
     kind = {"wavtokenizer": WavTokenizerTask, "hificodec": HiFiCodecTask}[run.task]
-    task = kind(_model(run), config_from_json(CodecTaskConfig, run.training),
+    return kind(_model(run), config_from_json(CodecTaskConfig, run.training),
                 AudioStore(run.data["folder"]))
-    if "start_from" in run.data:
-        start = studio_layout.load(run.data["start_from"], run.task)
-        task.model.load_state_dict(start.state_dict())
-    return task
 
 
 def _language_model(run: RunConfig) -> Task:

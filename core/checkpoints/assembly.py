@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.checkpoints.contents import COMPONENTS
 from core.errors import InputError
-
-COMPONENTS = ("wavtokenizer", "language_model", "srfm", "hificodec")
 
 
 def component_class(component: str) -> tuple[type, type]:

@@ -94,7 +94,7 @@ def _to_studio(source: Path, target: Path, dtype: torch.dtype | None) -> None:
 
 def _to_official(source: Path, target: Path, dtype: torch.dtype | None) -> None:
     tensors = {component: _cast(studio_layout.tensors(source / f"{component}.safetensors"), dtype)
-               for component in studio_layout.components(source)}
+               for component in opening.components_of(source)}
     rest_path = source / KEPT / REST
     if rest_path.is_file():
         for name, structure in torch_file.read(rest_path).items():

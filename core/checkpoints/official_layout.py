@@ -22,52 +22,22 @@ from core.checkpoints import (
     official_wavtokenizer,
 )
 from core.checkpoints.assembly import assemble
+from core.checkpoints.contents import PLACES, Place
 from core.errors import InputError
 
 
 @dataclass(frozen=True)
-class OfficialComponent:
-    """Where one component lies in a released folder.
+class OfficialComponent(Place):
+    """`table`: module with `config`, `state_dict` and `MAP`."""
 
-    Attributes:
-        folder: below the model folder, "" for itself.
-        file: its weights.
-        table: module with `config`, `state_dict` and `MAP`.
-        config_files: what `config` reads, below `folder`.
-    """
-
-    folder: str
-    file: str
     table: ModuleType
-    config_files: tuple[str, ...]
 
 
 OFFICIAL: dict[str, OfficialComponent] = {
-    "wavtokenizer": OfficialComponent(
-        "wavtokenizer", "model.pt", official_wavtokenizer, ("config.yaml",)),
-    "language_model": OfficialComponent(
-        "", "llm.pt", official_language_model, ("config.json", "inspiremusic.yaml")),
-    "srfm": OfficialComponent("", "flow.pt", official_srfm, ("inspiremusic.yaml",)),
-    "hificodec": OfficialComponent(
-        "music_tokenizer", "model.pt", official_hificodec, ("config.json",)),
-}
-
-
-def files(component: str) -> tuple[str, ...]:
-    """Every file of a component, relative to the model folder."""
-    at = OFFICIAL[component]
-    return tuple(str(Path(at.folder) / name) for name in (*at.config_files, at.file))
-
-
-def is_official(folder: Path) -> bool:
-    """Whether a folder is laid out like a released one (whole or not)."""
-    return (folder / "inspiremusic.yaml").is_file() or any(
-        (folder / at.folder / at.file).is_file() for at in OFFICIAL.values())
-
-
-def components(folder: Path) -> tuple[str, ...]:
-    """Components whose files are all there."""
-    return tuple(c for c in OFFICIAL if all((folder / name).is_file() for name in files(c)))
+    component: OfficialComponent(**vars(PLACES[component]), table=table)
+    for component, table in (("wavtokenizer", official_wavtokenizer),
+                             ("language_model", official_language_model),
+                             ("srfm", official_srfm), ("hificodec", official_hificodec))}
 
 
 def config(folder: Path, component: str) -> Any:
@@ -81,7 +51,7 @@ def load(folder: Path, component: str, dtype: torch.dtype, device: str) -> nn.Mo
 
     Raises: InputError for a missing or damaged file, or one that does not fit the sizes.
     """
-    for name in files(component):
+    for name in OFFICIAL[component].files:
         if not (folder / name).is_file():
             raise InputError("model folder", folder, f"lacks {name}; fetch it again")
     at = OFFICIAL[component]

@@ -9,31 +9,11 @@ import torch
 from torch import nn
 
 from core.checkpoints import official_layout, studio_layout
-from core.errors import InputError
+from core.checkpoints.contents import OFFICIAL, STUDIO, components_of, layout_of, read_config
 from core.text_tokenizer import TextTokenizer
 
-OFFICIAL, STUDIO = "official", "studio"
-
-
-def layout_of(folder: Path) -> str:
-    """"official" or "studio".
-
-    Raises: InputError for a folder that is missing or is no model folder.
-    """
-    if not folder.is_dir():
-        raise InputError("model folder", folder, "does not exist; check the path")
-    if studio_layout.is_studio(folder):
-        return STUDIO
-    if official_layout.is_official(folder):
-        return OFFICIAL
-    raise InputError("model folder", folder, "holds neither inspiremusic.yaml and llm.pt "
-                     "(a released model) nor a config.json of this project")
-
-
-def components_of(folder: Path) -> tuple[str, ...]:
-    """Components whose files are all there."""
-    layout = official_layout if layout_of(folder) == OFFICIAL else studio_layout
-    return layout.components(folder)
+__all__ = ["OFFICIAL", "STUDIO", "about", "components_of", "config_of", "layout_of",
+           "open_component", "text_tokenizer"]
 
 
 def config_of(folder: Path, component: str) -> Any:
@@ -56,7 +36,7 @@ def about(folder: Path) -> dict[str, Any]:
     """What the folder says of itself, for results."""
     if layout_of(folder) == OFFICIAL:
         return {"name": folder.name, "layout": OFFICIAL}
-    return dict(studio_layout.read_config(folder).get("about", {}))
+    return dict(read_config(folder).get("about", {}))
 
 
 def text_tokenizer(folder: Path) -> TextTokenizer:

@@ -22,10 +22,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from core.checkpoints.assembly import COMPONENTS, assemble, component_class
+from core.checkpoints.assembly import assemble, component_class
+from core.checkpoints.contents import LAYOUT, read_config
 from core.errors import InputError
-
-LAYOUT = 1
 
 
 def config_from_json(kind: type, data: dict[str, Any]) -> Any:
@@ -51,23 +50,6 @@ def config_from_json(kind: type, data: dict[str, Any]) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of a model folder.
-
-    Raises: InputError when it is missing, broken or of another layout.
-    """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise InputError("model folder", folder, "has no config.json")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError("config file", path, f"is not readable JSON ({error})") from error
-    if not isinstance(config, dict) or config.get("layout") != LAYOUT:
-        raise InputError("model folder", folder, f"is not of layout {LAYOUT}")
-    return config
 
 
 def save(folder: Path, component: str, module: nn.Module, dtype: torch.dtype = torch.float32,
@@ -96,24 +78,6 @@ def save_tensors(folder: Path, component: str, settings: Any, tensors: dict[str,
     fresh = folder / "config.json.new"
     fresh.write_text(json.dumps(config, indent=1))
     os.replace(fresh, path)
-
-
-def is_studio(folder: Path) -> bool:
-    """Whether the folder has a config.json of this project."""
-    path = folder / "config.json"
-    if not path.is_file():
-        return False
-    try:
-        return "layout" in json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError):
-        return False
-
-
-def components(folder: Path) -> tuple[str, ...]:
-    """Components whose settings and weights are both there."""
-    settings = read_config(folder)["components"]
-    return tuple(c for c in COMPONENTS
-                 if c in settings and (folder / f"{c}.safetensors").is_file())
 
 
 def config(folder: Path, component: str) -> Any:

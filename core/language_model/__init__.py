@@ -11,6 +11,7 @@ from core.language_model.conditions import (
 from core.language_model.config import LanguageModelConfig
 from core.language_model.decoding import decode
 from core.language_model.model import IGNORED, EmbeddedSequence, LanguageModel
+from core.language_model.packed import PackedModel
 from core.language_model.request import DecodeRequest, StepTokens
 from core.language_model.sampling import candidates, gumbel_noise
 
@@ -24,6 +25,7 @@ __all__ = [
     "LanguageModelBatch",
     "LanguageModelConfig",
     "LanguageModelExample",
+    "PackedModel",
     "Section",
     "StepTokens",
     "cache_bytes",

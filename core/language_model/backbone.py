@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -54,17 +56,22 @@ class Attention(nn.Module):
         self.value = nn.Linear(config.hidden, shared)
         self.output = nn.Linear(inner, config.hidden, bias=False)
 
-    def forward(self, x: Tensor, cosine: Tensor, signed_sine: Tensor) -> Tensor:
-        """x [B, N, hidden]. Padding on the right needs no mask: no real query sees a later key."""
+    def forward(self, x: Tensor, cosine: Tensor, signed_sine: Tensor,
+                lengths: Sequence[int] | None = None) -> Tensor:
+        """x [B, N, hidden]. Padding on the right needs no mask: no real query sees a later key.
+        With `lengths` a row holds pieces after one another, and each sees itself alone."""
         query, key, value = (
             p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
             for p in (self.query, self.key, self.value)
         )  # [B, heads or kv_heads, N, D]
         cosine, signed_sine = cosine.to(query.dtype), signed_sine.to(query.dtype)
-        mixed = F.scaled_dot_product_attention(
-            rotate(query, cosine, signed_sine), rotate(key, cosine, signed_sine), value,
-            is_causal=True, enable_gqa=True)
-        return self.output(mixed.transpose(1, 2).flatten(2))
+        query, key = rotate(query, cosine, signed_sine), rotate(key, cosine, signed_sine)
+        pieces = [x.shape[1]] if lengths is None else list(lengths)
+        mixed = [F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+                 .transpose(1, 2) for q, k, v in zip(*(t.split(pieces, 2)
+                                                       for t in (query, key, value)))]
+        # [B, piece, heads, D] each
+        return self.output((mixed[0] if lengths is None else torch.cat(mixed, 1)).flatten(2))
 
 
 class GatedMLP(nn.Module):
@@ -90,8 +97,9 @@ class Block(nn.Module):
         self.mlp_norm = RMSNorm(config.hidden, config.eps)
         self.mlp = GatedMLP(config)
 
-    def forward(self, x: Tensor, cosine: Tensor, signed_sine: Tensor) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), cosine, signed_sine)
+    def forward(self, x: Tensor, cosine: Tensor, signed_sine: Tensor,
+                lengths: Sequence[int] | None = None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cosine, signed_sine, lengths)
         return x + self.mlp(self.mlp_norm(x))
 
 
@@ -104,10 +112,16 @@ class Backbone(nn.Module):
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.hidden, config.eps)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, N, hidden] -> [B, N, hidden]; positions count from 0 in every row."""
-        positions = torch.arange(x.shape[1], device=x.device)
+    def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
+        """[B, N, hidden] -> [B, N, hidden]; positions count from 0 in every row.
+
+        Args:
+            lengths: of the pieces that lie after one another in a row, N in all; no piece sees
+                another, and positions count from 0 in every piece.
+        """
+        positions = torch.cat([torch.arange(n, device=x.device)
+                               for n in lengths or [x.shape[1]]])
         cosine, signed_sine = rotary_tables(self.config, positions)
         for layer in self.layers:
-            x = layer(x, cosine, signed_sine)
+            x = layer(x, cosine, signed_sine, lengths)
         return self.norm(x)

@@ -1,8 +1,8 @@
 """Writing audio tokens: guidance, several requests at once, bounded context.
 
 Every request owns one row (no guidance) or two. Products run over all rows, padded to a fixed
-multiple, because a product's rounding may change with its number of rows; attention runs for
-each request alone. So a request's tokens do not depend on its neighbours.
+multiple where a product's rounding may change with its number of rows (see `Precision`);
+attention runs for each request alone. So a request's tokens do not depend on its neighbours.
 
 Positions. Row positions count from 0 at the sos vector, without gaps, in the unconditional row
 too. With `context_tokens` W, a request whose audio in context would exceed W is read in anew as
@@ -29,8 +29,6 @@ from core.language_model.packed import PackedModel
 from core.language_model.prefix import Prefix, check_ids
 from core.language_model.request import DecodeRequest, StepTokens
 from core.language_model.sampling import Sampler
-
-ROW_MULTIPLE = 8  # four guided requests; on a CPU eight rows cost little more than two
 
 
 class _Lane:
@@ -91,19 +89,17 @@ class _Lane:
 class _Session:
     """All lanes of one call, with the weights, the cache and the next step's logits."""
 
-    def __init__(self, model: LanguageModel, prefixes: list[Prefix], dtype: torch.dtype,
-                 row_multiple: int) -> None:
-        self.model, self.config, self.dtype = model, model.config, dtype
-        self.device = model.head.weight.device
-        self.packed = PackedModel(model, dtype)
+    def __init__(self, packed: PackedModel, prefixes: list[Prefix]) -> None:
+        self.packed, self.config, self.device = packed, packed.config, packed.device
+        precision = packed.precision
         self.lanes: list[_Lane] = []
         rows = 0
         for prefix in prefixes:
             self.lanes.append(_Lane(prefix, rows, self.config.context_tokens))
             rows = self.lanes[-1].rows.stop
-        rows += -rows % row_multiple
+        rows += -rows % precision.row_multiple
         self.capacity = max(lane.capacity for lane in self.lanes)
-        cache = KeyValueCache(self.config, rows, self.capacity, dtype, self.device)
+        cache = KeyValueCache(self.config, rows, self.capacity, precision.cache, self.device)
         self.row_lane = torch.zeros(rows, dtype=torch.int64, device=self.device)
         for number, lane in enumerate(self.lanes):
             lane.attach(cache, self.config)
@@ -111,7 +107,8 @@ class _Session:
         # Rows of ended lanes keep counting; the table must reach as far as they get.
         reach = self.capacity + max(lane.request.max_tokens for lane in self.lanes)
         positions = torch.arange(reach, device=self.device)
-        self.tables = [t.to(dtype) for t in rotary_tables(self.config, positions)]  # [reach, D]
+        self.tables = [t.to(precision.compute)
+                       for t in rotary_tables(self.config, positions)]  # [reach, D]
         self.positions = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self.logits = torch.zeros(rows, self.config.audio_vocabulary + 1, device=self.device)
         for lane in self.lanes:
@@ -135,7 +132,7 @@ class _Session:
         lane.hide_gaps([lane.length - n for n in lengths])
         positions = torch.cat([torch.arange(n, device=self.device) for n in lengths])
         x = self.packed.blocks(
-            torch.cat(inputs).to(self.dtype), *self.rotation(positions),
+            torch.cat(inputs).to(self.packed.precision.compute), *self.rotation(positions),
             lambda layer, heads: lane.attend_prefix(layer, heads, lengths))
         last = torch.tensor(lengths, device=self.device).cumsum(0) - 1
         self.logits[lane.rows] = self.packed.logits(x[last])
@@ -149,9 +146,9 @@ class _Session:
         if stepping:
             # An ended lane may hold the end token, which has no embedding.
             known = tokens.clamp(max=self.config.audio_vocabulary - 1)[self.row_lane]
-            x = F.embedding(known, self.model.audio_embedding.weight).to(self.dtype)
+            x = F.embedding(known, self.packed.model.audio_embedding.weight)
             self.logits = self.packed.logits(self.packed.blocks(
-                x, *self.rotation(self.positions),
+                x.to(self.packed.precision.compute), *self.rotation(self.positions),
                 lambda layer, heads: self._attend(layer, heads, stepping)))
             self.positions += 1
             for lane in stepping:
@@ -167,32 +164,29 @@ class _Session:
 
 
 @torch.inference_mode()
-def decode(model: LanguageModel, requests: Sequence[DecodeRequest], *,
-           dtype: torch.dtype | None = None, compat: str | None = None,
-           random_vectors: Sequence[Tensor] | None = None,
-           row_multiple: int = ROW_MULTIPLE) -> Iterator[StepTokens]:
+def decode(model: LanguageModel | PackedModel, requests: Sequence[DecodeRequest], *,
+           compat: str | None = None,
+           random_vectors: Sequence[Tensor] | None = None) -> Iterator[StepTokens]:
     """Write all requests together, one `StepTokens` a step; stop iterating to cancel.
 
     Args:
-        dtype: of weights and cache; the model's own by default.
+        model: packed once for many calls, or a model to decode in its own dtype.
         compat: "official" for the released unconditional row (see `Prefix`).
         random_vectors: with compat, each request's [3, S, hidden] (or [1, 3, S, hidden]) vectors
             in place of times and structures in the unconditional row.
-        row_multiple: rows are padded to a multiple of it. Tokens are equal between calls of
-            different batch sizes when it is the same.
 
     Raises: InputError for an unknown id or compat, before the first token.
     """
+    packed = model if isinstance(model, PackedModel) else PackedModel(model)
     if compat not in (None, "official"):
         raise InputError("compat", compat, "should be official or absent")
     if not requests:
         raise InputError("requests", "[]", "at least one is needed")
     for request in requests:
-        check_ids(model.config, request)
+        check_ids(packed.config, request)
     given = random_vectors or [None] * len(requests)
-    prefixes = [Prefix(model, r, compat == "official", v) for r, v in zip(requests, given)]
-    session = _Session(model, prefixes, dtype or model.head.weight.dtype, row_multiple)
-    yield from _steps(session, requests)
+    prefixes = [Prefix(packed.model, r, compat == "official", v) for r, v in zip(requests, given)]
+    yield from _steps(_Session(packed, prefixes), requests)
 
 
 def _steps(session: _Session, requests: Sequence[DecodeRequest]) -> Iterator[StepTokens]:

@@ -97,13 +97,23 @@ class LanguageModel(nn.Module):
         """Teacher forcing: embedded [B, N, hidden] -> [B, N, V + 1] at every position."""
         return self.head(self.backbone(inputs))
 
-    def loss(self, batch: LanguageModelBatch) -> tuple[Tensor, Tensor]:
-        """Cross-entropy (nats a target) and accuracy over audio and end tokens: two scalars."""
+    def loss(self, batch: LanguageModelBatch, packed: bool = False) -> tuple[Tensor, Tensor]:
+        """Cross-entropy (nats a target) and accuracy over audio and end tokens: two scalars.
+
+        Args:
+            packed: lay the pieces after one another without padding; the same result.
+        """
         sequence = self.embed(batch)
-        targets = self.targets(batch, sequence.lengths)
+        targets = self.targets(batch, sequence.lengths)  # [B, N]
+        if packed:
+            real = _before(sequence.lengths, targets.shape[1])
+            targets = targets[real][None]  # [1, sum of lengths]
+            states = self.backbone(sequence.inputs[real][None], sequence.lengths.tolist())
+        else:
+            states = self.backbone(sequence.inputs)
         taught = targets != IGNORED
         # Only the taught positions pay for the head.
-        logits = self.head(self.backbone(sequence.inputs)[taught])  # [targets, V + 1]
+        logits = self.head(states[taught])  # [targets, V + 1]
         wanted = targets[taught]
         accuracy = (logits.detach().argmax(-1) == wanted).float().mean()
         return F.cross_entropy(logits.float(), wanted), accuracy

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from core.language_model.backbone import Block, rotate
 from core.language_model.model import LanguageModel
+from core.language_model.products import Plain, Precision, Product, plain, precision
 
 # (layer, rotated heads [M, heads + 2 * kv_heads, D]) -> mixed [M, heads * D]
 Attend = Callable[[int, Tensor], Tensor]
@@ -48,42 +49,59 @@ class PackedLayer:
     """One block's weights: queries, keys and values in one product, gate and up in another."""
 
     attention_norm: Tensor  # [hidden]
-    heads: Tensor  # [(heads + 2 * kv_heads) * D, hidden]
-    heads_bias: Tensor
-    output: Tensor  # [hidden, heads * D]
+    heads: Product  # hidden -> (heads + 2 * kv_heads) * D
+    output: Product  # heads * D -> hidden
     mlp_norm: Tensor  # [hidden]
-    gate_up: Tensor  # [2 * mlp, hidden]
-    down: Tensor  # [hidden, mlp]
+    gate_up: Product  # hidden -> 2 * mlp
+    down: Product  # mlp -> hidden
 
     @classmethod
-    def of(cls, block: Block, dtype: torch.dtype) -> PackedLayer:
+    def of(cls, block: Block, precision: Precision) -> PackedLayer:
         """Fuse one block's projections."""
-        a, m = block.attention, block.mlp
+        a, m, kind = block.attention, block.mlp, precision.blocks
+        held = precision.compute if kind is Plain else a.query.weight.dtype
         return cls(
-            attention_norm=block.attention_norm.weight.detach().to(dtype),
-            heads=fuse((a.query.weight, a.key.weight, a.value.weight), dtype),
-            heads_bias=fuse((a.query.bias, a.key.bias, a.value.bias), dtype),
-            output=a.output.weight.detach().to(dtype),
-            mlp_norm=block.mlp_norm.weight.detach().to(dtype),
-            gate_up=fuse((m.gate.weight, m.up.weight), dtype),
-            down=m.down.weight.detach().to(dtype),
+            attention_norm=block.attention_norm.weight.detach().to(precision.compute),
+            heads=kind(fuse((a.query.weight, a.key.weight, a.value.weight), held),
+                       fuse((a.query.bias, a.key.bias, a.value.bias), held)),
+            output=kind(a.output.weight.detach().to(held)),
+            mlp_norm=block.mlp_norm.weight.detach().to(precision.compute),
+            gate_up=kind(fuse((m.gate.weight, m.up.weight), held)),
+            down=kind(m.down.weight.detach().to(held)),
         )
 
 
 class PackedModel:
-    """Blocks and head of a `LanguageModel`, ready for decoding in `dtype`.
+    """A `LanguageModel` ready for decoding.
 
     A row is one token of any sequence; only `attend` knows which rows belong together.
     """
 
-    def __init__(self, model: LanguageModel, dtype: torch.dtype) -> None:
-        self.config = model.config
+    def __init__(self, model: LanguageModel, dtype: str | None = None,
+                 release: bool = False) -> None:
+        """
+        Args:
+            dtype: fp32, bf16 or int8 (see `products.precision`); None: the model's own, as it is.
+            release: give up the model's own blocks, layer by layer, where packing copies them.
+                The model can then no longer be trained or scored; its embeddings stay.
+
+        Raises: InputError for int8 on a machine without kernels for it.
+        """
+        weight = model.head.weight
+        self.model, self.config, self.device = model, model.config, weight.device
+        self.precision = plain(weight.dtype) if dtype is None else precision(dtype, weight.device)
+        self.layers: list[PackedLayer] = []
         # Parameters may be re-bound here and must stay usable for training.
         with torch.inference_mode(False), torch.no_grad():
-            self.layers = [PackedLayer.of(block, dtype) for block in model.backbone.layers]
-            self.norm = model.backbone.norm.weight.detach().to(dtype)
-            self.head = model.head.weight.detach().to(dtype)
-            self.head_bias = model.head.bias.detach().to(dtype)
+            for block in model.backbone.layers:
+                self.layers.append(PackedLayer.of(block, self.precision))
+                if release and self.precision.copies:
+                    block.to("meta")
+            compute = self.precision.compute
+            held = compute if self.precision.head is Plain else weight.dtype
+            self.norm = model.backbone.norm.weight.detach().to(compute)
+            self.head = self.precision.head(weight.detach().to(held),
+                                            model.head.bias.detach().to(held))
 
     def blocks(self, x: Tensor, cosine: Tensor, signed_sine: Tensor, attend: Attend) -> Tensor:
         """[M, hidden] -> [M, hidden], before the last norm.
@@ -94,16 +112,15 @@ class PackedModel:
         """
         width, eps, head_dim = (x.shape[-1],), self.config.eps, self.config.head_dim
         for number, layer in enumerate(self.layers):
-            heads = F.linear(F.rms_norm(x, width, layer.attention_norm, eps),
-                             layer.heads, layer.heads_bias).unflatten(-1, (-1, head_dim))
-            mixed = attend(number, rotate(heads, cosine, signed_sine))  # [M, heads * D]
-            x = x + F.linear(mixed, layer.output)
-            gate, up = F.linear(F.rms_norm(x, width, layer.mlp_norm, eps),
-                                layer.gate_up).chunk(2, -1)  # [M, mlp] each
-            x = x + F.linear(F.silu(gate).mul_(up), layer.down)
+            heads = layer.heads(F.rms_norm(x, width, layer.attention_norm, eps))
+            heads = rotate(heads.unflatten(-1, (-1, head_dim)), cosine, signed_sine)
+            mixed = attend(number, heads.to(self.precision.cache))  # [M, heads * D]
+            x = x + layer.output(mixed.to(x.dtype))
+            gate, up = layer.gate_up(
+                F.rms_norm(x, width, layer.mlp_norm, eps)).chunk(2, -1)  # [M, mlp] each
+            x = x + layer.down(F.silu(gate).mul_(up))
         return x
 
     def logits(self, x: Tensor) -> Tensor:
         """[M, hidden] -> [M, V + 1] float32."""
-        x = F.rms_norm(x, (x.shape[-1],), self.norm, self.config.eps)
-        return F.linear(x, self.head, self.head_bias).float()
+        return self.head(F.rms_norm(x, (x.shape[-1],), self.norm, self.config.eps)).float()

@@ -3,8 +3,10 @@ carries its recipe, its interval and its n, and a stopped run goes on to the sam
 
 from evaluation.benchmark.difference import Difference, difference
 from evaluation.benchmark.difference_report import difference_report
+from evaluation.benchmark.folder_plan import folder_plan
 from evaluation.benchmark.plan import DatasetChoice, Plan, System, Task
 from evaluation.benchmark.plan_file import read_plan, shipped_plans
+from evaluation.benchmark.presence import Needed, needed
 from evaluation.benchmark.progress import Step
 from evaluation.benchmark.reporting import run_report, run_table
 from evaluation.benchmark.results import MetricResult, RunResult, SystemResult
@@ -14,6 +16,7 @@ __all__ = [
     "DatasetChoice",
     "Difference",
     "MetricResult",
+    "Needed",
     "Plan",
     "Run",
     "RunOptions",
@@ -24,6 +27,8 @@ __all__ = [
     "Task",
     "difference",
     "difference_report",
+    "folder_plan",
+    "needed",
     "read_plan",
     "run_report",
     "run_table",

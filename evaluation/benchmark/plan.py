@@ -143,3 +143,9 @@ class Plan:
                 raise InputError("system", system.title, "give it either a variant or a folder")
             if system.variant:
                 system.request("music")
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """Name -> recipe: the plan's own, and its continuing forms where a prompt is continued."""
+        found = (system.task.recipe(self.recipe) for system in self.systems)
+        return {recipe.name: recipe for recipe in found}

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import variants
 from core.errors import Cancelled, InputError
 from core.workspace import work_folder
 from evaluation.benchmark.cache import EmbeddingCache
@@ -17,6 +16,7 @@ from evaluation.benchmark.generation import PipelineKeeper, generate, is_made, m
 from evaluation.benchmark.items import chosen_items, items_of
 from evaluation.benchmark.plan import Plan, System
 from evaluation.benchmark.playing import playable_items
+from evaluation.benchmark.presence import why_absent
 from evaluation.benchmark.progress import Counter, Listener, Step, to_stderr
 from evaluation.benchmark.reporting import run_report
 from evaluation.benchmark.results import FILE, ClipPair, RunResult, SystemResult
@@ -108,14 +108,9 @@ class Run:
 
     def _absent(self) -> dict[str, str]:
         """slug -> why, of systems that cannot be run here."""
-        reasons = {}
-        for system in self.plan.systems:
-            if system.folder is not None and not system.folder.is_dir():
-                reasons[system.slug] = f"no folder {system.folder}"
-            elif system.variant is not None and self.options.available:
-                known = system.variant in variants.VARIANTS or Path(system.variant).is_dir()
-                if not known or not variants.installed(variants.get(system.variant)):
-                    reasons[system.slug] = f"{system.variant} is not installed"
+        reasons = {system.slug: reason for system in self.plan.systems
+                   if (system.folder is not None or self.options.available)
+                   and (reason := why_absent(system))}
         if reasons and not self.options.available:
             slug, reason = next(iter(reasons.items()))
             raise InputError("system", slug, f"{reason}; put it there or add --available")
@@ -180,8 +175,7 @@ class Run:
 
     def _result(self, dataset: Dataset, embedder: Embedder,
                 systems: tuple[SystemResult, ...]) -> RunResult:
-        recipes = {(recipe := self._recipe(system)).name: recipe.as_dict()
-                   for system in self.plan.systems}
+        recipes = {name: recipe.as_dict() for name, recipe in self.plan.recipes.items()}
         weights = {
             name: model.weights.sha256 + ("" if model.weights.official else " (NOT PUBLISHED)")
             for name, model in embedder.models.items()
@@ -197,8 +191,8 @@ class Run:
         part.write_text(json.dumps(result.as_dict(), indent=1, allow_nan=False), encoding="utf-8")
         os.replace(part, path)
         played = playable_items(running, sides, result.systems, self.options.playable)
-        recipes = {(recipe := self._recipe(one)).name: recipe for one in self.plan.systems}
-        files = write_report(run_report(result, recipes, played), self.results_folder)
+        report = run_report(result, self.plan.recipes, played)
+        files = write_report(report, self.results_folder)
         self.listener(Step("report", self.plan.title, 1, 1, 0.0))
         return files
 

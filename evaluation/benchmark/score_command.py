@@ -7,10 +7,10 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.workspace import work_folder
+from evaluation.benchmark.folder_plan import folder_plan
 from evaluation.benchmark.options import add_options, add_recipe, execute
-from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System, Task
-from evaluation.datasets import load_reference_arrays
-from evaluation.metrics import ContinuationChoice, Span, recipe
+from evaluation.benchmark.plan import DATASET_KINDS, Task
+from evaluation.metrics import ContinuationChoice, Span
 
 
 def _task(args: argparse.Namespace) -> Task:
@@ -42,21 +42,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--hears-prompt", action="store_true", help="the metric hears it too")
     add_options(parser)
     args = parser.parse_args(argv)
-    task = _task(args)
-    name = args.name or args.generated.resolve().name
-    if args.reference.is_file():
-        load_reference_arrays(args.reference)  # says so when it is a pickle
-        raise InputError("reference", args.reference, "is a file; give the folder of real clips")
-    for side in ("generated", "reference"):
-        if not getattr(args, side).is_dir():
-            raise InputError(f"{side} folder", getattr(args, side), "no such folder")
-    system = System(name, task, folder=args.generated.resolve())
-    plan = Plan(
-        name=f"score-{system.slug}",
-        title=f"{name} against {args.reference.name}",
-        dataset=DatasetChoice(args.kind, args.captions, args.reference.resolve()),
-        recipe=recipe(args.recipe),
-        systems=(system,),
-    )
+    plan = folder_plan(args.generated, args.reference, args.captions, args.recipe, args.kind,
+                       args.name, _task(args))
     args.out = args.out or work_folder() / "benchmark" / plan.name
     return execute(plan, args)

@@ -6,11 +6,10 @@ No page in here: the studio shows what this room computes.
 
 from .command import default_database
 from .desk import RaterDesk, RaterView, StudyView, TrialView
-from .export import result_files, safe_cell
+from .export import result_files
 from .persistence import persistence_warning
 from .power import ITEMS, RATERS, Spread, difference_power, power_table, raters_needed
 from .preparation import Prepared, prepare, prepared_folder, read_prepared
-from .printing import results_text
 from .result_report import report_tables, screening_table
 from .result_tables import (
     PaperTable,
@@ -29,6 +28,6 @@ __all__ = [
     "ResultTable", "ResultTables", "Spread", "Store", "Study", "StudyView", "TrialView",
     "default_database", "difference_power", "new_token", "persistence_warning",
     "power_table", "prepare", "prepared_folder", "progress", "raters_needed", "read_prepared",
-    "read_study", "report_tables", "result_files", "results", "results_text", "safe_cell",
+    "read_study", "report_tables", "result_files", "results",
     "screening_table",
 ]

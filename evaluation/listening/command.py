@@ -157,7 +157,7 @@ def _export(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     study = read_study(arguments.study)
-    print(results_text(results(study, _answered_store(arguments, study))))
+    print(results_text(study, results(study, _answered_store(arguments, study))))
 
 
 def _backup(arguments: argparse.Namespace) -> None:

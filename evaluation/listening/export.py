@@ -9,31 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from evaluation.report import safe_cell
+
 from .preparation import IDENTICAL, MAIN
 from .result_tables import ResultTable, ResultTables, signed_score
 from .statistics import MeanInterval
 from .storage import Store
 from .study import Study
 
-# A spreadsheet takes a text that begins so for a formula (also after spaces it drops).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d",
-                   "\uff20")
 INTERVAL_COLUMNS = ("n_ratings", "n_raters", "n_items", "mean", "sd", "half_95", "lo_95", "hi_95",
                     "naive_half", "variance", "df", "note")
-
-
-def safe_cell(value: Any) -> Any:
-    """The value for a CSV cell: a text that would be a formula gets an apostrophe in front.
-
-    Numbers stay numbers, negative ones too.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.lstrip().startswith(_FORMULA_STARTS[:4]):
-        return "'" + value
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -23,7 +23,7 @@ from evaluation.metrics.frechet import (
 )
 from evaluation.metrics.kernel_distance import kad, median_bandwidth
 from evaluation.metrics.kl import clip_kl, clip_probabilities, directed_kl, segment_kl, softmax
-from evaluation.metrics.models import Model, open_model
+from evaluation.metrics.models import Model, open_model, whereabouts
 from evaluation.metrics.musicnn import MusicNN
 from evaluation.metrics.openl3 import OpenL3
 from evaluation.metrics.preparation import (
@@ -75,4 +75,5 @@ __all__ = [
     "sam_windows",
     "segment_kl",
     "softmax",
+    "whereabouts",
 ]

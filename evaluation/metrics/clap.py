@@ -18,9 +18,9 @@ import torch
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError
 
+from core.compatibility import ready_torchaudio, ready_torchvision
 from core.errors import FailureError, InputError
 from evaluation.metrics.clap_cosine import cosines
-from evaluation.metrics.compatibility import ready_torchaudio, ready_torchvision
 from evaluation.metrics.preparation import CLAP_RATE
 from evaluation.metrics.weights import KnownWeights, Weights
 

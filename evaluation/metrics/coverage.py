@@ -1,6 +1,6 @@
 """How often the bootstrap's intervals hold the true value, by simulation.
 
-`python -m evaluation.metrics.coverage` prints the table; nominal is 95 %.
+`python -m evaluation coverage` prints the table; nominal is 95 %.
 """
 
 from __future__ import annotations
@@ -78,12 +78,13 @@ def frechet_coverage(clips: int, trials: int = 200, seed: int = 0) -> Coverage:
     return Coverage("Frechet distance at this n", clips, trials, held / trials)
 
 
-def main() -> None:
+def main(argv: list[str]) -> int:
     """Print the coverage for the sizes that the benchmark's tables use."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "python -m evaluation coverage", description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, nargs="+", default=[12, 40], help="clips a system")
     parser.add_argument("--trials", type=int, default=200, help="simulated experiments a row")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(argv)
     print(f"{'metric':<28}{'clips':>6}{'trials':>8}{'covered':>9}{'+-':>7}   (nominal 0.950)")
     for clips in chosen.clips:
         rows = (mean_coverage(clips, 5 * chosen.trials), frechet_coverage(clips, chosen.trials))
@@ -91,7 +92,4 @@ def main() -> None:
             print(
                 f"{row.metric:<28}{row.clips:>6}{row.trials:>8}{row.share:>9.3f}{row.error:>7.3f}"
             )
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import InputError
-from evaluation.metrics import clap, openl3, passt
+from core.errors import InputError, StudioError
+from evaluation.metrics import clap, musicnn, openl3, passt
 from evaluation.metrics.clap import Clap
 from evaluation.metrics.musicnn import MusicNN
 from evaluation.metrics.openl3 import OpenL3
 from evaluation.metrics.passt import Passt
-from evaluation.metrics.weights import KnownWeights, Weights, locate
+from evaluation.metrics.weights import KnownWeights, Weights, find, locate
 
 Model = OpenL3 | Passt | Clap | MusicNN
 
@@ -64,3 +64,18 @@ def open_model(
     if fetch and name in clap.KINDS:
         clap.fetch_hub_parts()
     return chosen.build(locate(chosen.checkpoint, path, sha256, fetch), device)
+
+
+def whereabouts(name: str) -> tuple[bool, str]:
+    """Whether a model's weights lie here, and where; else what to fetch and where to put it.
+
+    Nothing is hashed or loaded: that happens in `open_model`.
+    """
+    try:
+        if name == "musicnn":
+            return True, str(musicnn.package_folder())
+        if name in clap.KINDS:
+            clap.check_hub_parts()
+        return True, str(find(DOWNLOADED[name].checkpoint))
+    except StudioError as error:
+        return False, str(error)

@@ -85,7 +85,11 @@ def patch_starts(frames: int, hop_frames: int = PATCH_FRAMES) -> range:
     return range(0, frames - PATCH_FRAMES + 1, hop_frames)
 
 
-def _package_folder() -> Path:
+def package_folder() -> Path:
+    """The checkpoint's folder inside the musicnn package.
+
+    Raises: FailureError saying what to install.
+    """
     spec = importlib.util.find_spec("musicnn")
     if spec is None or not spec.submodule_search_locations:
         raise FailureError("musicnn weights", "absent", MEND)
@@ -105,7 +109,7 @@ class MusicNN:
     names = TAG_NAMES
 
     def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
-        folder = folder or _package_folder()
+        folder = folder or package_folder()
         data, index = folder / CHECKPOINT.file, folder / ".index"
         if not (data.is_file() and index.is_file()):
             raise FailureError("musicnn weights", folder, MEND)

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.compatibility import ready_torchaudio, ready_torchvision
 from core.errors import InputError
-from evaluation.metrics.compatibility import ready_torchaudio, ready_torchvision
 from evaluation.metrics.preparation import PASST_RATE
 from evaluation.metrics.weights import KnownWeights, Weights
 from evaluation.metrics.windows import Window

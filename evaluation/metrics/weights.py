@@ -86,6 +86,24 @@ def check(known: KnownWeights, path: Path, stated: str | None = None) -> Weights
     return Weights(path, found, official=found in known.sha256)
 
 
+def find(known: KnownWeights, path: str | Path | None = None) -> Path:
+    """The file by path, then variable, then folder; nothing is read.
+
+    Raises: InputError for a path that is absent; FailureError, saying what to fetch and where to
+        put it, when the weights are not here.
+    """
+    given = path or os.environ.get(known.variable)
+    if given:
+        named = Path(given).expanduser()
+        if not named.is_file():
+            raise InputError(f"{known.name} weights", given, f"no such file; see {known.url}")
+        return named
+    if not known.place.is_file():
+        mend = f"fetch {known.url} and put it at {known.place}, or set {known.variable}"
+        raise FailureError(f"{known.name} weights", "absent", mend)
+    return known.place
+
+
 def locate(
     known: KnownWeights,
     path: str | Path | None = None,
@@ -102,15 +120,11 @@ def locate(
     Raises: InputError for a path that is absent or a wrong hash; FailureError, saying what to
         fetch and where to put it, when the weights are not here.
     """
-    given = path or os.environ.get(known.variable)
-    if given:
-        named = Path(given).expanduser()
-        if not named.is_file():
-            raise InputError(f"{known.name} weights", given, f"no such file; see {known.url}")
-        return check(known, named, stated)
-    if not known.place.is_file():
+    try:
+        found = find(known, path)
+    except FailureError:
         if not fetch:
-            mend = f"fetch {known.url} and put it at {known.place}, or set {known.variable}"
-            raise FailureError(f"{known.name} weights", "absent", mend)
+            raise
         download(known.url, known.place, (stated,) if stated else known.sha256)
-    return check(known, known.place, stated)
+        found = known.place
+    return check(known, found, stated)

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from core.pipeline import Pipeline
-from core.workspace import claim_machine, work_folder
-from evaluation.nano import likelihood, reconstruction, styles
+from core import variants
+from core.errors import InputError
+from core.workspace import work_folder
+from evaluation.nano.bench import Bench, Setting
 from evaluation.nano.card import render
-from evaluation.nano.pieces import read_pieces
+from evaluation.nano.real_music import PACKAGES
+
+PARTS = ("codecs", "language_model", "styles", "prompts", "srfm", "distance", "sections", "long",
+         "free", "continuation")  # each a module of this package with `measure`
 
 
 def main(argv: list[str]) -> int:
-    """Measure, print one line of JSON, and write it (and the card) where asked."""
-    parser = argparse.ArgumentParser("python -m evaluation nano", description=main.__doc__)
-    parser.add_argument("--corpus", type=Path, default=work_folder() / "corpus")
-    parser.add_argument("--variant", default="nano-no-flow")
-    parser.add_argument("--clips", type=int, default=10, help="generated clips a prompt")
-    parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--out", type=Path, help="file for the JSON")
-    parser.add_argument("--card", type=Path, help="file for the model card")
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args(argv)
+    """Measure nano's parts and print one line of JSON. What was made or measured once is kept
+    below --cache, so a stopped run goes on where it was."""
+    args = _parser().parse_args(argv)
+    for name in args.only:
+        if name not in PARTS:
+            raise InputError("part", name, "choose from " + ", ".join(PARTS))
+    if args.clips is not None and args.clips < 1:
+        raise InputError("clips", args.clips, "give a whole number of at least 1")
     torch.set_num_threads(args.threads)
-    with claim_machine():
-        figures = _measure(args)
+    real = tuple(args.real) or tuple(p.folder for p in PACKAGES if p.folder.is_dir())
+    setting = Setting(args.variant or variants.default(), args.corpus, args.held_out, real,
+                      args.captions, args.clips, args.seed, args.steps)
+    figures = measure(Bench(setting, args.cache), tuple(args.only), tuple(args.skip))
     if args.out:
         args.out.write_text(json.dumps(figures, indent=1))
     if args.card:
@@ -40,29 +45,66 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _measure(args: argparse.Namespace) -> dict[str, Any]:
-    pipeline = Pipeline.load(args.variant)
-    held_out = read_pieces(args.corpus, "test")
-    recipe = {"command": f"python -m evaluation nano --variant {args.variant} --clips "
-                         f"{args.clips} --seed {args.seed}",
-              "corpus_pieces": {s: len(read_pieces(args.corpus, s))
-                                for s in ("train", "validation", "test")}}
-    codec = pipeline.wavtokenizer
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser("python -m evaluation nano", description=main.__doc__)
+    work = work_folder()
+    made.add_argument("--variant", help="variant or model folder; by default nano, or "
+                      "nano-no-flow where only that is there")
+    made.add_argument("--only", nargs="*", default=[], metavar="PART",
+                      help="some of: " + ", ".join(PARTS))
+    made.add_argument("--skip", nargs="*", default=[], metavar="PART", help="all but these")
+    made.add_argument("--clips", type=int, help="at most so many clips in each place (a pilot)")
+    made.add_argument("--corpus", type=Path, default=work / "corpus",
+                      help="what the models were taught from")
+    made.add_argument("--held-out", type=Path, default=work / "held-out",
+                      help="python -m trainers corpus --out HELD_OUT --pieces 800 --seed 100000")
+    made.add_argument("--real", type=Path, nargs="*", default=[], metavar="DIR",
+                      help="real music; by default what these Debian packages install: "
+                      + ", ".join(p.name for p in PACKAGES))
+    made.add_argument("--captions", type=Path, default=work / "captions",
+                      help="folder of musiccaps-public.csv and song_describer.csv")
+    made.add_argument("--seed", type=int, default=2026)
+    made.add_argument("--steps", type=int, help="of the SRFM; by default its standard preset")
+    made.add_argument("--cache", type=Path, default=work / "nano-evaluation")
+    made.add_argument("--out", type=Path, help="file for the JSON")
+    made.add_argument("--card", type=Path, help="file for the model card")
+    made.add_argument("--threads", type=int, default=2)
+    return made
 
-    @torch.inference_mode()
-    def through(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        tokens = codec.encode(torch.from_numpy(clip)[None, None])
-        return codec.decode(tokens)[0, 0].numpy(), tokens.numpy()
 
-    print("codec reconstruction", file=sys.stderr)
-    figures: dict[str, Any] = {"recipe": recipe, "model": pipeline.model,
-                               "parameters": {n: sum(p.numel() for p in m.parameters())
-                                              for n, m in pipeline.models.items()}}
-    figures["wavtokenizer"] = reconstruction.measure(held_out, through, codec.sample_rate,
-                                                     args.seed)
-    print("language model", file=sys.stderr)
-    figures["language_model"] = likelihood.measure(
-        pipeline, held_out, read_pieces(args.corpus, "train"), args.seed)
-    print("styles", file=sys.stderr)
-    figures["styles"] = styles.measure(pipeline, args.corpus, args.clips, args.seed)
+def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = (),
+            ) -> dict[str, Any]:
+    """The figures of all parts, or of some.
+
+    A part that lacks something (real music, captions, a flow) says so in `not_measured`; when it
+    was asked for by name, that is an error.
+    """
+    pipeline = bench.pipeline
+    figures: dict[str, Any] = {
+        "recipe": {**bench.setting.as_dict(), "weights_sha256": bench.weights,
+                   "command": _command(bench.setting, only),
+                   "pieces": {"held_out": len(bench.held_out)}},
+        "model": pipeline.model,
+        "parameters": {name: sum(p.numel() for p in model.parameters())
+                       for name, model in pipeline.models.items()},
+        "not_measured": {}}
+    for name in only or [part for part in PARTS if part not in skip]:
+        print(name, file=sys.stderr, flush=True)
+        module = importlib.import_module(f"evaluation.nano.{name}")
+        began = time.monotonic()
+        try:
+            figures[name] = bench.part(name, module.measure)
+        except InputError as error:
+            if name in only:
+                raise
+            figures["not_measured"][name] = str(error)
+            print(f"  not measured: {error}", file=sys.stderr)
+        print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return figures
+
+
+def _command(setting: Setting, only: tuple[str, ...]) -> str:
+    words = ["python -m evaluation nano", "--variant", setting.variant, "--seed", setting.seed]
+    for option, value in (("--clips", setting.clips), ("--steps", setting.steps)):
+        words += [] if value is None else [option, value]
+    return " ".join(map(str, [*words, *(["--only", *only] if only else [])]))

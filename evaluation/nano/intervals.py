@@ -10,9 +10,11 @@ from scipy import stats
 
 
 def mean(values: Sequence[float]) -> dict[str, Any]:
-    """Mean over independent clips with a t interval, and n."""
+    """Mean over independent clips with a t interval (from 3 clips on), and n."""
     values = np.asarray(values, float)
     n = len(values)
+    if n == 0:
+        return {"mean": None, "n": 0}
     half = stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 2 else None
     found = {"mean": float(values.mean()), "n": n}
     if half is not None:
@@ -21,7 +23,9 @@ def mean(values: Sequence[float]) -> dict[str, Any]:
 
 
 def share(hits: Sequence[bool]) -> dict[str, Any]:
-    """Share of hits with Wilson's interval, and n."""
+    """Share of hits with Wilson's interval, and n; of nothing, n = 0 alone."""
     n, k = len(hits), int(np.sum(hits))
+    if n == 0:
+        return {"share": None, "n": 0, "ci95": None}
     interval = stats.binomtest(k, n).proportion_ci(method="wilson")
     return {"share": k / n, "n": n, "ci95": [float(interval.low), float(interval.high)]}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core import audio
+from core.audio import Sound
 from core.errors import InputError
 
 
@@ -31,12 +32,23 @@ class Piece:
 
     def clip(self, start: float, seconds: float, rate: int) -> np.ndarray:
         """Mono float32 [T] of [start, start + seconds) at `rate`."""
-        sound = audio.read(self.path, start, start + seconds)
+        sound = self.sound(start, seconds)
         return audio.resample(sound.mono(), sound.sample_rate, rate)[:round(seconds * rate)]
 
+    def sound(self, start: float, seconds: float) -> Sound:
+        """[start, start + seconds) at the file's own rate."""
+        return audio.read(self.path, start, start + seconds)
 
-def read_pieces(corpus: Path, split: str, styles: tuple[str, ...] = ()) -> list[Piece]:
-    """The pieces of a split in the order of ids.
+    def verse(self, seconds: float) -> float:
+        """Start of the first verse that has `seconds` of the piece after it, or the last start
+        that fits."""
+        last = max(0.0, self.facts["duration_s"] - seconds - 0.1)
+        starts = [s["start_s"] for s in self.facts["sections"] if s["structure"] == "verse"]
+        return next((s for s in starts if s <= last), last)
+
+
+def read_pieces(corpus: Path, split: str | None, styles: tuple[str, ...] = ()) -> list[Piece]:
+    """The pieces of a split (None: all) in the order of ids.
 
     Raises: InputError when there are none.
     """
@@ -45,11 +57,11 @@ def read_pieces(corpus: Path, split: str, styles: tuple[str, ...] = ()) -> list[
         sound = record.with_suffix(".flac")
         if sound.is_file():
             piece = Piece(record.stem, sound, json.loads(record.read_text(encoding="utf-8")))
-            if piece.split == split and (not styles or piece.style in styles):
+            if split in (None, piece.split) and (not styles or piece.style in styles):
                 pieces.append(piece)
     if not pieces:
-        raise InputError("corpus", corpus, f"holds no {split} pieces; make it with "
-                         "python -m trainers corpus")
+        raise InputError("corpus", corpus, f"holds no {split or ''} pieces; make it with "
+                         f"python -m trainers corpus --out {corpus}")
     return pieces
 
 

@@ -1,7 +1,8 @@
-"""Are clips of very different prompts told apart? musicnn embeddings + logistic regression.
+"""Are clips of eight very different prompts told apart? musicnn embeddings + logistic regression.
 
-The classifier learns from corpus audio only (training split); it is then shown held-out corpus
-clips (what ground truth scores) and generated ones.
+The classifier learns from training audio only; it is then shown held-out music, the same music
+after each codec, and generated clips, so that what the codec loses and what the language model
+misses stand apart.
 """
 
 from __future__ import annotations
@@ -9,21 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from core import audio
-from core.pipeline import Pipeline
-from core.request import GenerationRequest
-from evaluation.metrics.musicnn import MusicNN
 from evaluation.nano import intervals
-from evaluation.nano.pieces import Piece, read_pieces, start_of
+from evaluation.nano.bench import SECONDS, Bench
+from evaluation.nano.recognition import LabelRecogniser
 
-RATE = 16000  # what musicnn hears
-SECONDS = 10.0
-CLIPS_A_PIECE = 2
-MAX_TRAINING_PIECES = 30  # a style
+CLIPS_A_PROMPT = 10
+HELD_OUT_CLIPS = 10  # at most, a style
 PROMPTS = {
     "piano ballad": "calm solo piano ballad, slow, no drums",
     "string quartet": "a string quartet, classical chamber music",
@@ -36,46 +29,33 @@ PROMPTS = {
 }
 
 
-def _embedding(model: MusicNN, clip: np.ndarray) -> np.ndarray:
-    return model.penultimate(clip).mean(axis=0)  # [200]
-
-
-def _clips(model: MusicNN, pieces: list[Piece], seed: int) -> tuple[np.ndarray, list[str]]:
-    draw = np.random.default_rng(seed)
-    rows, names = [], []
-    for piece in pieces:
-        for _ in range(CLIPS_A_PIECE):
-            rows.append(_embedding(model, piece.clip(start_of(piece, SECONDS, draw), SECONDS,
-                                                     RATE)))
-            names.append(piece.style)
-    return np.stack(rows), names
-
-
-def measure(pipeline: Pipeline, corpus: Any, clips_a_prompt: int, seed: int) -> dict[str, Any]:
-    """Share of generated clips whose style is recognised, beside that of held-out music."""
-    model, styles = MusicNN(), tuple(PROMPTS)
-    training: list[Piece] = []
-    for style in styles:
-        training += read_pieces(corpus, "train", (style,))[:MAX_TRAINING_PIECES]
-    features, names = _clips(model, training, seed)
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-    classifier.fit(features, names)
-    held_out = read_pieces(corpus, "validation", styles) + read_pieces(corpus, "test", styles)
-    real, real_names = _clips(model, held_out, seed)
-    made, asked = [], []
-    for style, prompt in PROMPTS.items():
-        for number in range(clips_a_prompt):
-            result = pipeline.generate(GenerationRequest(
-                prompt, SECONDS, variant=pipeline.variant.name, seed=seed + number))
-            made.append(_embedding(model, audio.resample(result.samples, result.sample_rate,
-                                                         RATE)))
-            asked.append(style)
-    guesses = classifier.predict(np.stack(made))
-    hits = guesses == np.array(asked)
+def measure(bench: Bench) -> dict[str, Any]:
+    """Share of clips whose style is recognised: generated, ground truth, through the codecs."""
+    styles = tuple(PROMPTS)
+    taught = [(h, p.style) for h, p in zip(*bench.training) if p.style in styles]
+    recogniser = LabelRecogniser([h for h, _ in taught], [s for _, s in taught])
+    held_out = [p for style in styles
+                for p in [q for q in bench.held_out if q.style == style][
+                    :bench.at_most(HELD_OUT_CLIPS)]]
+    sounds = [p.sound(p.verse(SECONDS), SECONDS) for p in held_out]
+    names = np.array([p.style for p in held_out])
+    systems = {"ground_truth": intervals.share(
+        recogniser(bench.heard(sounds, "held-out")) == names)}
+    for codec in bench.codecs:
+        passed = [bench.through(s, codec) for s in bench.told(sounds, codec)]
+        systems[codec] = intervals.share(recogniser(bench.heard(passed, codec)) == names)
+    each = bench.at_most(CLIPS_A_PROMPT)
+    asked = np.repeat(styles, each)
+    made = [bench.generate(bench.request(PROMPTS[style], number % each)).sound
+            for number, style in enumerate(bench.told(asked, "generating"))]
+    guesses = recogniser(bench.heard(made, "generated"))
     return {
         "classifier": f"musicnn penultimate (mean over patches) + logistic regression, "
-                      f"{len(training)} training pieces of 8 styles, {CLIPS_A_PIECE} clips each",
-        "chance": 1 / len(styles), "prompts": PROMPTS, "seeds": [seed, seed + clips_a_prompt - 1],
-        "generated": intervals.share(hits),
-        "ground_truth": intervals.share(classifier.predict(real) == np.array(real_names)),
-        "by_prompt": {s: float(hits[np.array(asked) == s].mean()) for s in styles}}
+                      f"{len(taught)} training clips of {SECONDS:g} s",
+        "chance": 1 / len(styles), "prompts": PROMPTS,
+        "seeds": [bench.setting.seed, bench.setting.seed + each - 1],
+        "generated": intervals.share(guesses == asked), **systems,
+        "by_prompt": {s: float((guesses == asked)[asked == s].mean()) for s in styles},
+        "heard_as": {s: {str(g): int(n) for g, n in zip(*np.unique(guesses[asked == s],
+                                                                   return_counts=True))}
+                     for s in styles}}

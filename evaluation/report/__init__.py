@@ -12,7 +12,7 @@ from evaluation.report.content import (
     Table,
 )
 from evaluation.report.latex import escape as escape_latex
-from evaluation.report.page import table_html
+from evaluation.report.page import overview, table_html
 from evaluation.report.spreadsheet import safe_cell
 from evaluation.report.text import table_text
 from evaluation.report.writing import ReportFiles, write_report
@@ -28,6 +28,7 @@ __all__ = [
     "Row",
     "Table",
     "escape_latex",
+    "overview",
     "safe_cell",
     "table_html",
     "table_text",

@@ -88,6 +88,19 @@ def _item(item: PlayableItem, files: ClipFiles) -> str:
     return f"<article>{caption}{''.join(clips)}</article>"
 
 
+def _facts(report: Report) -> str:
+    return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
+                   for name, value in report.facts.items())
+
+
+def overview(report: Report) -> str:
+    """Summary, tables and facts for another page to hold: no scripts, no style, all escaped."""
+    summary = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in report.summary)
+    tables = "".join(table_html(table) for table in report.tables)
+    return (f"{summary}{tables}<details><summary>How it was measured</summary>"
+            f"<dl>{_facts(report)}</dl></details>")
+
+
 def page(report: Report, files: ClipFiles) -> str:
     """The page's HTML.
 
@@ -98,15 +111,11 @@ def page(report: Report, files: ClipFiles) -> str:
     tables = "".join(table_html(table) for table in report.tables)
     items = "".join(_item(item, files) for item in report.items)
     listening = f"<section><h2>Items</h2>{items}</section>" if items else ""
-    facts = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
-        for name, value in report.facts.items()
-    )
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width, initial-scale=1'>"
         f"<title>{html.escape(report.title)}</title><style>{_asset('page.css')}</style>"
         f"<script src='{PLOTLY}'></script></head><body><main><h1>{html.escape(report.title)}</h1>"
         f"{summary}{tables}{_charts(report)}{listening}<section><h2>How it was measured</h2>"
-        f"<dl>{facts}</dl></section></main><script>{_asset('page.js')}</script></body></html>\n"
+        f"<dl>{_facts(report)}</dl></section></main><script>{_asset('page.js')}</script></body></html>\n"
     )

@@ -7,7 +7,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+# A spreadsheet takes a text that begins so for a formula (also after spaces it drops).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d",
+                  "\uff20")
 
 
 def safe_cell(value: Any) -> Any:

@@ -89,7 +89,7 @@ class Person:
 
     def generate(self, prompt: str, seconds: float, seed: int = 1, variant: str = "") -> str:
         """Ask the endpoint /generate; returns the id to read its answer with."""
-        data = [prompt, seconds, variant, str(seed), "", 3.0, 350, 1.0]
+        data = [prompt, seconds, variant, str(seed), "", None, None, None, "", None, None, None]
         answer = self.http.post("/gradio_api/call/generate", json={"data": data})
         answer.raise_for_status()
         return answer.json()["event_id"]

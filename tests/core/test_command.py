@@ -15,6 +15,9 @@ import soundfile
 
 from core import audio, variants
 from core.command import main
+from core.errors import InputError
+from core.pipeline import Pipeline
+from core.request import GenerationRequest
 
 VARIANT = ["--variant", "nano-no-flow"]
 RATE = 24000
@@ -99,6 +102,7 @@ def test_reconstruct_takes_any_layout(channels, rate, tmp_path, capsys):
 def write_inputs(folder: Path) -> None:
     (folder / "empty.wav").touch()
     (folder / "text.wav").write_text("these are words")
+    (folder / "plan.txt").write_text("intro:0-2\ntune:2-5\n")
     soundfile.write(folder / "short.wav", 0.1 * np.ones(2400), RATE)
     soundfile.write(folder / "silent.wav", np.zeros(3 * RATE), RATE)
 
@@ -111,6 +115,8 @@ def write_inputs(folder: Path) -> None:
       for s in ("0", "-3", "nan", "100000", "many")],
     (["generate", "--prompt", "x", "--seconds", "5", "--variant", "mega"], "mega"),
     (["generate", "--prompt", "x", "--seconds", "5", "--sections", "solo:0-5"], "solo"),
+    (["generate", "--prompt", "x", "--seconds", "5", "--sections", "plan.txt"], "tune"),
+    (["generate", "--prompt", "x", "--seconds", "5", "--sections", "gone.txt"], "gone.txt"),
     (["generate", "--prompt", "x", "--seconds", "5", "--out", "missing/x.wav"], "missing"),
     (["generate", "--prompt", "x", "--seconds", "5", "--out", "x.exe"], "x.exe"),
     (["generate", "--prompts", "none.csv", "--seconds", "5", "--out", "."], "none.csv"),
@@ -167,3 +173,25 @@ def test_variants_lists_table_1(capsys):
     assert rows["inspiremusic-1.5b-long"]["super_resolution"]
     assert rows["inspiremusic-0.5b-no-flow"]["sample_rate"] == 24000
     assert rows["nano-no-flow"]["installed"]
+
+
+def test_a_batch_holds_what_its_requests_give_alone():
+    pipeline = Pipeline.load("nano-no-flow")
+    requests = [GenerationRequest("calm piano", 1.0, "nano-no-flow", seed=1),
+                GenerationRequest("rock", 0.6, "nano-no-flow", seed=2, guidance=1.0)]
+    together = pipeline.generate_batch(requests)
+    for request, result in zip(requests, together):
+        alone = pipeline.generate(request)
+        assert np.array_equal(alone.tokens, result.tokens)
+        assert np.array_equal(alone.samples, result.samples)
+        assert result.request == request and result.stages["language_model"] > 0
+    other = GenerationRequest("rock", 1.0, "nano-no-flow", dtype="bf16")
+    with pytest.raises(InputError, match="same batch"):
+        pipeline.generate_batch([requests[0], other])
+
+
+def test_int8_makes_music(tmp_path, capsys):
+    code, printed, err = run(capsys, "generate", "--prompt", "rock", "--seconds", 1, *VARIANT,
+                             "--dtype", "int8", "--seed", 1, "--out", tmp_path / "x.wav", "--json")
+    assert code == 0, err
+    assert json.loads(printed)["tokens"] == 75

@@ -18,6 +18,7 @@ from core.language_model import (
     LanguageModelBatch,
     LanguageModelConfig,
     LanguageModelExample,
+    PackedModel,
     cache_bytes,
     candidates,
     decode,
@@ -136,13 +137,37 @@ def test_cached_equals_recomputed(model: LanguageModel, guidance: float, prompt:
         audio.append(step.tokens[0])
 
 
-def test_a_request_does_not_depend_on_its_neighbours(model: LanguageModel) -> None:
+@pytest.mark.parametrize("dtype", ["fp32", "bf16", "int8"])
+def test_a_request_does_not_depend_on_its_neighbours(model: LanguageModel, dtype: str) -> None:
+    model = PackedModel(model, dtype)
     several = [request(seed=1, min_tokens=20), request(text_ids=tuple(range(30)), seed=2),
                request(guidance=1.0, seed=3, top_p=0.8, max_tokens=31, sections=SECTIONS[:1]),
                request(prompt=(4, 5, 6, 7, 8), seed=1, temperature=0.7, top_k=3)]
     alone = [tokens(model, r)[0] for r in several]
     assert tokens(model, *several) == alone
     assert tokens(model, *several[::-1]) == alone[::-1]
+
+
+@pytest.mark.parametrize(("dtype", "spread"), [("bf16", 0.02), ("int8", 0.25)])
+def test_fewer_bits_change_log_probabilities_little(model: LanguageModel, dtype: str,
+                                                    spread: float) -> None:
+    # Small weights, as trained ones are: these errors are not amplified by a peaked softmax.
+    torch.manual_seed(1)
+    calm = LanguageModel(CONFIG)
+    asked = request(min_tokens=1, max_tokens=1)
+    exact = next(decode(calm, [asked])).log_probabilities
+    near = next(decode(PackedModel(calm, dtype), [asked])).log_probabilities
+    error = (exact - near)[:, :40].abs().max()
+    assert 0 < error < spread * exact[:, :40].std()
+
+
+def test_releasing_keeps_what_decoding_needs(model: LanguageModel) -> None:
+    torch.manual_seed(1)
+    first, second = LanguageModel(CONFIG), LanguageModel(CONFIG)
+    second.load_state_dict(first.state_dict())
+    released = PackedModel(second, "int8", release=True)
+    assert all(p.is_meta for p in second.backbone.layers.parameters())
+    assert tokens(released, request()) == tokens(PackedModel(first, "int8"), request())
 
 
 def test_seeds_decide(model: LanguageModel) -> None:
@@ -174,13 +199,13 @@ def test_stopping_half_way_gives_the_same_beginning(model: LanguageModel) -> Non
     assert not torch.is_inference_mode_enabled()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16", "int8"])
 @pytest.mark.parametrize("compat", [None, "official"])
-def test_long_prompts_stay_finite(model: LanguageModel, dtype: torch.dtype,
+def test_long_prompts_stay_finite(model: LanguageModel, dtype: str,
                                   compat: str | None) -> None:
     # The unconditional row has no text: a gap longer than a block of the attention kernel.
     asked = [request(text_ids=(1,) * 1200, max_tokens=4, min_tokens=4), request(max_tokens=4)]
-    for step in decode(model, asked, dtype=dtype, compat=compat):
+    for step in decode(PackedModel(model, dtype), asked, compat=compat):
         assert bool(step.log_probabilities[:, :40].isfinite().all())
 
 

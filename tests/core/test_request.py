@@ -17,7 +17,7 @@ from core.request import GenerationRequest, Section, parse_sections
     ({"seed": -1}, "seed"), ({"seed": 2**63}, "seed"), ({"preset": "fine"}, "preset"),
     ({"top_k": 0}, "top-k"), ({"top_p": 0.0}, "top-p"), ({"temperature": -1.0}, "temperature"),
     ({"min_seconds": 11.0}, "min-seconds"), ({"compat": "other"}, "compat"),
-    ({"dtype": "int8"}, "dtype"),
+    ({"dtype": "int4"}, "dtype"),
     ({"sections": (Section("solo", 0, 10),)}, "section"),
     ({"sections": (Section("verse", 0, 5),)}, "sections"),
     ({"sections": (Section("verse", 0, 5), Section("outro", 6, 10))}, "section"),
@@ -40,12 +40,13 @@ def test_unknown_fields_are_refused():
         GenerationRequest.from_dict({"prompt": "x", "seconds": 1.0, "lyrics": "la"})
 
 
-def test_sections_from_text_and_file(tmp_path):
+def test_sections_from_text_and_never_from_a_file(tmp_path, monkeypatch):
     plan = (Section("intro", 0, 10), Section("verse", 10, 30.5))
-    assert parse_sections("intro:0-10,verse:10-30.5") == plan
-    path = tmp_path / "plan.txt"
-    path.write_text("intro:0-10\nverse:10-30.5\n")
-    assert parse_sections(str(path)) == plan
-    for wrong in ("intro", "intro:0", "intro:a-b", "missing/plan.txt"):
+    assert parse_sections("intro:0-10, verse : 10 - 30.5") == plan
+    assert parse_sections("intro:0-10\nverse:10-30.5\n") == plan
+    assert parse_sections(" ") == ()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan").write_text("intro:0-10")
+    for wrong in ("plan", "intro", "intro:0", "intro:a-b", "verse:nan-3", "verse:-1-3"):
         with pytest.raises(InputError):
             parse_sections(wrong)

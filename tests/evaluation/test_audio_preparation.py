@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from core.compatibility import ready_torchaudio, ready_torchvision
 from core.errors import InputError
 from evaluation.metrics import preparation
-from evaluation.metrics.compatibility import ready_torchaudio, ready_torchvision
 from evaluation.metrics.preparation import Span
 
 

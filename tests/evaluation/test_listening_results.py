@@ -10,12 +10,13 @@ import pytest
 
 from evaluation.listening.command import main
 from evaluation.listening.desk import RaterDesk
-from evaluation.listening.export import csv_text, result_files, safe_cell
+from evaluation.listening.export import csv_text, result_files
 from evaluation.listening.preparation import prepare
 from evaluation.listening.printing import results_text
 from evaluation.listening.result_tables import results
 from evaluation.listening.sample_study import write_sample_study
 from evaluation.listening.storage import Store, new_token
+from evaluation.report import safe_cell
 
 QUALITY = {"system-a": 2, "system-b": 3, "system-c": 4}
 
@@ -121,13 +122,13 @@ def test_pairs_are_turned_to_system_minus_baseline(tmp_path):
 
 def test_a_study_without_answers_and_one_with_a_single_rater_have_results(tmp_path):
     study, store = run_study(tmp_path, rating, 0, systems=2, items=3, trials=6)
-    assert "raters 0" in results_text(results(study, store))
+    assert "raters 0" in results_text(study, results(study, store))
     desk = RaterDesk(study, prepare(study, tmp_path / "prepared"), store)
     token = new_token()
     view = desk.start(token, True)
     while view.state == "trial":
         view = desk.answer(token, view.trial.id, {axis.name: 3 for axis in study.axes})
-    assert "n too small" in results_text(results(study, store))
+    assert "n too small" in results_text(study, results(study, store))
 
 
 def test_export_runs_no_formula_and_keeps_numbers(ratings):

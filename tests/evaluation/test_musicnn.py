@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import FailureError, InputError
 from evaluation.metrics import musicnn
-from evaluation.metrics.musicnn import MusicNN, _package_folder, patch_starts
+from evaluation.metrics.musicnn import MusicNN, package_folder, patch_starts
 from evaluation.metrics.tensor_bundle import read_bundle
 
 RATE = musicnn.SAMPLE_RATE
@@ -61,7 +61,7 @@ def test_other_weights_are_refused(tmp_path):
     with pytest.raises(FailureError, match="pip install --no-deps musicnn==0.1.0"):
         MusicNN(tmp_path)
     for name in (".index", musicnn.CHECKPOINT.file):
-        shutil.copy(_package_folder() / name, tmp_path / name)
+        shutil.copy(package_folder() / name, tmp_path / name)
     data = tmp_path / musicnn.CHECKPOINT.file
     content = bytearray(data.read_bytes())
     content[1000] ^= 1
@@ -71,7 +71,7 @@ def test_other_weights_are_refused(tmp_path):
 
 
 def test_damaged_checkpoints_are_named(tmp_path):
-    folder = _package_folder()
+    folder = package_folder()
     index, data = folder / ".index", folder / musicnn.CHECKPOINT.file
     arrays = read_bundle(index, data)
     assert arrays["dense_1/kernel"].shape == (200, 50)

@@ -32,11 +32,26 @@ def test_generate_and_continue_by_name(client):
     assert about["request"]["audio"] == {"start": 0, "end": 1, "only_new": False}
 
 
+def test_every_setting_of_a_request_can_be_named(client):
+    asked = {"sections": "intro:0-0.4, verse:0.4-1", "guidance": 2.5, "top_k": 100,
+             "temperature": 0.9, "preset": "draft", "steps": 3, "top_p": 0.8, "min_seconds": 0.5}
+    _, about = client.predict("a tune", 1, "nano-no-flow", "5", api_name="/generate", **asked)
+    made = about["request"]
+    assert {name: made[name] for name in asked if name != "sections"} == {
+        name: value for name, value in asked.items() if name != "sections"}
+    assert [(s["structure"], s["start"], s["end"]) for s in made["sections"]] == [
+        ("intro", 0, 0.4), ("verse", 0.4, 1)]
+
+
 def test_wrong_requests_get_one_clear_line(client):
     with pytest.raises(AppError, match="describe the music"):
         client.predict("", 1, api_name="/generate")
     with pytest.raises(AppError, match="is unknown; choose one of"):
         client.predict("x", 1, "/etc", api_name="/generate")
+    with pytest.raises(AppError, match="preset loud: must be one of"):
+        client.predict("x", 1, preset="loud", api_name="/generate")
+    with pytest.raises(AppError, match="steps 2.5: must be a whole number"):
+        client.predict("x", 1, steps=2.5, api_name="/generate")
 
 
 def test_health_and_strangers(studio_address):

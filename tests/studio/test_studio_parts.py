@@ -11,7 +11,7 @@ import pytest
 
 from core import audio
 from core.errors import FailureError, InputError
-from core.request import GenerationRequest
+from core.request import GenerationRequest, parse_sections
 from studio import comparison, downloads, plots, section_plan
 from studio.executor import ExecutorState
 from studio.job_queue import JobQueue
@@ -123,13 +123,8 @@ def test_the_spectrogram_shows_a_tone_where_it_is():
     assert 850 < hertz < 1150 and light[:, 120:].max() < light[row, 50] / 3
 
 
-def test_a_plan_is_text_and_never_a_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "secret").write_text("verse:0-10")
-    with pytest.raises(InputError):
-        section_plan.read_plan("secret")
-    plan = section_plan.suggest(30.0)
-    sections = section_plan.read_plan(plan)
+def test_a_suggested_plan_fills_the_piece():
+    sections = parse_sections(section_plan.suggest(30.0))
     assert sections[0].start == 0 and sections[-1].end == 30
     assert "<script" not in section_plan.timeline("<script>:0-3", 30.0)
 

@@ -1,0 +1,75 @@
+"""`bench table`: the last results of the other benches as a Markdown table for the README.
+
+It measures nothing; a bench that has not run here says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from core.bench.measuring import results_folder
+
+Row = tuple[str, str, str]  # what, measured, limit
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """`bench table` has none of its own."""
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the table."""
+    rows: list[tuple[str, str, str, str]] = []
+    for name, read in READERS.items():
+        path = results_folder() / f"{name}.json"
+        command = f"`python -m core bench {name}`"
+        if path.is_file():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            rows += [(*row, command) for row in read(found)]
+        else:
+            rows.append((name, "not measured here", "", command))
+    if args.json:
+        print(json.dumps([list(row) for row in rows]))
+        return
+    for row in (("what", "measured", "wanted", "command"), ("---",) * 4, *rows):
+        print("| " + " | ".join(row) + " |")
+    print("\nNot measured: a GPU; the released weights.")
+
+
+def _decode(found: dict[str, Any]) -> list[Row]:
+    wanted = {"ours bf16": ">= 1.6", "ours int8": ">= 3"}
+    return [(f"0.5B decoding at batch 2, {name} (random weights)",
+             f"{row['milliseconds']:g} ms a step, {row['times_plain_bf16']:g} x plain bf16",
+             wanted.get(name, "")) for name, row in found["loops"].items()]
+
+
+def _srfm(found: dict[str, Any]) -> list[Row]:
+    what = f"flow of {found['seconds']:g} s in windows, full size (random weights)"
+    rows = [(what, f"{found['times_official']:g} x the official computation, "
+             f"{found['times_full']:g} x our full attention", ">= 4 x official")]
+    if "memory_ratio" in found:
+        lengths = list(found["memory"])
+        rows.append((f"flow, peak memory at {lengths[-1]} s over {lengths[0]} s",
+                     f"{found['memory_ratio']:g}", "<= 1.3"))
+    return rows
+
+
+def _nano(found: dict[str, Any]) -> list[Row]:
+    what = f"{found['variant']}, {found['seconds']:g} s, standard"
+    return [(what, f"rtf {found['rtf']:g}", "<= 0.6"),
+            (what, f"first sound after {found['first_sound']:g} s", "<= 3 s"),
+            (what, f"cancel within {found['cancel']:g} s", "<= 0.5 s"),
+            (f"{what}, four at once", f"decoding {found['decode_ratio']:g} x one, end to end "
+             f"{found['whole_ratio']:g} x, tokens equal: {found['tokens_equal']}", "<= 2.2 x")]
+
+
+def _long(found: dict[str, Any]) -> list[Row]:
+    return [(f"{found['variant']}, {row['seconds']:g} s", f"{row['compute']:g} s, "
+             f"{row['peak'] / 1e6:.0f} MB", "<= 1500 MB at 480 s" if row["seconds"] >= 480 else "")
+            for row in found["rows"]]
+
+
+READERS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
+    "decode": _decode, "srfm": _srfm, "nano": _nano, "long": _long}

@@ -1,0 +1,89 @@
+"""One piece on its way from tokens to events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from core.errors import Cancelled
+from core.mastering import Mastering
+from core.rendering import Piece, Renderer
+from core.request import GenerationRequest
+from core.result import AudioChunk, GenerationResult, Progress
+
+Event = Progress | AudioChunk | GenerationResult
+
+
+class Job:
+    """A request with its renderer and mastering; counts what is done and books the time.
+
+    Attributes:
+        total_tokens: of new music, at most.
+        prompt: tokens [P] of the audio prompt, whole groups.
+        front: its sound at the output rate, [T].
+        stages: compute seconds by stage.
+    """
+
+    def __init__(self, request: GenerationRequest, total_tokens: int, prompt: np.ndarray,
+                 front: np.ndarray, should_stop: Callable[[], bool]) -> None:
+        self.request, self.total_tokens = request, total_tokens
+        self.prompt, self.front = prompt, front
+        self.stages: dict[str, float] = {}
+        self._should_stop = should_stop
+        self._tokens: list[np.ndarray] = []
+        self._done = 0  # tokens
+        self._began = time.perf_counter()
+
+    def check(self) -> None:
+        """Raises: Cancelled when the person asked to stop."""
+        if self._should_stop():
+            raise Cancelled
+
+    def book(self, stage: str, seconds: float) -> None:
+        """Add compute time to a stage."""
+        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
+
+    def start(self, renderer: Renderer, mastering: Mastering, lead: np.ndarray) -> Iterator[Event]:
+        """The prompt's own sound; `lead` are its tokens that sound into the new music."""
+        self._renderer, self._mastering = renderer, mastering
+        yield from self._chunks(mastering.start())
+        yield from self._sound(renderer.feed(lead))
+
+    def feed(self, tokens: np.ndarray) -> Iterator[Event]:
+        """New tokens [N]; the sound that is now complete, and progress after every call."""
+        self._tokens.append(tokens)
+        self._done += len(tokens)
+        yield self._progress()
+        yield from self._sound(self._renderer.feed(tokens))
+
+    def finish(self, model: dict[str, Any], load_seconds: float) -> Iterator[Event]:
+        """Sound of what is left, then the result."""
+        yield from self._sound(self._renderer.flush())
+        yield from self._chunks(self._mastering.finish())
+        tokens = np.concatenate(self._tokens) if self._tokens else np.zeros(0, np.int64)
+        yield GenerationResult(self._mastering.joined(), self._mastering.sample_rate, tokens,
+                               self.request, model, {"load": load_seconds, **self.stages},
+                               self._mastering.join_seconds)
+
+    def _sound(self, pieces: Iterator[Piece]) -> Iterator[Event]:
+        while True:
+            began = time.perf_counter()
+            piece = next(pieces, None)
+            if piece is None:
+                return
+            self.book(piece[0], time.perf_counter() - began)
+            self.check()
+            yield from self._chunks(self._mastering.add(piece[1]))
+            yield self._progress()
+
+    def _chunks(self, sounds: Iterator[np.ndarray]) -> Iterator[AudioChunk]:
+        for samples in sounds:
+            yield AudioChunk(samples, self._mastering.sample_rate)
+
+    def _progress(self) -> Progress:
+        fraction = self._done / self.total_tokens
+        left = (time.perf_counter() - self._began) * (1 - fraction) / max(fraction, 1e-6)
+        return Progress("making music" if fraction < 1 else "finishing", fraction, left)

@@ -1,0 +1,134 @@
+"""Matrix products of decoding: few rows of tokens, every weight read once a step.
+
+On a CPU a step is bound by reading the weights, so what counts is how few bytes they take and how
+close to the memory's rate a kernel reads them. The kernels for packed weights are fbgemm's, which
+comes with torch on x86.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.errors import InputError
+
+Product = Callable[[Tensor], Tensor]  # [M, in] -> [M, out]
+ROW_MULTIPLE = 8  # four guided requests; on a CPU eight rows of fp32 cost little more than two
+LEAST = 1e-12  # a row of zeros still has a step
+
+
+class Plain:
+    """torch's own product; `weight` [out, in] and `bias` [out] or None are not copied."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        self.weight, self.bias = weight, bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+
+class Half:
+    """Weights of 16 bits under fp32 activations and sums.
+
+    A weight of bf16 becomes fp16 without loss between 6e-5 and 65504; a smaller one loses less
+    than 3e-8.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        bias = None if bias is None else bias.float()
+        with _fbgemm():
+            self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float(), bias)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
+
+
+class Int8:
+    """Weights and activations of 8 bits, symmetric: one step size an output channel, one a row.
+
+    Sums are whole numbers, so a row's result does not depend on the rows beside it.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        weight = weight.float()
+        step = weight.abs().amax(1).clamp(min=LEAST) / 127  # [out]
+        whole = (weight / step[:, None]).round().to(torch.int8)
+        with _fbgemm():
+            packable = torch._make_per_channel_quantized_tensor(
+                whole, step.double(), torch.zeros(len(step), dtype=torch.int64), 0)
+            self.packed = torch.ops.quantized.linear_prepack(packable, None)
+        self.bias = None if bias is None else bias.float()
+        # Without VNNI the kernel adds pairs in 16 bits, where 8-bit factors could overflow.
+        self.largest = 127 if torch.cpu._is_vnni_supported() else 63
+
+    def __call__(self, x: Tensor) -> Tensor:
+        step = x.abs().amax(1, keepdim=True).clamp(min=LEAST) / self.largest  # [M, 1]
+        made = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            x / step, 1.0, 128, self.packed) * step
+        return made if self.bias is None else made.add_(self.bias)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How decoding computes.
+
+    Attributes:
+        compute: dtype of activations.
+        cache: dtype of keys and values.
+        blocks, head: kinds of product in the blocks and in the head.
+        row_multiple: rows are padded to a multiple of it, so that a row's rounding does not
+            depend on how many there are; 1 where it never does.
+    """
+
+    compute: torch.dtype
+    cache: torch.dtype
+    blocks: type[Plain] | type[Half] | type[Int8]
+    head: type[Plain] | type[Half]
+    row_multiple: int
+
+    @property
+    def copies(self) -> bool:
+        """Whether the products hold their own copy of the weights."""
+        return self.blocks is not Plain
+
+
+def plain(dtype: torch.dtype) -> Precision:
+    """The model's weights as they are."""
+    return Precision(dtype, dtype, Plain, Plain, ROW_MULTIPLE)
+
+
+def precision(name: str, device: torch.device) -> Precision:
+    """What `fp32`, `bf16` or `int8` means on this device.
+
+    Raises: InputError for int8 where no kernel for it exists.
+    """
+    packed = device.type == "cpu" and "fbgemm" in torch.backends.quantized.supported_engines
+    if name == "int8":
+        if not packed:
+            raise InputError("dtype", name, "has fast kernels only on x86 CPUs; choose bf16")
+        return Precision(torch.float32, torch.bfloat16, Int8, Half, 1)
+    if name == "bf16":
+        if packed:
+            return Precision(torch.float32, torch.bfloat16, Half, Half, 1)
+        return plain(torch.bfloat16)
+    return plain(torch.float32)
+
+
+@contextlib.contextmanager
+def _fbgemm() -> Iterator[None]:
+    """Packing follows a global setting; calls of what is packed do not."""
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = "fbgemm"
+    try:
+        with warnings.catch_warnings():
+            # Announced for removal from torch some day; requirements.txt pins torch.
+            warnings.filterwarnings("ignore", message=".*quantized tensor creation.*")
+            yield
+    finally:
+        torch.backends.quantized.engine = before

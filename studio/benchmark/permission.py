@@ -1,0 +1,41 @@
+"""Who may start benchmarks: whoever sits at this machine, or knows the admin token."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from studio.rating import AdminGate
+
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+
+def require_permission(gate: AdminGate, token: str, request: Request | None) -> None:
+    """Raises: InputError for anybody who is neither at this machine nor has the token."""
+    if request is not None and is_local(request):
+        return
+    address = request.client.host if request is not None and request.client else ""
+    gate.check(token, address)
+
+
+def is_local(request: Request) -> bool:
+    """Whether a browser on this very machine asks, by this machine's own name.
+
+    Whoever came through a proxy, on a Space, or under another host name (as a foreign page would
+    that had its name point here) is not taken for local.
+    """
+    if os.environ.get("SPACE_ID") or any(name in request.headers for name in FORWARDED):
+        return False
+    name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    return _loopback(request.client.host if request.client else "") and (
+        name == "localhost" or _loopback(name))
+
+
+def _loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

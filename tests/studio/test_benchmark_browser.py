@@ -1,0 +1,150 @@
+"""The Benchmark tab in a real browser: a folder measured, a plan stopped, reports kept apart."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import soundfile
+from starlette.requests import Request
+from studio_visit import Visit
+
+from core.errors import InputError
+from studio.benchmark import BenchmarkDesk, require_permission
+from studio.rating import AdminGate
+
+RATE = 16_000
+PERSON, OTHER = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Folders `made` and `real` of four clips, with captions."""
+    draw = np.random.default_rng(0)
+    for side, noise in (("made", 0.1), ("real", 0.01)):
+        (tmp_path / side).mkdir()
+        for i, pitch in enumerate((220, 330, 440, 550)):
+            tone = 0.3 * np.sin(2 * np.pi * pitch * np.arange(7 * RATE) / RATE)
+            sound = tone + noise * draw.normal(size=len(tone))
+            soundfile.write(tmp_path / side / f"clip{i}.wav", sound, RATE)
+    lines = ["id,caption", *(f"clip{i},a <b>tone</b> {i}" for i in range(4))]
+    (tmp_path / "captions.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def _open(visit: Visit) -> None:
+    visit.tab("Benchmark")
+    visit.page.click("#benchmark-open")
+    visit.page.wait_for_selector("#benchmark-start")
+
+
+def _fill(visit: Visit, **fields) -> None:
+    for name, value in fields.items():
+        visit.page.fill(f"#benchmark-{name} :is(input, textarea)", str(value))
+
+
+def _choose(visit: Visit, field: str, option: str) -> None:
+    visit.page.click(f"#benchmark-{field} input")
+    visit.page.get_by_role("option", name=option, exact=True).click()
+
+
+def _state(visit: Visit, state: str) -> None:
+    visit.page.wait_for_selector(f"#benchmark-state [data-state={state}]")
+
+
+def test_a_folder_is_measured_and_its_report_is_the_persons_own(browser, studio_address, clips):
+    with Visit(browser, studio_address) as visit, Visit(browser, studio_address) as stranger:
+        _open(visit)
+        visit.page.get_by_label("a folder of music").check()
+        visit.page.wait_for_selector("#benchmark-generated")
+        visit.page.click("#benchmark-start")
+        visit.page.locator("#benchmark-error-form").get_by_text("is needed").wait_for()
+        _fill(visit, generated=clips / "made", audio=clips / "real",
+              table=clips / "captions.csv")
+        _choose(visit, "recipe", "strict")
+        visit.page.click("#benchmark-look")
+        missing = visit.page.locator("#benchmark-needs tr[data-here='0']").first
+        missing.wait_for()
+        told = visit.page.locator("#benchmark-needs").inner_text()
+        assert "fetch https://" in told and "put it at" in told
+        assert "4 of 4" in told
+        _choose(visit, "recipe", "offline")
+        visit.page.click("#benchmark-start")
+        _state(visit, "done")
+        shown = visit.page.locator("#benchmark-overview").inner_text()
+        assert "FD-musicnn" in shown and "4 of 4" in shown and "recipe offline" in shown
+        link = visit.page.get_by_role("link", name="Report with charts").get_attribute("href")
+        packed = link.replace("report/index.html", "report.zip")
+        with zipfile.ZipFile(io.BytesIO(visit.get(packed).body())) as files:
+            results = json.loads(files.read("results.json"))
+            assert {"index.html", "report.csv", "items.csv", "report.tex"} <= set(files.namelist())
+        [fd] = [m for m in results["systems"][0]["metrics"] if m["name"] == "FD-musicnn"]
+        assert fd["low"] <= fd["estimate"] <= fd["high"]
+        assert f"{fd['estimate']:.3f}" in shown
+        report = visit.get(link)
+        assert report.ok and "<b>tone" not in report.text()
+        clip = link.replace("index.html", "clips/000-00.mp3")
+        assert visit.get(clip).ok
+        for path in (link, packed, clip):
+            assert stranger.get(path).status == 404
+        for path in ("results.json", "..%2f..%2frecord.json", "%2e%2e/record.json"):
+            assert visit.get(link.replace("index.html", path)).status == 404
+        _open(stranger)
+        assert stranger.page.locator("#benchmark-chosen input").input_value() == ""
+        assert visit.foreign == []
+
+
+def test_a_plan_is_stopped_goes_on_and_is_deleted(browser, studio_address, clips):
+    plan = clips / "plan.yaml"
+    plan.write_text("recipe: offline\n"
+                    "dataset: {kind: folder, table: captions.csv, audio: real}\n"
+                    "generation: {seconds: 4, seed: 1}\n"
+                    "systems: [{name: nano, variant: nano-no-flow}]\n")
+    with Visit(browser, studio_address) as visit:
+        _open(visit)
+        _fill(visit, plan=plan)
+        visit.page.keyboard.press("Enter")
+        visit.page.click("#benchmark-start")
+        visit.page.get_by_text("generate nano, text-to-music: 1 of 4").wait_for()
+        visit.page.click("#benchmark-stop")
+        _state(visit, "cancelled")
+        visit.page.click("#benchmark-again")
+        _state(visit, "done")
+        assert "4 of 4" in visit.page.locator("#benchmark-overview").inner_text()
+        visit.page.click("#benchmark-delete")
+        visit.page.wait_for_function("!document.querySelector('#benchmark-state .card')")
+
+
+def _request(client: str, host: str, **headers: str) -> Request:
+    sent = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return Request({"type": "http", "client": (client, 1), "headers": [
+        (name.encode(), value.encode()) for name, value in sent.items()]})
+
+
+def test_only_this_machine_or_the_token_may_start():
+    gate = AdminGate("a-token-that-is-long")
+    for host in ("127.0.0.1:7860", "localhost:7860", "[::1]:7860"):
+        require_permission(gate, "", _request("127.0.0.1", host))
+    for request in (_request("10.0.0.7", "127.0.0.1"), _request("127.0.0.1", "evil.example:7860"),
+                    _request("127.0.0.1", "localhost", x_forwarded_for="10.0.0.7")):
+        with pytest.raises(InputError, match="admin token"):
+            require_permission(gate, "wrong", request)
+        require_permission(gate, "a-token-that-is-long", request)
+
+
+def test_a_run_broken_off_is_kept_and_nobody_elses(tmp_path):
+    folder = tmp_path / PERSON / ("0" * 24)
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps({
+        "id": "0" * 24, "created": 1.0, "title": "plan x", "state": "running",
+        "asked": {"kind": "PlanAsked", "plan": "x"}}))
+    desk = BenchmarkDesk(tmp_path)
+    [run] = desk.runs(PERSON)
+    assert run.state == "cancelled" and "go on" in run.text
+    assert desk.runs(OTHER) == []
+    for act in (desk.run, desk.report, desk.go_on, desk.delete):
+        with pytest.raises(InputError):
+            act(OTHER, "0" * 24)
