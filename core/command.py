@@ -16,7 +16,8 @@ from core.checkpoints import command as checkpoints
 from core.errors import FailureError, InputError, StudioError
 
 BENCHES = {"load": "core.checkpoints.load_bench",  # name -> module with `arguments` and `run`
-           **{name: f"core.bench.{name}" for name in ("decode", "srfm", "nano", "long", "table")}}
+           **{name: f"core.bench.{name}" for name in (
+               "decode", "accuracy", "srfm", "windows", "codec", "nano", "long", "table")}}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -223,7 +224,7 @@ def _variants(args: argparse.Namespace) -> None:
     rows = [{"name": v.name, "title": v.title, "sample_rate": v.sample_rate,
              "flow": v.flow, "super_resolution": v.super_resolution,
              "parameters": v.parameters, "installed": variants.installed(v), "hub": v.hub}
-            for v in variants.VARIANTS.values()]
+            for v in variants.known().values()]
     if args.json:
         print(json.dumps(rows))
         return

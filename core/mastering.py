@@ -18,8 +18,8 @@ class Mastering:
     Args:
         sample_rate: Hz.
         front: sound of an audio prompt that is heard before the new music, [T]; may be empty.
-        overlap: samples at the start of the new sound that repeat the end of `front`; they are
-            cross-faded with it.
+        overlap: samples at the start of the new sound that repeat the end of a prompt; they are
+            cross-faded with `front`, or left out where it is empty.
         length: samples of new music wanted; more is cut.
         fade_out: seconds of linear fade at the end.
         fade_in: seconds of linear fade at the start where there is no front.
@@ -35,6 +35,7 @@ class Mastering:
         self._fade_out = fade_out
         self._tail = np.zeros(0, np.float32)  # held back, as it may be the end
         self._joined = False
+        self._first = np.zeros(0, np.float32)  # new sound, until it is longer than the overlap
         self._chunks: list[np.ndarray] = []
 
     def start(self) -> Iterator[np.ndarray]:
@@ -49,11 +50,14 @@ class Mastering:
         if not len(piece):
             return
         if not self._joined:
-            self._joined = True
-            if self.overlap:
+            self._first = np.concatenate([self._first, piece])
+            if len(self._first) <= self.overlap:
+                return
+            piece, self._joined = self._first, True
+            if len(self.front):
                 piece = cross_fade(self.front[-self.overlap:], piece, self.overlap)
-            elif self._fade_in:
-                piece = fade(piece, self.sample_rate, self._fade_in, 0.0)
+            else:
+                piece = fade(piece[self.overlap:], self.sample_rate, self._fade_in, 0.0)
         held = np.concatenate([self._tail, piece])
         keep = round(self._fade_out * self.sample_rate)
         send, self._tail = held[:max(0, len(held) - keep)], held[max(0, len(held) - keep):]
@@ -61,6 +65,8 @@ class Mastering:
 
     def finish(self) -> Iterator[np.ndarray]:
         """The end: faded, and what the limiter held back."""
+        if not self._joined and len(self.front):  # no new sound came: the prompt is heard whole
+            self._tail = self.front[-self.overlap:]
         end = fade(self._tail, self.sample_rate, 0.0, self._fade_out)
         yield from self._emit(self._limiter.feed(end))
         yield from self._emit(self._limiter.flush())

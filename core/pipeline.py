@@ -37,6 +37,7 @@ OFFICIAL_LEAST_SHARE = 0.9  # of the asked length before the end token is allowe
 OFFICIAL_LATENTS_A_TOKEN = 2  # of 24 kHz models too: their music comes at half its tempo
 SRFM_HISTORY_SECONDS = 2.0  # of an audio prompt, as context of the first window
 RECONSTRUCTIONS = ("wavtokenizer", "hificodec", "srfm")
+ENCODED_TOKENS = 2250  # 30 s of sound pass through the encoder at a time
 TOKENS_A_TURN = 15  # 0.2 s of music between two looks at `should_stop`
 BATCH = 4  # requests that decode together where many are asked
 SHARED = ("variant", "dtype", "device", "compat")  # what requests of one batch have in common
@@ -60,11 +61,11 @@ class Pipeline:
         """Load a variant by name.
 
         Args:
-            dtype: of the language model (see `core.language_model.products`). With bf16 and int8
-                on a CPU `language_model` keeps its embeddings alone.
+            dtype: of the language model (see `core.language_model.products`). On a CPU
+                `language_model` keeps its embeddings alone.
 
-        Raises: InputError for an unknown or missing variant, damaged weights, or int8 where no
-            kernel for it exists.
+        Raises: InputError for an unknown or missing variant, damaged weights, parts that do not
+            fit together, or int8 where no kernel for it exists.
         """
         began = time.perf_counter()
         variant = variants.get(name)
@@ -73,6 +74,10 @@ class Pipeline:
         models = {c: opening.open_component(
                       folder, c, language if c == "language_model" else torch.float32, device)
                   for c in variant.components}
+        slots, group = models["language_model"].config.slots, models["wavtokenizer"].group
+        if slots != group:
+            raise InputError("slots", f"{slots} (language_model in {folder / 'config.json'})",
+                             f"its WavTokenizer has {group}; set it to that")
         tokenizer = opening.text_tokenizer(folder)
         decoder = PackedModel(models["language_model"], dtype, release=True)
         return cls(variant, folder, models, tokenizer, decoder, time.perf_counter() - began)
@@ -161,10 +166,12 @@ class Pipeline:
     def _mastering(self, job: Job) -> Mastering:
         request, rate = job.request, self.variant.sample_rate
         official = request.compat == "official"  # which never hands the prompt back
-        audible = request.audio is not None and not request.audio.only_new and not official
+        continued = request.audio is not None and not official
+        audible = continued and not request.audio.only_new
         front = job.front if audible else np.zeros(0, np.float32)
         token = self.wavtokenizer.hop / self.wavtokenizer.sample_rate  # seconds
-        overlap = round(self.join_tokens * token * rate) if audible else 0
+        # Also where only new music is wanted, so that it is the same music.
+        overlap = round(self.join_tokens * token * rate) if continued else 0
         fade_in, fade_out = ((0.0, OFFICIAL_FADE_OUT_SECONDS) if official else
                              (EDGE_FADE_SECONDS, EDGE_FADE_SECONDS))
         return Mastering(rate, front, overlap, round(request.seconds * rate), fade_in,
@@ -189,7 +196,7 @@ class Pipeline:
         renderer = (WavTokenizerRenderer(self.wavtokenizer, none) if through == "wavtokenizer" else
                     self._renderer(GenerationRequest("reconstruction", 1.0, seed=0), none,
                                    lambda: None))
-        pieces = [*renderer.feed(self._encode(sound)), *renderer.flush()]
+        pieces = [*renderer.feed(self.encode(sound)), *renderer.flush()]
         return _levelled([piece for _, piece in pieces], renderer.sample_rate, sound.seconds)
 
     def _through_hificodec(self, sound: Sound) -> Sound:
@@ -200,12 +207,14 @@ class Pipeline:
             pieces = [piece[0, 0].numpy() for piece in codec.decode_in_chunks(latents, 300)]
         return _levelled(pieces, codec.sample_rate, sound.seconds)
 
-    def _encode(self, sound: Sound) -> np.ndarray:
+    def encode(self, sound: Sound) -> np.ndarray:
         """Tokens [N] of a sound of any rate and channel count."""
         rate = self.wavtokenizer.sample_rate
         mono = audio.resample(sound.mono(), sound.sample_rate, rate)
         with torch.inference_mode():
-            return self.wavtokenizer.encode(torch.from_numpy(mono)[None, None])[0].numpy()
+            tokens = self.wavtokenizer.encode_in_chunks(torch.from_numpy(mono)[None, None],
+                                                        ENCODED_TOKENS)  # [1, N]
+        return tokens[0].numpy()
 
     def _prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> Job:
         if request.variant != self.variant.name:
@@ -230,7 +239,7 @@ class Pipeline:
         count -= count % self.wavtokenizer.group  # what follows begins a new group
         front = audio.resample(sound.mono(), sound.sample_rate, self.variant.sample_rate)
         tail = round(count * hop * sound.sample_rate / rate)
-        return self._encode(Sound(sound.samples[:, -tail:], sound.sample_rate))[:count], front
+        return self.encode(Sound(sound.samples[:, -tail:], sound.sample_rate))[:count], front
 
     def _tokens(self, jobs: Sequence[Job]) -> Iterator[tuple[int, np.ndarray, bool]]:
         """(number of the job, its next tokens, whether they are its last), a few at a time."""

@@ -1,4 +1,4 @@
-"""Every model of the paper's Table 1, its ablations, and nano: one frozen record each."""
+"""Every model of the paper's Table 1, its ablations, nano, and own ones: a frozen record each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.checkpoints import hub
-from core.checkpoints.contents import PLACES, components_of
+from core.checkpoints.contents import OFFICIAL, PLACES, components_of, layout_of, read_config
 from core.errors import InputError
 from core.workspace import models_folder
 
@@ -17,6 +17,8 @@ WAVTOKENIZER = "wavtokenizer"  # WavTokenizer's own decoder, 24 kHz ("w/o flow")
 SRFM_48K = "srfm-48khz"  # tokens -> 150 Hz latents -> 48 kHz
 SRFM_24K = "srfm-24khz"  # tokens -> 75 Hz latents -> 24 kHz ("w/o super-resolution")
 CASCADE = "cascade"  # WavTokenizer's 24 kHz sound, encoded again, then super-resolved
+
+SOUNDING = ("wavtokenizer", "hificodec")  # components that have a sample rate
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ class Variant:
         return needed + ("srfm", "hificodec") if self.flow else needed
 
 
-def _nano(name: str, title: str, sound: str, rate: int, **more: object) -> Variant:
-    return Variant(name, title, "assets/nano", None, sound, rate, "see the model card",
+def _nano(name: str, title: str, sound: str, rate: int, folder: str = "assets/nano",
+          **more: object) -> Variant:
+    return Variant(name, title, folder, None, sound, rate, "see the model card",
                    context_seconds=30.0, default_structure="verse", **more)  # type: ignore[arg-type]
 
 
@@ -86,7 +89,8 @@ def _official(slug: str, hub: str, sound: str, size: str, long: bool = False) ->
 VARIANTS: dict[str, Variant] = {v.name: v for v in (
     _nano("nano", "nano", SRFM_48K, 48000),
     _nano("nano-no-flow", "nano (w/o flow)", WAVTOKENIZER, 24000),
-    _nano("nano-24khz", "nano-24kHz", SRFM_24K, 24000),
+    _nano("nano-24khz", "nano-24kHz", SRFM_24K, 24000, "assets/nano-24khz",
+          note="its flow and its 24 kHz codec are not trained yet"),
     _nano("nano-cascade", "nano (cascade)", CASCADE, 48000,
           note="ablation: nano without flow, its 24 kHz sound super-resolved afterwards"),
     _nano("nano-long", "nano-Long", SRFM_48K, 48000,
@@ -105,6 +109,26 @@ VARIANTS: dict[str, Variant] = {v.name: v for v in (
             hub=None, note="Tables 8 and 9, without super-resolution. Never released as one "
             "folder: take InspireMusic-1.5B-24kHz and put llm.pt of InspireMusic-1.5B-Long in it"),
 )}
+
+
+def known() -> dict[str, Variant]:
+    """VARIANTS, then own models: the folders of the models folder with a config of this project
+    that names at least a WavTokenizer and a language model. Imports no torch."""
+    place = models_folder()
+    folders = sorted(place.iterdir()) if place.is_dir() else []
+    own = (_own(folder.name) for folder in folders)
+    return {**VARIANTS, **{variant.name: variant for variant in own if variant}}
+
+
+def _own(name: str) -> Variant | None:
+    """The own model of this name, or None: a released folder, or no model folder of ours."""
+    folder = models_folder() / name
+    if name in VARIANTS or name.startswith(".") or not (folder / "config.json").is_file():
+        return None
+    try:
+        return _of_config(name, folder) if layout_of(folder) != OFFICIAL else None
+    except InputError:
+        return None
 
 
 def local_folder(variant: Variant) -> Path | None:
@@ -160,24 +184,58 @@ def get(name: str) -> Variant:
     """
     if name in VARIANTS:
         return VARIANTS[name]
+    own = _own(name) if Path(name).name == name else None
+    if own is not None:
+        return own
     if Path(name).is_dir():
         return _in_folder(name)
     raise InputError("variant", name, "is unknown; give a model folder or choose one of "
-                     + ", ".join(VARIANTS))
+                     + ", ".join(known()))
 
 
 def _in_folder(name: str) -> Variant:
     """A folder's variant: the released one of the folder's name, else what its parts allow."""
-    from core.checkpoints.opening import config_of  # imports torch, which names need not
-
     folder = Path(name).resolve()
     held = components_of(folder)
     released = next((v for v in VARIANTS.values() if v.hub and v.folder == folder.name), None)
     if released is not None and set(released.components) <= set(held):
         return replace(released, name=name, folder=str(folder), hub=None)
-    sound, rate = WAVTOKENIZER, config_of(folder, "wavtokenizer").sample_rate
+    if layout_of(folder) != OFFICIAL:
+        return _of_config(name, folder)
+    from core.checkpoints.opening import config_of  # imports torch, which names need not
+
+    rates = {part: config_of(folder, part).sample_rate for part in held if part in SOUNDING}
+    return _of_rates(name, folder, held, rates)
+
+
+def _of_config(name: str, folder: Path) -> Variant:
+    """The variant of a model folder of ours, as its config.json says.
+
+    Raises: InputError for a config that names too little for music.
+    """
+    config = read_config(folder)
+    parts = config.get("components")
+    if not isinstance(parts, dict) or not {"wavtokenizer", "language_model"} <= set(parts):
+        raise InputError("model folder", folder, "its config.json names no wavtokenizer or no "
+                         "language_model; assemble both")
+    rates = {part: sizes.get("sample_rate") for part, sizes in parts.items()
+             if part in SOUNDING and isinstance(sizes, dict)}
+    if not all(isinstance(rate, int) for rate in rates.values()) or "wavtokenizer" not in rates:
+        raise InputError("model folder", folder, "its config.json states no sample rate")
+    about = config.get("about")
+    base = about.get("base") if isinstance(about, dict) else None
+    made = _of_rates(name, folder, tuple(parts), rates)
+    begun = VARIANTS.get(base) if isinstance(base, str) else None
+    if begun is None:
+        return made
+    return replace(made, context_seconds=begun.context_seconds,
+                   default_structure=begun.default_structure, note=f"fine-tuned from {begun.title}")
+
+
+def _of_rates(name: str, folder: Path, held: tuple[str, ...], rates: dict[str, int]) -> Variant:
+    sound, rate = WAVTOKENIZER, rates["wavtokenizer"]
     if {"srfm", "hificodec"} <= set(held):
-        rate = config_of(folder, "hificodec").sample_rate
+        rate = rates["hificodec"]
         sound = SRFM_48K if rate == 48000 else SRFM_24K
     return Variant(name, folder.name, str(folder), None, sound, rate, "see the folder",
                    context_seconds=30.0)

@@ -81,9 +81,9 @@ class Studio:
 
         Raises: InputError naming those that can be chosen.
         """
-        if name not in (*variants.VARIANTS, self.settings.variant):
+        if name not in (*variants.known(), self.settings.variant):
             raise InputError("variant", name, "is unknown; choose one of "
-                             + ", ".join(variants.VARIANTS))
+                             + ", ".join(variants.known()))
         return variants.get(name)
 
     def health(self) -> dict:

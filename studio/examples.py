@@ -1,12 +1,67 @@
-"""Prompts that nano does well, shown as examples."""
+"""Examples on the Create tab: prompts nano does well, and the pieces it made of them.
 
-PROMPTS = (
-    "calm solo piano, slow, minor key",
-    "upbeat electronic dance music, driving drums, 128 bpm",
-    "gentle acoustic guitar ballad, warm and peaceful",
-    "orchestral strings, sad, slow tempo",
-    "funky bass groove with drums, energetic",
-    "ambient pads, dreamy and spacious",
-)
-LIMITS = ("nano v0 makes short instrumental textures from English prompts; it hardly follows the "
+`EXAMPLES` is the list; `python -m studio examples` makes it and writes, in assets/examples, one
+MP3 a piece and examples.json: {"command", "pieces": [{"file", "request", "about"}]}, where
+request is the full request and about what `core generate --json` says of the result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.request import GenerationRequest
+from core.variants import ASSETS
+
+FOLDER = ASSETS / "examples"
+COMMAND = "python -m studio examples"
+LIMITS = ("nano makes short instrumental textures from English prompts; it hardly follows the "
           "style asked for yet. It cannot sing, and does not understand other languages.")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One prompt, and what decides how its piece sounds."""
+
+    prompt: str
+    seconds: float = 10.0
+    seed: int = 7
+    variant: str = "nano"
+
+    @property
+    def request(self) -> GenerationRequest:
+        return GenerationRequest(self.prompt, self.seconds, self.variant, seed=self.seed)
+
+
+EXAMPLES = (
+    Example("calm solo piano, slow, minor key"),
+    Example("romantic string quartet, violin, viola and cello, no drums"),
+    Example("energetic solo nylon guitar, spanish guitar, minor key"),
+    Example("festive irish jig with fiddle and acoustic guitar"),
+    Example("swing jazz, tenor saxophone, piano and upright bass, brush kit"),
+    Example("groovy funk, slap bass, clean guitar, drums, 105 bpm"),
+    Example("uplifting trance, 135 bpm, saw synth lead, electronic drums"),
+    Example("epic orchestral music, french horn and strings, slow"),
+)
+
+
+@dataclass(frozen=True)
+class ShippedPiece:
+    """An example with its sound: `file` is a name in `FOLDER`."""
+
+    file: str
+    request: GenerationRequest
+    about: Mapping[str, Any]
+
+
+def shipped(folder: Path = FOLDER) -> tuple[ShippedPiece, ...]:
+    """The pieces of examples.json, in the list's order; none where it was never made."""
+    path = folder / "examples.json"
+    if not path.is_file():
+        return ()
+    pieces = json.loads(path.read_text(encoding="utf-8"))["pieces"]
+    return tuple(ShippedPiece(p["file"], GenerationRequest.from_dict(p["request"]), p["about"])
+                 for p in pieces)

@@ -66,7 +66,7 @@ class JobQueue:
             active = [j for j in self._jobs.values() if j.active]
         own = sum(j.person == person for j in active)
         if own + more > self._person_jobs:
-            raise FailureError("jobs", own, "of yours are waiting or running already, "
+            raise FailureError("jobs of yours", own, "are waiting or running already, "
                                f"{self._person_jobs} are allowed; wait for one to finish, or "
                                "cancel one")
         if len(active) + more > self._queue_jobs:

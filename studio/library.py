@@ -82,7 +82,7 @@ class Library:
     def _require_room(self, person: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES:
-            raise FailureError("disk", "", "of this studio is full; delete music you no longer "
+            raise FailureError("disk of this studio", "", "is full; delete music you no longer "
                                "need, or try later")
         used = folder_bytes(self.folder / person)
         if used > self.person_bytes:

@@ -14,7 +14,7 @@ from fastapi import FastAPI  # noqa: E402
 from starlette.responses import Response  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
 
-from studio import bridge, endpoints  # noqa: E402
+from studio import bridge, endpoints, examples  # noqa: E402
 from studio.benchmark.routes import add_benchmarks  # noqa: E402
 from studio.context import Studio, web_folder  # noqa: E402
 from studio.element import element  # noqa: E402
@@ -22,7 +22,16 @@ from studio.people import PersonCookie  # noqa: E402
 from studio.rating import add_rating  # noqa: E402
 from studio.rating.endpoints import add_endpoints  # noqa: E402
 from studio.routes import add_routes  # noqa: E402
-from studio.tabs import benchmark, compare, continuing, create, history, models, results  # noqa: E402
+from studio.tabs import (  # noqa: E402
+    benchmark,
+    compare,
+    continuing,
+    create,
+    history,
+    models,
+    results,
+    train,
+)
 from studio.theme import theme  # noqa: E402
 
 TITLE = "InspireMusic studio"
@@ -33,7 +42,7 @@ CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, delete
 TABS = (("create", "Create", create.build), ("continue", "Continue", continuing.build),
         ("compare", "Compare", compare.build), ("history", "History", history.build),
         ("models", "Models", models.build), ("results", "Results", results.build),
-        ("benchmark", "Benchmark", benchmark.build))
+        ("benchmark", "Benchmark", benchmark.build), ("train", "Train", train.build))
 
 
 class Scripts(StaticFiles):
@@ -76,6 +85,7 @@ def application(studio: Studio) -> FastAPI:
     add_rating(app, studio.studies, studio.admin)
     add_benchmarks(app, studio.benchmarks)
     app.mount("/studio/web", Scripts(directory=web_folder()))
+    app.mount("/studio/examples", StaticFiles(directory=examples.FOLDER, check_dir=False))
     blocks = build(studio)
     blocks.queue(default_concurrency_limit=None)
     return gr.mount_gradio_app(

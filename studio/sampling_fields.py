@@ -15,6 +15,8 @@ from studio.field_errors import FieldErrors
 from studio.variant_choice import variant_field
 
 NO_STRUCTURE, PLAN = "the model's own", "a plan of sections"
+NO_FLOW = ("The chosen model has no flow matching: it turns tokens into sound in one step, so "
+           "there is no preset and no number of steps to choose.")
 MOST_VARIATIONS = 4
 DEFAULTS = GenerationRequest("defaults", 1.0, seed=0)
 
@@ -23,26 +25,29 @@ class SamplingFields:
     """Lays the fields out where it is created; `read` turns their values into settings."""
 
     def __init__(self, studio: Studio, form: str, errors: FieldErrors, seconds: Any) -> None:
+        self._studio = studio
         with gr.Row():
             self.seed = gr.Textbox(label="Seed", elem_id=f"{form}-seed", min_width=140,
                                    placeholder="random", max_lines=1)
             self.keep = gr.Checkbox(False, label="Keep this seed", elem_id=f"{form}-keep",
                                     min_width=140)
         errors.line("seed", "seed")
+        self.seed.input(None, None, self.keep, js="() => true", api_visibility="private")
         with gr.Row():
             self.variations = gr.Radio(list(range(1, MOST_VARIATIONS + 1)), value=1,
                                        label="Variations", elem_id=f"{form}-variations",
                                        min_width=220)
         with gr.Accordion("Model and structure", open=False, elem_id=f"{form}-structure-box"):
             self.variant = variant_field(studio, form)
-            errors.line("variant", "variant", "model folder", "weights", "tensor")
-            self._structure(form, errors, seconds)
+            self._structure(form, seconds)
+        # Below the boxes and not in them: an error in a closed box would not be seen.
+        errors.line("variant", "variant", "model folder", "weights", "tensor")
+        errors.line("sections", "section", "sections")
         with gr.Accordion("Advanced", open=False, elem_id=f"{form}-advanced"):
-            self._advanced(form)
-            errors.line("advanced", "guidance", "top-k", "top-p", "temperature", "steps",
-                        "preset")
+            self._advanced(studio, form)
+        errors.line("advanced", "guidance", "top-k", "top-p", "temperature", "steps", "preset")
 
-    def _structure(self, form: str, errors: FieldErrors, seconds: Any) -> None:
+    def _structure(self, form: str, seconds: Any) -> None:
         self.structure = gr.Dropdown([NO_STRUCTURE, *STRUCTURES, PLAN], value=NO_STRUCTURE,
                                      label="Structure", elem_id=f"{form}-structure",
                                      filterable=False)
@@ -50,7 +55,6 @@ class SamplingFields:
                                placeholder="intro:0-2, verse:2-7, outro:7-10",
                                info="structure:start-end in seconds, up to the whole length")
         drawn = gr.HTML("", visible=False, elem_id=f"{form}-timeline", js_on_load=None)
-        errors.line("sections", "section", "sections")
 
         def choose(choice: str, text: str, length: float) -> tuple[Any, Any]:
             plan = text or section_plan.suggest(length)
@@ -67,12 +71,20 @@ class SamplingFields:
         self.plan.change(draw, [self.plan, seconds], drawn, **quiet)
         seconds.change(draw, [self.plan, seconds], drawn, **quiet)
 
-    def _advanced(self, form: str) -> None:
+    def _advanced(self, studio: Studio, form: str) -> None:
+        flow = studio.variant(studio.settings.first_variant).flow
         self.preset = gr.Radio(list(PRESETS), value=DEFAULTS.preset, label="Sound quality preset",
-                               elem_id=f"{form}-preset",
-                               info="For models with flow matching: how many steps it takes")
+                               elem_id=f"{form}-preset", visible=flow,
+                               info="How many steps the flow matching takes")
         self.steps = gr.Textbox(label="Steps", placeholder="as the preset says", max_lines=1,
-                                elem_id=f"{form}-steps")
+                                elem_id=f"{form}-steps", visible=flow)
+        no_flow = gr.HTML(f'<p class="tab-note">{NO_FLOW}</p>', visible=not flow, js_on_load=None,
+                          apply_default_css=False, elem_id=f"{form}-no-flow")
+        self.variant.change(
+            lambda name: [gr.update(visible=studio.variant(name).flow)] * 2
+            + [gr.update(visible=not studio.variant(name).flow)],
+            self.variant, [self.preset, self.steps, no_flow], show_progress="hidden",
+            api_visibility="private", concurrency_limit=None)
         self.guidance = gr.Slider(0, 10, DEFAULTS.guidance, step=0.1, label="Guidance",
                                   info="How closely the text is followed",
                                   elem_id=f"{form}-guidance", buttons=[])
@@ -101,9 +113,15 @@ class SamplingFields:
         return {"variations": int(variations),
                 "seed": _whole("seed", seed) if keep else None,
                 "variant": variant, "sections": _sections(structure, plan, float(seconds)),
-                "preset": preset, "steps": _whole("steps", steps) if steps else None,
+                **self._flow_settings(variant, preset, steps),
                 "guidance": float(guidance), "top_k": int(top_k),
                 "temperature": float(temperature)}
+
+    def _flow_settings(self, variant: str, preset: str, steps: str) -> dict[str, Any]:
+        """Preset and steps, but for a model without flow, where the fields are not shown."""
+        if not self._studio.variant(variant).flow:
+            return {}
+        return {"preset": preset, "steps": _whole("steps", steps) if steps else None}
 
     def filled_from(self, request: GenerationRequest) -> dict[Any, Any]:
         """Updates that show a request's settings in the fields, its seed kept."""

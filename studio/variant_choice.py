@@ -40,7 +40,7 @@ def fit_of(variant: Variant) -> str:
 
 def variant_field(studio: Studio, form: str) -> gr.Dropdown:
     """A dropdown of all variants; those not installed say so, and whether memory suffices."""
-    known = sorted(variants.VARIANTS.values(), key=lambda v: not variants.installed(v))
+    known = sorted(variants.known().values(), key=lambda v: not variants.installed(v))
     return gr.Dropdown([(_choice(v), v.name) for v in known],
                        value=studio.settings.first_variant, label="Model",
                        elem_id=f"{form}-variant", filterable=False)

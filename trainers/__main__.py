@@ -1,4 +1,4 @@
-"""`python -m trainers corpus|prepare|store|tokenise|train|assemble`: see --help of each."""
+"""`python -m trainers COMMAND`: each command says what it does under --help."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from core.errors import StudioError
 
 def main(argv: list[str]) -> int:
     """Dispatch to a command; a StudioError becomes one line on stderr and its exit code."""
-    from trainers import command
+    from trainers import bench, command, plan
     from trainers.corpus import command as corpus
+    from trainers.fine_tuning import command as fine_tuning
     from trainers.preparation import command as preparation
 
-    commands = {"corpus": corpus.main, "prepare": preparation.main, "store": command.store,
+    commands = {"corpus": corpus.main, "prepare": preparation.main,
+                "fine-tune": fine_tuning.main, "store": command.store,
                 "tokenise": command.tokenise, "train": command.train,
-                "assemble": command.assemble}
+                "assemble": command.assemble, "bench": bench.main, "plan": plan.main}
     if not argv or argv[0] not in commands:
         print(__doc__.strip() if __doc__ else "", file=sys.stderr)
         print("commands: " + ", ".join(commands), file=sys.stderr)

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from core import audio
 from core.checkpoints import studio_layout
 from core.conditioning import TextTokenizer
+from core.errors import InputError
 from core.language_model import (
     STRUCTURES,
+    DecodeRequest,
     LanguageModel,
     LanguageModelBatch,
     LanguageModelConfig,
     LanguageModelExample,
+    decode,
     sections_within,
 )
-from trainers.shards import Piece, split_of
+from trainers.lora import Adapters, LoraConfig
+from trainers.processes import Processes, gathered
+from trainers.reading import Reader
+from trainers.shards import Piece
+
+SAMPLE_SECONDS = 10.0
+SAMPLES = 2
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 
 
 @dataclass(frozen=True)
@@ -31,25 +45,37 @@ class LanguageModelTaskConfig:
     """How the language model is taught.
 
     Attributes:
-        batch_tokens: audio tokens of a step; crops of one step have one length.
-        crop_seconds: lengths of crops; a step draws one of them.
+        batch_tokens: audio tokens of a step, all processes and parts together; crops of one step
+            have one length, unless packed.
+        packed: crops of all lengths in one step, after one another without padding.
+        parts: a step's batch is computed in so many parts, one after the other (accumulation).
+        recompute: keep no activations inside the blocks; compute them again going backward.
+        crop_seconds: lengths of crops; a step draws one of them (packed: every crop does).
         crop_weights: how often each length is drawn.
         drop_text: share of examples without text, which is the unconditional side of guidance
             (paper section 3.2 says 0.7, the released configs 0.2).
         start_at_zero: share of crops that begin where the piece begins.
+        lora: teach narrow matrices beside the weights instead of the weights.
         bf16: autocast.
         token_rate: tokens a second.
         validation_crops: held-out crops a validation.
+        open_shards, steps_a_shard: see `trainers.reading`; 0 keeps all pieces in memory.
     """
 
     batch_tokens: int = 6000
+    packed: bool = False
+    parts: int = 1
+    recompute: bool = False
     crop_seconds: tuple[float, ...] = (10.0, 20.0, 30.0)
     crop_weights: tuple[float, ...] = (0.5, 0.3, 0.2)
     drop_text: float = 0.2
     start_at_zero: float = 0.25
+    lora: LoraConfig | None = None
     bf16: bool = True
     token_rate: float = 75.0
     validation_crops: int = 48
+    open_shards: int = 0
+    steps_a_shard: int = 200
     seed: int = 0
 
 
@@ -60,34 +86,89 @@ class LanguageModelTask:
     watched = "cross_entropy"
 
     def __init__(self, model: LanguageModelConfig, config: LanguageModelTaskConfig,
-                 pieces: list[Piece], text_tokenizer: Path) -> None:
+                 pieces: Reader, tokenizer: Path, start: dict[str, Tensor],
+                 sound: nn.Module | None = None) -> None:
+        """
+        Args:
+            tokenizer: folder of the text tokenizer.
+            start: weights to begin with, as many as there are.
+            sound: the WavTokenizer of the tokens, by which samples are heard.
+        """
         torch.manual_seed(config.seed)
-        self.config, self.text_tokenizer = config, text_tokenizer
+        self.config, self.pieces, self.tokenizer, self.sound = config, pieces, tokenizer, sound
+        self.processes, self.parts = Processes(), config.parts
         self.model = LanguageModel(model)
-        self.modules: dict[str, nn.Module] = {"language_model": self.model}
-        self.groups = {"generator": list(self.model.parameters())}
-        tokenizer = TextTokenizer.from_folder(text_tokenizer.parent)
-        self.train = split_of(pieces, "train")
-        self.held_out = split_of(pieces, "validation")
-        self.captions = {p.id: [tokenizer.encode(c) for c in p.captions] for p in pieces}
-        self.sections = {p.id: [(STRUCTURES[name], a, b) for name, a, b in p.sections]
-                         for p in pieces}
-        self.lengths = np.array([len(p.tokens) for p in self.train], float)
-        self.unigram = _unigram_entropy(self.train, self.held_out, model.audio_vocabulary)
+        self.model.load_state_dict(start, strict=False)
+        if config.recompute:
+            for block in self.model.backbone.layers:
+                block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
+        self.adapters = config.lora and Adapters(self.model, config.lora, "backbone.")
+        self._taught()
+        encode = TextTokenizer.from_folder(tokenizer).encode
+        self.encode = functools.lru_cache(100_000)(encode)
+        self.unigram = _unigram_entropy(pieces.first, pieces.held_out, model.audio_vocabulary)
+
+    def _taught(self) -> None:
+        taught = self.adapters or self.model
+        self.modules: dict[str, nn.Module] = {"language_model": taught}
+        self.groups = {"generator": list(taught.parameters())}
+
+    def place(self, processes: Processes, shard: bool) -> None:
+        """See trainers.loop.Task."""
+        self.processes = processes
+        self.model.to(processes.device)
+        if shard and self.adapters:
+            raise InputError("shard", True, "LoRA's matrices are small; leave it out")
+        if shard:
+            processes.shard(self.model, self.model.backbone.layers, "loss")
+        self._taught()
+        least = self.parts * processes.count
+        longest = round(max(self.config.crop_seconds) * self.config.token_rate)
+        if self.config.batch_tokens // longest < least > 1:
+            raise InputError("batch_tokens", self.config.batch_tokens, f"{least} parts and "
+                             f"processes need at least {least * longest}, a longest crop each")
 
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
-        """Cross-entropy of the next token."""
-        draw = np.random.default_rng((self.config.seed, step))
-        seconds = draw.choice(self.config.crop_seconds,
-                              p=np.array(self.config.crop_weights) / sum(self.config.crop_weights))
-        tokens = round(seconds * self.config.token_rate)
-        count = max(1, self.config.batch_tokens // tokens)
-        chosen = draw.choice(len(self.train), count, p=self.lengths / self.lengths.sum())
-        batch = LanguageModelBatch.pad([self._example(self.train[i], tokens, draw)
-                                        for i in chosen])
+        """Cross-entropy of the next token. The mean over parts and processes is that of the
+        whole batch, whatever their shares of it."""
+        examples, seconds = self.examples(step)
+        targets = sum(len(e.audio_ids) + 1 for e in examples)
+        own = self.processes.mine(examples)
+        for part in range(self.parts):
+            mine = own[part::self.parts]
+            share = sum(len(e.audio_ids) + 1 for e in mine) / targets
+            share *= self.parts * self.processes.count  # exactly 1 for a batch in one part
+            loss, accuracy = self._loss(mine)
+            yield "generator", loss * share, {"accuracy": float(accuracy) * share,
+                                              "crop_seconds": seconds}
+
+    def _loss(self, examples: Sequence[LanguageModelExample]) -> tuple[Tensor, Tensor]:
+        batch = LanguageModelBatch.pad(examples).to(self.processes.device)
         with self._precision():
-            loss, accuracy = self.model.loss(batch)
-        yield "generator", loss, {"accuracy": float(accuracy), "crop_seconds": float(seconds)}
+            return self.model.loss(batch, self.config.packed)
+
+    def examples(self, step: int) -> tuple[list[LanguageModelExample], float]:
+        """The whole batch of a step, the same in every process, and its mean crop length, s."""
+        config, reach = self.config, self.pieces.at(step)
+        draw = np.random.default_rng((config.seed, step))
+        weights = np.array(config.crop_weights) / sum(config.crop_weights)
+
+        def length() -> tuple[float, int]:
+            seconds = float(draw.choice(config.crop_seconds, p=weights))
+            return seconds, round(seconds * config.token_rate)
+
+        if config.packed:
+            lengths, room = [length()[1]], config.batch_tokens
+            while (room := room - lengths[-1]) > 0:
+                lengths.append(length()[1])
+            lengths = lengths[:-1] if room < 0 and len(lengths) > 1 else lengths
+            seconds = float(np.mean(lengths)) / config.token_rate
+        else:
+            seconds, tokens = length()
+            lengths = [tokens] * max(1, config.batch_tokens // tokens)
+        chosen = draw.choice(len(reach.pieces), len(lengths), p=reach.shares)
+        return [self._example(reach.pieces[i], tokens, draw)
+                for i, tokens in zip(chosen, lengths)], seconds
 
     def _example(self, piece: Piece, tokens: int, draw: np.random.Generator,
                  drop: bool = True) -> LanguageModelExample:
@@ -96,43 +177,66 @@ class LanguageModelTask:
         start = 0 if draw.random() < self.config.start_at_zero else int(draw.integers(last + 1))
         start -= start % self.model.config.token_group
         crop = piece.tokens[start:start + tokens]
-        captions = self.captions[piece.id]
-        text = captions[int(draw.integers(len(captions)))]
+        text = self.encode(piece.captions[int(draw.integers(len(piece.captions)))])
         if drop and draw.random() < self.config.drop_text:
             text = ()
         rate = self.config.token_rate
-        return LanguageModelExample(
-            text, crop.astype(np.int64),
-            sections_within(self.sections[piece.id], start / rate, (start + len(crop)) / rate))
+        return LanguageModelExample(text, crop.astype(np.int64), sections_within(
+            _sections(piece), start / rate, (start + len(crop)) / rate))
 
     def _precision(self) -> contextlib.AbstractContextManager:
         if self.config.bf16:
-            return torch.autocast("cpu", torch.bfloat16)
+            return torch.autocast(self.processes.device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
     def validate(self) -> dict[str, float]:
         """Cross-entropy on fixed held-out crops, beside what token frequencies alone give."""
         draw = np.random.default_rng(1)
         tokens = round(self.config.crop_seconds[0] * self.config.token_rate)
+        held_out = self.pieces.held_out
         losses, hits = [], []
         for first in range(0, self.config.validation_crops, 8):
-            chosen = [self.held_out[(first + n) % len(self.held_out)] for n in range(8)]
-            batch = LanguageModelBatch.pad([self._example(p, tokens, draw, drop=False)
-                                            for p in chosen])
-            with self._precision():
-                loss, accuracy = self.model.loss(batch)
+            chosen = [held_out[(first + n) % len(held_out)] for n in range(8)]
+            loss, accuracy = self._loss([self._example(p, tokens, draw, drop=False)
+                                         for p in chosen])
             losses.append(float(loss))
             hits.append(float(accuracy))
         return {"cross_entropy": float(np.mean(losses)), "accuracy": float(np.mean(hits)),
                 "unigram_cross_entropy": self.unigram}
 
     def write_samples(self, folder: Path) -> None:
-        """None here: sound needs the tokenizer too; `python -m core generate` makes it."""
+        """Music for the captions of two held-out pieces, where a WavTokenizer is at hand."""
+        if self.sound is None:
+            return
+        model = self.adapters.merged() if self.adapters else copy.deepcopy(self.model)
+        count = round(SAMPLE_SECONDS * self.config.token_rate)
+        count -= count % model.config.token_group
+        pieces = self.pieces.held_out[:SAMPLES]
+        requests = [DecodeRequest(self.encode(p.captions[0]),
+                                  sections_within(_sections(p), 0.0, SAMPLE_SECONDS),
+                                  count, count, seed=n) for n, p in enumerate(pieces)]
+        written = [step.tokens for step in decode(model, requests)]
+        for piece, tokens in zip(pieces, zip(*written)):
+            sound = self.sound.decode(torch.tensor(tokens)[None])[0, 0]
+            audio.write(folder / f"{piece.id}.flac", sound.clamp(-1, 1).numpy(),
+                        self.sound.sample_rate)
+            (folder / f"{piece.id}.txt").write_text(piece.captions[0] + "\n", encoding="utf-8")
 
     def export(self, folder: Path) -> None:
-        """The component in the studio's layout, with its text tokenizer."""
-        studio_layout.save(folder, "language_model", self.model)
-        shutil.copyfile(self.text_tokenizer, folder / "tokenizer.json")
+        """The component in the studio's layout, LoRA merged, with its text tokenizer."""
+        model = self.adapters.merged() if self.adapters else self.model
+        tensors = gathered(model.state_dict())
+        if not self.processes.main:
+            return
+        studio_layout.save_tensors(folder, "language_model", model.config,
+                                   {k: v.float().cpu() for k, v in tensors.items()})
+        for name in TOKENIZER_FILES:
+            if (self.tokenizer / name).is_file():
+                shutil.copyfile(self.tokenizer / name, folder / name)
+
+
+def _sections(piece: Piece) -> list[tuple[int, float, float]]:
+    return [(STRUCTURES[name], start, end) for name, start, end in piece.sections]
 
 
 def _unigram_entropy(train: list[Piece], held_out: list[Piece], vocabulary: int) -> float:

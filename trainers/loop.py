@@ -7,8 +7,11 @@ run that was stopped and resumed has the weights of one that was not.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -24,6 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from core.errors import FailureError, InputError
 from core.workspace import pause_while_claimed
+from trainers.processes import Processes, gathered, scattered
 
 MIN_FREE_BYTES = 500 * 2**20
 
@@ -34,18 +38,23 @@ class LoopConfig:
 
     Attributes:
         steps: optimizer steps in all; may be raised on resume.
+        minutes: stop after so much training time in all, resumes counted (0: by steps alone).
         learning_rate: after warm-up, constant until the decay.
         warmup_steps: linear rise from 0.
         decay_steps: linear fall to 0 over the last steps (0: none).
         betas, weight_decay: of AdamW.
         clip_norm: largest gradient norm of a group.
         average: decay of the exponential moving average of weights that is validated and kept.
+        shard: FSDP: weights, averages and optimizer states are divided among the processes.
         seed: of batches, crops, dropout and noise.
         threads: torch threads.
         checkpoint_minutes, log_every, validate_every, sample_every: how often (steps).
+        validate_first: validate before the first step too, so that the weights a run begins with
+            are its best until others are better.
     """
 
     steps: int
+    minutes: float = 0.0
     learning_rate: float = 1e-3
     warmup_steps: int = 200
     decay_steps: int = 0
@@ -53,22 +62,27 @@ class LoopConfig:
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     average: float = 0.999
+    shard: bool = False
     seed: int = 0
     threads: int = 1
     checkpoint_minutes: float = 3.0
     log_every: int = 25
     validate_every: int = 500
     sample_every: int = 2000
+    validate_first: bool = False
 
 
 class Task(Protocol):
-    """What is taught.
+    """What is taught. A task that can use a GPU or several processes also has
+    `place(processes, shard)`, which moves its modules (and renews `modules` and `groups` when it
+    shards them), and takes its part of every batch.
 
     Attributes:
         modules: name -> module; all are saved, those in `averaged` also get averaged weights.
         groups: optimizer name -> its parameters.
         averaged: names of modules whose averaged weights are validated and exported.
         watched: validation figure by which the best weights are kept (smaller is better).
+        parts: losses of one optimizer in a step, whose mean is its loss (absent: 1).
     """
 
     modules: dict[str, nn.Module]
@@ -86,19 +100,25 @@ class Task(Protocol):
         """Sound to hear, with the averaged weights in place."""
 
     def export(self, folder: Path) -> None:
-        """Write the component in the studio's own layout, averaged weights in place."""
+        """Write the component in the studio's own layout, averaged weights in place. Every
+        process calls it, the main one writes."""
 
 
 class Loop:
     """Runs a task in a folder: `state.pt`, `log.jsonl`, `best/`, `last/`, `samples/`."""
 
-    def __init__(self, task: Task, config: LoopConfig, folder: Path,
-                 recipe: dict[str, Any]) -> None:
+    def __init__(self, task: Task, config: LoopConfig, folder: Path, recipe: dict[str, Any],
+                 processes: Processes | None = None) -> None:
         self.task, self.config, self.folder = task, config, folder
-        self.recipe = recipe
+        self.recipe, self.processes = recipe, processes or Processes()
         folder.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(config.threads)
         torch.set_flush_denormal(True)
+        state = self._stored()
+        if state is not None:
+            for name, values in state["modules"].items():
+                task.modules[name].load_state_dict(values)
+        self._place()
         self.optimizers = {
             name: torch.optim.AdamW(parameters, lr=config.learning_rate, betas=config.betas,
                                     weight_decay=config.weight_decay, fused=True)
@@ -107,41 +127,81 @@ class Loop:
                                task.modules[name].state_dict().items()}
                         for name in task.averaged}
         self.step, self.seconds, self.best = 0, 0.0, float("inf")
-        self._stop = False
-        self._resume()
+        self._stop = self._between = False
+        if state is not None:
+            self._restore(state)
+
+    def _place(self) -> None:
+        place = getattr(self.task, "place", None)
+        if place is not None:
+            place(self.processes, self.config.shard)
+        elif self.processes.count > 1 or self.config.shard:
+            raise InputError("processes", self.processes.count, "this trainer runs in one; the "
+                             "language model's and the SRFM's run in many")
+        else:
+            self.processes = Processes()  # it knows of no GPU either
 
     def run(self) -> dict[str, float]:
-        """Train until `steps`, or until SIGTERM / SIGINT. Returns the last validation."""
+        """Train until `steps` or `minutes`, or until SIGTERM / SIGINT. Returns the last
+        validation."""
         before = {s: signal.signal(s, self._ask_to_stop) for s in (signal.SIGTERM, signal.SIGINT)}
         figures: dict[str, float] = {}
         saved = time.monotonic()
         try:
-            with SummaryWriter(str(self.folder / "tensorboard")) as board:
-                while self.step < self.config.steps and not self._stop:
+            with self._board() as board:
+                if self.config.validate_first and self.step == 0:
+                    figures = self._validate(board)
+                stop, over = self.processes.any(self._stop, self._out_of_time())
+                while self.step < self.config.steps and not (stop or over):
                     waited = pause_while_claimed(lambda: self._stop)
                     began = time.monotonic()
                     saved += waited
-                    logs = self._one_step()
-                    self.step += 1
+                    logs = self.advance()
                     self.seconds += time.monotonic() - began
                     if self.step % self.config.log_every == 0:
-                        self._log(board, "train", logs)
-                    last = self.step == self.config.steps
+                        self._log(board, "train", {**logs, "memory_mb": self._memory()})
+                    stop, over, due, full = self.processes.any(
+                        self._stop, self._out_of_time(),
+                        time.monotonic() - saved > 60 * self.config.checkpoint_minutes,
+                        self.step % self.config.log_every == 0 and self._disk_is_low())
+                    last = over or self.step == self.config.steps
                     if last or self.step % self.config.validate_every == 0:
                         figures = self._validate(board)
                     if last or self.step % self.config.sample_every == 0:
                         self._samples()
-                    if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                    if full:
+                        raise FailureError("disk", f"{_free(self.folder) / 2**20:.0f} MB free",
+                                           f"stopped at step {self.step}, which is saved; free "
+                                           "some room and resume")
+                    if due:
                         self.save()
                         saved = time.monotonic()
         finally:
-            self.save()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            try:
+                if not self._between:  # half a step is never saved; the state before it stays
+                    self.save()
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
         return figures
 
     def _ask_to_stop(self, number: int, frame: object) -> None:
         self._stop = True
+
+    def _out_of_time(self) -> bool:
+        return 0 < self.config.minutes <= self.seconds / 60
+
+    def _board(self) -> contextlib.AbstractContextManager[SummaryWriter | None]:
+        if not self.processes.main:
+            return contextlib.nullcontext()
+        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step + 1)
+
+    def advance(self) -> dict[str, float]:
+        """One step, whole, and nothing else; returns its figures."""
+        logs = self._one_step()
+        self.step += 1
+        self._between = False
+        return logs
 
     def _one_step(self) -> dict[str, float]:
         torch.manual_seed(self.config.seed * 1_000_003 + self.step)
@@ -149,21 +209,31 @@ class Loop:
             module.train()
         rate = self.learning_rate(self.step)
         logs: dict[str, float] = {"learning_rate": rate}
+        parts, done = getattr(self.task, "parts", 1), {name: [] for name in self.optimizers}
         for name, loss, figures in self.task.losses(self.step):
-            optimizer = self.optimizers[name]
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(self.task.groups[name], self.config.clip_norm)
-            if not torch.isfinite(norm):
-                raise FailureError("training", f"step {self.step}", "gradient is not finite; the "
-                                   "last good state is kept, lower the learning rate and resume")
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            logs.update({**figures, f"{name}_loss": float(loss.detach()),
-                         f"{name}_gradient": float(norm)})
+            if not done[name]:
+                self.optimizers[name].zero_grad(set_to_none=True)
+            (loss if parts == 1 else loss / parts).backward()
+            done[name].append({**figures, f"{name}_loss": float(loss.detach())})
+            if len(done[name]) == parts:
+                logs.update(self._update(name, rate, done[name]))
         self._update_average()
         return logs
+
+    def _update(self, name: str, rate: float, parts: list[dict[str, float]]) -> dict[str, float]:
+        """One optimizer's step; returns the figures of all parts and processes."""
+        optimizer, parameters = self.optimizers[name], self.task.groups[name]
+        self.processes.average_gradients(parameters)
+        norm = gathered(nn.utils.clip_grad_norm_(parameters, self.config.clip_norm))
+        if not torch.isfinite(norm):
+            raise FailureError("training", f"step {self.step}", "gradient is not finite; the "
+                               "last good state is kept, lower the learning rate and resume")
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        self._between = True
+        optimizer.step()
+        figures = {k: sum(p[k] for p in parts) / len(parts) for k in parts[0]}
+        return {**self.processes.mean(figures), f"{name}_gradient": float(norm)}
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, constant, linear decay to 0."""
@@ -199,7 +269,7 @@ class Loop:
             for name, values in own.items():
                 self.task.modules[name].load_state_dict(values)
 
-    def _validate(self, board: SummaryWriter) -> dict[str, float]:
+    def _validate(self, board: SummaryWriter | None) -> dict[str, float]:
         figures = self._with_average(self.task.validate)
         self._log(board, "validation", figures)
         if figures[self.task.watched] < self.best:
@@ -208,9 +278,10 @@ class Loop:
         return figures
 
     def _samples(self) -> None:
-        folder = self.folder / "samples" / f"{self.step:07d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._with_average(lambda: self.task.write_samples(folder))
+        if self.processes.main and not self.config.shard:
+            folder = self.folder / "samples" / f"{self.step:07d}"
+            folder.mkdir(parents=True, exist_ok=True)
+            self._with_average(lambda: self.task.write_samples(folder))
 
     def _export(self, name: str) -> None:
         folder = self.folder / name
@@ -218,11 +289,29 @@ class Loop:
         self.task.export(folder)
         about = {"step": self.step, "seconds": self.seconds, "recipe": self.recipe,
                  "loop": asdict(self.config)}
-        (folder / "training.json").write_text(json.dumps(about, indent=1))
+        if self.processes.main:
+            (folder / "training.json").write_text(json.dumps(about, indent=1))
 
-    def _log(self, board: SummaryWriter, kind: str, figures: dict[str, float]) -> None:
-        left = (self.config.steps - self.step) * self.seconds / max(1, self.step)
-        row = {"kind": kind, "step": self.step, "seconds": round(self.seconds, 1), **figures}
+    def _left(self) -> float:
+        """Seconds still to train, as fast as until now."""
+        of_steps = (self.config.steps - self.step) * self.seconds / max(1, self.step)
+        of_time = 60 * self.config.minutes - self.seconds
+        if not self.config.minutes:
+            return of_steps
+        return min(of_steps, of_time) if self.step else of_time
+
+    def _memory(self) -> float:
+        """Largest memory this process has held: of its GPU, else of the machine; MiB."""
+        if self.processes.device.type == "cuda":
+            return torch.cuda.max_memory_allocated() / 2**20
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+    def _log(self, board: SummaryWriter | None, kind: str, figures: dict[str, float]) -> None:
+        if board is None:
+            return
+        left = max(0.0, self._left())
+        row = {"kind": kind, "step": self.step, "seconds": round(self.seconds, 1),
+               "left_seconds": round(left, 1), **figures}
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps(row) + "\n")
         for key, value in figures.items():
@@ -231,41 +320,65 @@ class Loop:
         print(f"{kind} step {self.step}/{self.config.steps} left {left / 60:.0f} min {shown}",
               file=sys.stderr, flush=True)
 
+    def _state_bytes(self) -> int:
+        modules = [v for m in self.task.modules.values() for v in m.state_dict().values()]
+        averages = [v for kept in self.average.values() for v in kept.values()]
+        moments = 2 * [p for group in self.task.groups.values() for p in group]
+        return sum(v.numel() * v.element_size() for v in (*modules, *averages, *moments))
+
+    def _disk_is_low(self) -> bool:
+        """Whether there is room for one more state, beside the one it replaces, but little more."""
+        return self.processes.main and _free(self.folder) < MIN_FREE_BYTES + 2 * self._state_bytes()
+
     def save(self) -> None:
         """Write the state and the averaged weights, whole or not at all."""
-        free = shutil.disk_usage(self.folder).free
-        if free < MIN_FREE_BYTES:
-            raise FailureError("disk", f"{free / 2**20:.0f} MB free", "too little to save the "
-                               "training state; free some room and resume")
-        state = {
+        state = gathered({
             "step": self.step, "seconds": self.seconds, "best": self.best,
             "modules": {n: m.state_dict() for n, m in self.task.modules.items()},
             "average": self.average,
-            "optimizers": {n: o.state_dict() for n, o in self.optimizers.items()}}
-        fresh = self.folder / "state.pt.new"
-        torch.save(state, fresh)
-        os.replace(fresh, self.folder / "state.pt")
+            "optimizers": {n: o.state_dict() for n, o in self.optimizers.items()}})
+        if self.processes.main:
+            free, needed = _free(self.folder), math.ceil(1.25 * self._state_bytes())
+            if free < needed:
+                raise FailureError("disk", f"{free / 2**20:.0f} MB free", "too little to save the "
+                                   f"training state ({needed / 2**20:.0f} MB); the state saved "
+                                   "before stays, free some room and resume")
+            fresh = self.folder / "state.pt.new"
+            torch.save(state, fresh)
+            os.replace(fresh, self.folder / "state.pt")
         self._with_average(lambda: self._export("last"))
 
-    def _resume(self) -> None:
+    def _stored(self) -> dict[str, Any] | None:
         path = self.folder / "state.pt"
         if not path.exists():
-            return
+            return None
         state = torch.load(path, weights_only=True, map_location="cpu")
         if set(state["modules"]) != set(self.task.modules):
             raise InputError("training state", path.name, "is of another kind of run; choose "
                              "another output folder")
-        for name, values in state["modules"].items():
-            self.task.modules[name].load_state_dict(values)
+        return state
+
+    def _restore(self, state: dict[str, Any]) -> None:
         for name, values in state["optimizers"].items():
+            parameters = self.task.groups[name]
+            values["state"] = {i: {k: scattered(v, parameters[i]) for k, v in kept.items()}
+                               for i, kept in values["state"].items()}
             self.optimizers[name].load_state_dict(values)
-        self.average = state["average"]
+        for name, kept in state["average"].items():
+            self.average[name] = {k: scattered(v, self.average[name][k]) for k, v in kept.items()}
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
-        self._forget_later_rows()
+        if self.processes.main:
+            self._forget_later_rows()
 
     def _forget_later_rows(self) -> None:
-        """Drop log rows of steps after the saved one: they are about to be done again."""
+        """Drop log rows of steps after the saved one (they are about to be done again), and the
+        half of a row that a killed run may leave."""
         path = self.folder / "log.jsonl"
         rows = path.read_text().splitlines() if path.exists() else []
+        rows = [row for row in rows if row.endswith("}")]
         kept = [row for row in rows if json.loads(row)["step"] <= self.step]
         path.write_text("".join(f"{row}\n" for row in kept))
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free

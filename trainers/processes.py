@@ -63,18 +63,22 @@ class Processes:
         """Mean of every figure over processes; all have the same names."""
         if self.count == 1 or not figures:
             return figures
-        values = torch.tensor(list(figures.values()), dtype=torch.float64)
-        values = values.to(self.device, torch.float32 if self.device.type == "mps" else None)
+        values = torch.tensor(list(figures.values()), dtype=torch.float64, device=self.device)
         dist.all_reduce(values)
         return dict(zip(figures, (values / self.count).tolist()))
 
-    def any(self, flag: bool) -> bool:
-        """Whether it is so in any process: all go on, or all stop."""
+    def any(self, *flags: bool) -> list[bool]:
+        """Whether each is so in any process: all do the same next."""
         if self.count == 1:
-            return flag
-        value = torch.tensor(float(flag), device=self.device)
-        dist.all_reduce(value, dist.ReduceOp.MAX)
-        return bool(value)
+            return list(flags)
+        values = torch.tensor(flags, dtype=torch.float32, device=self.device)
+        dist.all_reduce(values, dist.ReduceOp.MAX)
+        return [bool(v) for v in values.tolist()]
+
+    def end(self) -> None:
+        """Leave the others, at the end of a run."""
+        if self.count > 1:
+            dist.destroy_process_group()
 
     def shard(self, model: nn.Module, units: Iterable[nn.Module], method: str) -> None:
         """FSDP: every process keeps its part of each parameter; a unit's are gathered while it
@@ -102,4 +106,4 @@ def scattered(value: Tensor, like: Tensor) -> Tensor:
     """A whole tensor on the device of `like`, and sharded where `like` is."""
     if isinstance(like, DTensor) and value.shape == like.shape:
         return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
-    return value.to(like.device) if value.dim() else value
+    return value.to(like.device)

@@ -5,17 +5,24 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import httpx
 import numpy as np
 import webdataset
+from webdataset import shardlists, tariterators
 
-from core.errors import InputError
+from core.errors import FailureError, InputError
 
 PIECES_PER_SHARD = 500
+ADDRESSES = ("https://", "http://", "hf://")
+RETRY_SECONDS = (1, 5)
 
 
 @dataclass(frozen=True)
@@ -71,32 +78,119 @@ def write_pieces(folder: Path, pieces: Iterable[Piece], prefix: str) -> int:
     return total
 
 
-def read_pieces(folder: Path, latents: bool = False) -> list[Piece]:
-    """All pieces of a folder of shards, in the order of shards.
+def read_pieces(place: Path | str, latents: bool = False) -> list[Piece]:
+    """All pieces of a folder of shards, or of shards on the net, in the order of shards.
 
     Args:
+        place: see `shards_of`.
         latents: keep them too (a hundred times the size of tokens); every piece must have some.
 
     Raises: InputError when there are none.
     """
-    paths = sorted(str(p) for p in folder.glob("*.tar")) if folder.is_dir() else []
-    if not paths:
-        raise InputError("shards", folder, "holds no .tar files; tokenise a corpus first")
-    pieces = list(_read(paths, latents))
-    if latents and any(p.latents is None for p in pieces):
-        missing = next(p.id for p in pieces if p.latents is None)
-        raise InputError("shards", missing, "has no latents; tokenise with --hificodec")
+    return [piece for shard in shards_of(place) for piece in read_shard(shard, latents)]
+
+
+def shards_of(place: Path | str) -> list[str]:
+    """The shards of a place, in order.
+
+    Args:
+        place: a folder; or an address of one or more tar files, https://... or
+            hf://datasets/OWNER/NAME[@REVISION]/..., with {00000..00099} for a range of them.
+
+    Raises: InputError when there are none.
+    """
+    text = str(place)
+    if is_address(text):
+        shards = [t for t in shardlists.expand_urls(text) if t.endswith(".tar")]
+    else:
+        shards = sorted(str(p) for p in Path(place).glob("*.tar"))
+    if not shards:
+        raise InputError("shards", place, "holds no .tar files; tokenise a corpus first, or give "
+                         "addresses that end in .tar")
+    return shards
+
+
+def is_address(text: str) -> bool:
+    """Whether shards of this name are fetched rather than opened."""
+    return text.startswith(ADDRESSES)
+
+
+def read_shard(shard: str, latents: bool = False) -> list[Piece]:
+    """The pieces of one shard.
+
+    Raises: InputError for a missing or damaged shard, or one without latents where they are
+    wanted; FailureError when it cannot be fetched.
+    """
+    with (_fetched(shard) if is_address(shard) else _opened(shard)) as file:
+        try:
+            files = tariterators.tar_file_expander([{"url": shard, "stream": file}])
+            samples = tariterators.group_by_keys(files)
+            pieces = [_piece(sample, latents) for sample in samples]
+        except (tarfile.TarError, ValueError, KeyError, EOFError) as error:
+            raise InputError("shard", shard, f"is damaged or no shard of pieces ({error})"
+                             ) from error
+    missing = [p.id for p in pieces if latents and p.latents is None]
+    if missing:
+        raise InputError("shards", missing[0], "has no latents; tokenise with --hificodec")
     return pieces
 
 
-def _read(paths: list[str], keep_latents: bool) -> Iterator[Piece]:
-    for sample in webdataset.WebDataset(paths, shardshuffle=False, empty_check=False):
-        about = json.loads(sample["json"])
-        latents = sample.get("latents.npy") if keep_latents else None
-        yield Piece(about["id"], about["split"], tuple(about["captions"]),
-                    tuple((s, float(a), float(b)) for s, a, b in about["sections"]),
-                    _array(sample["tokens.npy"]), None if latents is None else _array(latents),
-                    about["facts"])
+def _opened(shard: str) -> BinaryIO:
+    try:
+        return open(shard, "rb")
+    except OSError as error:
+        raise InputError("shard", shard, f"cannot be opened ({error.strerror})") from error
+
+
+def _fetched(shard: str) -> BinaryIO:
+    """A shard of the net in a temporary file; a broken connection is tried again."""
+    address, headers = _resolved(shard)
+    for wait in (*RETRY_SECONDS, None):
+        file = tempfile.TemporaryFile()
+        try:
+            with httpx.stream("GET", address, headers=headers, follow_redirects=True,
+                              timeout=60) as response:
+                response.raise_for_status()
+                for part in response.iter_bytes():
+                    file.write(part)
+        except httpx.HTTPError as error:
+            file.close()
+            refused = isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error
+            if wait is None or refused:
+                raise FailureError("shard", shard, f"cannot be fetched ({error}); check the "
+                                   "address and the connection, then resume") from error
+            time.sleep(wait)
+        else:
+            file.seek(0)
+            return file
+    raise AssertionError("unreachable")
+
+
+def _resolved(shard: str) -> tuple[str, dict[str, str]]:
+    """(https address, headers) of a shard; hf:// files carry the person's own access token."""
+    if not shard.startswith("hf://"):
+        return shard, {}
+    import huggingface_hub
+    from huggingface_hub.utils import build_hf_headers
+
+    parts = shard.removeprefix("hf://").split("/")
+    kind = "dataset" if parts[0] == "datasets" else "model"
+    parts = parts[1:] if kind == "dataset" else parts
+    if len(parts) < 3:
+        raise InputError("shard", shard, "should be hf://datasets/OWNER/NAME/FILE.tar")
+    name, _, revision = parts[1].partition("@")
+    address = huggingface_hub.hf_hub_url(f"{parts[0]}/{name}", "/".join(parts[2:]),
+                                         repo_type=kind, revision=revision or None)
+    return address, build_hf_headers()
+
+
+def _piece(sample: dict[str, Any], keep_latents: bool) -> Piece:
+    about = json.loads(sample["json"])
+    latents = sample.get("latents.npy") if keep_latents else None
+    return Piece(about["id"], about["split"], tuple(about["captions"]),
+                 tuple((s, float(a), float(b)) for s, a, b in about["sections"]),
+                 _array(sample["tokens.npy"]), None if latents is None else _array(latents),
+                 about["facts"])
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -12,12 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core import audio
 from core.checkpoints import studio_layout
-from core.srfm import SRFM, SRFMConfig
-from trainers.shards import Piece, split_of
+from core.errors import InputError
+from core.srfm import SRFM, FrameNoise, SRFMConfig
+from trainers.lora import Adapters, LoraConfig
+from trainers.processes import Processes
+from trainers.reading import Reader
+from trainers.shards import Piece
 
 STATISTICS_PIECES = 200
 VALIDATION_TIMES = 8
+SAMPLES, SAMPLE_TOKENS = 2, 600
 
 
 @dataclass(frozen=True)
@@ -25,20 +31,27 @@ class SRFMTaskConfig:
     """How the SRFM is taught.
 
     Attributes:
-        batch: crops a step.
+        batch: crops a step, all processes and parts together.
+        parts: a step's batch is computed in so many parts, one after the other (accumulation).
         crop_tokens: their length in tokens; latents are `ratio` times as long.
         ratio: latents a token (150 Hz over 75 Hz: 2; the 24 kHz variant: 1).
         token_group: tokens the tokenizer codes together; a crop begins with the first of them.
+        lora: teach narrow matrices beside the weights instead of the weights.
         bf16: autocast.
         validation_crops: held-out crops a validation.
+        open_shards, steps_a_shard: see `trainers.reading`; 0 keeps all pieces in memory.
     """
 
     batch: int = 12
+    parts: int = 1
     crop_tokens: int = 195
     ratio: int = 2
     token_group: int = 1
+    lora: LoraConfig | None = None
     bf16: bool = True
     validation_crops: int = 32
+    open_shards: int = 0
+    steps_a_shard: int = 200
     seed: int = 0
 
 
@@ -48,16 +61,38 @@ class SRFMTask:
     averaged = ("srfm",)
     watched = "flow_loss"
 
-    def __init__(self, model: SRFMConfig, config: SRFMTaskConfig, pieces: list[Piece]) -> None:
+    def __init__(self, model: SRFMConfig, config: SRFMTaskConfig, pieces: Reader,
+                 start: dict[str, Tensor], own_statistics: bool = True,
+                 sound: nn.Module | None = None) -> None:
+        """
+        Args:
+            start: weights to begin with, as many as there are.
+            own_statistics: standardise by these pieces' latents, not as the config says.
+            sound: the HiFi-Codec of the latents, by which samples are heard.
+        """
         torch.manual_seed(config.seed)
-        self.config = config
-        self.train = split_of(pieces, "train")
-        self.held_out = split_of(pieces, "validation")
-        mean, std = latent_statistics(self.train[:STATISTICS_PIECES])
-        self.model = SRFM(dataclasses.replace(model, latent_mean=mean, latent_std=std))
-        self.modules: dict[str, nn.Module] = {"srfm": self.model}
-        self.groups = {"generator": list(self.model.parameters())}
-        self.lengths = np.array([len(p.tokens) for p in self.train], float)
+        self.config, self.pieces, self.sound = config, pieces, sound
+        self.processes, self.parts = Processes(), config.parts
+        if own_statistics:
+            mean, std = latent_statistics(pieces.first[:STATISTICS_PIECES])
+            model = dataclasses.replace(model, latent_mean=mean, latent_std=std)
+        self.model = SRFM(model)
+        self.model.load_state_dict(start, strict=False)
+        self.adapters = config.lora and Adapters(self.model, config.lora)
+        taught = self.adapters or self.model
+        self.modules: dict[str, nn.Module] = {"srfm": taught}
+        self.groups = {"generator": list(taught.parameters())}
+
+    def place(self, processes: Processes, shard: bool) -> None:
+        """See trainers.loop.Task."""
+        if shard:
+            raise InputError("shard", True, "only the language model is large enough; leave it out")
+        self.processes = processes
+        self.model.to(processes.device)
+        least = self.parts * processes.count
+        if self.config.batch < least:
+            raise InputError("batch", self.config.batch, f"{least} parts and processes need at "
+                             "least one crop each")
 
     def batch(self, pieces: list[Piece], chosen: np.ndarray,
               draw: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -74,42 +109,68 @@ class SRFMTask:
         return torch.from_numpy(np.stack(tokens)), torch.from_numpy(np.stack(latents))
 
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
-        """Mean squared error of the velocity (official training loss)."""
+        """Mean squared error of the velocity (official training loss). The mean over parts and
+        processes is that of the whole batch, whatever their shares of it."""
+        size, reach = self.config.batch, self.pieces.at(step)
         draw = np.random.default_rng((self.config.seed, step))
-        chosen = draw.choice(len(self.train), self.config.batch,
-                             p=self.lengths / self.lengths.sum())
-        tokens, latents = self.batch(self.train, chosen, draw)
+        chosen = draw.choice(len(reach.pieces), size, p=reach.shares)
+        tokens, latents = self.batch(reach.pieces, chosen, draw)
+        # Drawn for the whole batch, so that a crop's noise does not depend on who computes it.
+        noise, times = torch.randn(latents.shape), torch.rand(size)
+        keep = torch.rand(size) > self.model.config.condition_dropout
+        own = self.processes.mine(torch.arange(size))
+        for part in range(self.parts):
+            mine = own[part::self.parts]
+            there = [x[mine].to(self.processes.device)
+                     for x in (tokens, latents, noise, times, keep)]
+            loss = self._loss(*there) * (len(mine) * self.parts * self.processes.count / size)
+            yield "generator", loss, {}
+
+    def _loss(self, tokens: Tensor, latents: Tensor, noise: Tensor, times: Tensor,
+              keep: Tensor) -> Tensor:
         with self._precision():
-            loss = self.model.loss(tokens, None, latents, None)
-        yield "generator", loss, {}
+            return self.model.loss(tokens, None, latents, None, t_uniform=times, noise=noise,
+                                   keep=keep)
 
     def _precision(self) -> contextlib.AbstractContextManager:
         if self.config.bf16:
-            return torch.autocast("cpu", torch.bfloat16)
+            return torch.autocast(self.processes.device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
     def validate(self) -> dict[str, float]:
         """Flow loss on fixed held-out crops, times and noise, mu always kept."""
         draw = np.random.default_rng(1)
         generator = torch.Generator().manual_seed(1)
-        losses = []
+        held_out, losses = self.pieces.held_out, []
         for first in range(0, self.config.validation_crops, VALIDATION_TIMES):
-            chosen = np.arange(first, first + VALIDATION_TIMES) % len(self.held_out)
-            tokens, latents = self.batch(self.held_out, chosen, draw)
+            chosen = np.arange(first, first + VALIDATION_TIMES) % len(held_out)
+            tokens, latents = self.batch(held_out, chosen, draw)
             times = (torch.arange(VALIDATION_TIMES) + 0.5) / VALIDATION_TIMES
             noise = torch.randn(latents.shape, generator=generator)
-            with self._precision():
-                losses.append(float(self.model.loss(
-                    tokens, None, latents, None, t_uniform=times, noise=noise,
-                    keep=torch.ones(len(chosen), dtype=torch.bool))))
+            keep = torch.ones(len(chosen), dtype=torch.bool)
+            losses.append(float(self._loss(*(x.to(self.processes.device) for x in (
+                tokens, latents, noise, times, keep)))))
         return {"flow_loss": float(np.mean(losses))}
 
     def write_samples(self, folder: Path) -> None:
-        """None here: sound needs the codec too; `python -m core reconstruct` makes it."""
+        """The tokens of two held-out pieces made into sound, where a HiFi-Codec is at hand."""
+        if self.sound is None:
+            return
+        for seed, piece in enumerate(self.pieces.held_out[:SAMPLES]):
+            tokens = torch.from_numpy(piece.tokens[:SAMPLE_TOKENS].astype(np.int64))[None]  # [1, N]
+            frames = tokens.shape[1] * self.config.ratio
+            noise = FrameNoise((seed,), self.model.config.latent_dim)(0, frames)
+            latents = self.model.generate(tokens.to(self.processes.device), frames=frames,
+                                          noise=noise)
+            sound = self.sound.decode(latents.cpu())[0, 0]
+            audio.write(folder / f"{piece.id}.flac", sound.clamp(-1, 1).numpy(),
+                        self.sound.sample_rate)
 
     def export(self, folder: Path) -> None:
-        """The component in the studio's layout."""
-        studio_layout.save(folder, "srfm", self.model)
+        """The component in the studio's layout, LoRA merged."""
+        if self.processes.main:
+            model = self.adapters.merged() if self.adapters else self.model
+            studio_layout.save(folder, "srfm", model)
 
 
 def latent_statistics(pieces: list[Piece]) -> tuple[tuple[float, ...], tuple[float, ...]]:

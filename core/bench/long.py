@@ -35,14 +35,13 @@ def run(args: argparse.Namespace) -> None:
     name = args.variant or variants.default()
     with claim_machine():
         rows = [_made(name, seconds, args.dtype) for seconds in args.lengths]
-    figure = results_folder() / "long.html"
-    _figure(rows, name, figure)
+    found = {"variant": name, "dtype": args.dtype, "rows": rows}
     lines = [f"{name}, {args.dtype}, standard preset, a fresh process each",
              f"{'seconds':>8}{'rtf':>8}{'compute s':>11}{'peak MB':>9}"]
     lines += [f"{r['seconds']:8g}{r['rtf']:8.3f}{r['compute']:11.1f}{r['peak'] / 1e6:9.0f}"
               for r in rows]
-    lines.append(f"figure: {figure}\nNot measured: a GPU.")
-    report("long", {"variant": name, "dtype": args.dtype, "rows": rows}, lines, args.json)
+    lines.append(f"figure: {figure(found)}\nNot measured: a GPU.")
+    report("long", found, lines, args.json)
 
 
 def _made(variant: str, seconds: float, dtype: str) -> dict[str, Any]:
@@ -63,18 +62,21 @@ def _made(variant: str, seconds: float, dtype: str) -> dict[str, Any]:
             "compute": round(said["rtf"] * said["seconds"], 2), "stages": said["stages"]}
 
 
-def _figure(rows: list[dict[str, Any]], variant: str, path: Path) -> None:
+def figure(found: dict[str, Any]) -> Path:
+    """Draw compute time and peak memory against length, a page beside the results."""
     import plotly.graph_objects as graph
     from plotly.subplots import make_subplots
 
+    rows, path = found["rows"], results_folder() / "long.html"
     lengths = [row["seconds"] for row in rows]
-    figure = make_subplots(specs=[[{"secondary_y": True}]])
-    figure.add_trace(graph.Scatter(x=lengths, y=[row["compute"] for row in rows],
-                                   name="compute time, s"))
-    figure.add_trace(graph.Scatter(x=lengths, y=[row["peak"] / 1e6 for row in rows],
-                                   name="peak memory, MB"), secondary_y=True)
-    figure.update_xaxes(title="length of the piece, s")
-    figure.update_yaxes(title="compute time, s", secondary_y=False, rangemode="tozero")
-    figure.update_yaxes(title="peak memory, MB", secondary_y=True, rangemode="tozero")
-    figure.update_layout(title=f"{variant}: cost against length")
-    figure.write_html(path, include_plotlyjs=True)
+    drawn = make_subplots(specs=[[{"secondary_y": True}]])
+    drawn.add_trace(graph.Scatter(x=lengths, y=[row["compute"] for row in rows],
+                                  name="compute time, s"))
+    drawn.add_trace(graph.Scatter(x=lengths, y=[row["peak"] / 1e6 for row in rows],
+                                  name="peak memory, MB"), secondary_y=True)
+    drawn.update_xaxes(title="length of the piece, s")
+    drawn.update_yaxes(title="compute time, s", secondary_y=False, rangemode="tozero")
+    drawn.update_yaxes(title="peak memory, MB", secondary_y=True, rangemode="tozero")
+    drawn.update_layout(title=f"{found['variant']}, {found['dtype']}: cost against length")
+    drawn.write_html(path, include_plotlyjs=True)
+    return path

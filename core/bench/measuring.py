@@ -16,10 +16,15 @@ from core.workspace import work_folder
 RUNS = 7
 
 
-def alternate(contestants: dict[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
-    """Seconds of each run; in every round each contestant runs once, after one round unmeasured."""
+def alternate(contestants: dict[str, Callable[[], object]], runs: int,
+              warm_up: bool = True) -> dict[str, list[float]]:
+    """Seconds of each run; in every round each contestant runs once.
+
+    Args:
+        warm_up: one round more, unmeasured, comes first; runs of many seconds do without.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(runs + 1):
+    for number in range(0 if warm_up else 1, runs + 1):
         for name, call in contestants.items():
             began = time.perf_counter()
             call()

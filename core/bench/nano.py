@@ -1,8 +1,8 @@
 """`bench nano`: an installed variant from request to sound, one piece and four at once.
 
 Real-time factor and first sound of the standard preset, how soon a cancel is obeyed, and what
-four requests cost beside one: decoding, end to end, and whether their tokens are those of four
-single runs (fp32).
+four requests of 10 s cost beside one: decoding, end to end, and whether their tokens are those of
+four single runs (fp32).
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from core.workspace import claim_machine
 
 PROMPTS = ("calm solo piano, slow, minor key", "upbeat rock with drums", "techno, 128 bpm",
            "slow jazz ballad")
+BATCH_SECONDS = 10.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `bench nano`."""
     parser.add_argument("--variant", help="default: nano where installed, else nano-no-flow")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each piece")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of the single piece")
     parser.add_argument("--runs", type=int, default=RUNS, help="alternating runs of one and four")
 
 
@@ -41,32 +42,39 @@ def run(args: argparse.Namespace) -> None:
     lines = [f"{name}: {args.seconds:g} s, standard preset, fp32, {args.runs} alternating runs",
              f"real-time factor {found['rtf']:.3f} (limit 0.6), first sound after "
              f"{found['first_sound']:.2f} s (limit 3), loading left out",
+             "compute seconds of the last: " + ", ".join(
+                 f"{stage} {spent:.2f}" for stage, spent in found["stages"].items()),
              f"cancel obeyed after {found['cancel']:.2f} s at most (limit 0.5), "
              f"{found['cancels']} tries",
-             f"{BATCH} requests: decoding {found['decode_ratio']:.2f} x the time of one (limit "
-             f"2.2), end to end {found['whole_ratio']:.2f} x; tokens equal: "
+             f"{BATCH} requests of {found['batch_seconds']:g} s: decoding "
+             f"{found['decode_ratio']:.2f} x the time of one (limit 2.2), end to end "
+             f"{found['whole_ratio']:.2f} x; tokens equal to {BATCH} single runs: "
              f"{found['tokens_equal']}",
              "Not measured: a GPU."]
     report("nano", found, lines, args.json)
 
 
 def measure(pipeline: Pipeline, seconds: float, runs: int) -> dict[str, Any]:
-    """One piece and BATCH pieces in turn, then cancels."""
-    requests = [GenerationRequest(prompt, seconds, pipeline.variant.name, seed=number)
+    """One piece, a short one and BATCH short ones in turn, then cancels."""
+    whole = GenerationRequest(PROMPTS[0], seconds, pipeline.variant.name, seed=0)
+    short = min(seconds, BATCH_SECONDS)
+    requests = [GenerationRequest(prompt, short, pipeline.variant.name, seed=number)
                 for number, prompt in enumerate(PROMPTS[:BATCH])]
-    rows = [(_timed(pipeline, requests[:1]), _timed(pipeline, requests)) for _ in range(runs)]
+    rows = [[_timed(pipeline, asked) for asked in ([whole], requests[:1], requests)]
+            for _ in range(runs)]
     alone = [pipeline.generate(request).tokens for request in requests]
-    together = rows[0][1]["tokens"]
+    together = rows[0][2]["tokens"]
     cancels = [_cancel(pipeline, requests[0], share) for share in (0.0, 0.3, 0.6, 0.9)]
 
-    def middle(key: str, which: int = 0) -> float:
-        return statistics.median(row[which][key] for row in rows)
+    def middle(key: str) -> float:
+        return statistics.median(row[0][key] for row in rows)
 
     def over(key: str) -> float:
-        return round(statistics.median(four[key] / one[key] for one, four in rows), 3)
+        return round(statistics.median(four[key] / one[key] for _, one, four in rows), 3)
 
     return {"variant": pipeline.variant.name, "model": pipeline.model, "seconds": seconds,
-            "runs": runs, "rtf": round(middle("rtf"), 4),
+            "batch_seconds": short, "runs": runs, "rtf": round(middle("rtf"), 4),
+            "stages": rows[-1][0]["stages"],
             "first_sound": round(middle("first_sound"), 3),
             "cancel": round(max(cancels), 3), "cancels": len(cancels),
             "decode_ratio": over("decoding"), "whole_ratio": over("whole"),
@@ -83,6 +91,7 @@ def _timed(pipeline: Pipeline, requests: list[GenerationRequest]) -> dict[str, A
             results[number] = event
     whole = time.perf_counter() - began
     return {"whole": whole, "first_sound": first, "rtf": results[0].rtf,
+            "stages": {k: round(v, 3) for k, v in results[0].stages.items() if k != "load"},
             "decoding": sum(r.stages["language_model"] for r in results.values()),
             "tokens": [results[n].tokens for n in range(len(requests))]}
 

@@ -65,7 +65,7 @@ def measure(config: SRFMConfig, seconds: float, steps: int, runs: int) -> dict[s
         "official": lambda: official(model, tokens, steps),
         "full": lambda: model.generate(tokens, frames=tokens.shape[1] * RATIO, steps=steps,
                                        noise=_noise(config)(0, tokens.shape[1] * RATIO)),
-        "windows": lambda: windows(model, tokens, steps)}, runs)
+        "windows": lambda: windows(model, tokens, steps)}, runs, warm_up=seconds < 10)
     return {"seconds": seconds, "steps": steps, "runs": runs, "weights": "random", "times": times,
             "times_official": round(ratio(times, "official", "windows"), 3),
             "times_full": round(ratio(times, "full", "windows"), 3)}

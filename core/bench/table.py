@@ -1,15 +1,18 @@
 """`bench table`: the last results of the other benches as a Markdown table for the README.
 
-It measures nothing; a bench that has not run here says so.
+It measures nothing; a bench that has not run here says so. Time and memory against length are
+drawn too, from the last `bench long`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from core.bench.long import figure
 from core.bench.measuring import results_folder
 
 Row = tuple[str, str, str]  # what, measured, limit
@@ -36,6 +39,10 @@ def run(args: argparse.Namespace) -> None:
     for row in (("what", "measured", "wanted", "command"), ("---",) * 4, *rows):
         print("| " + " | ".join(row) + " |")
     print("\nNot measured: a GPU; the released weights.")
+    lengths = results_folder() / "long.json"
+    if lengths.is_file():
+        path = figure(json.loads(lengths.read_text(encoding="utf-8")))
+        print(f"Time and memory against length: {path}", file=sys.stderr)
 
 
 def _decode(found: dict[str, Any]) -> list[Row]:
@@ -61,7 +68,8 @@ def _nano(found: dict[str, Any]) -> list[Row]:
     return [(what, f"rtf {found['rtf']:g}", "<= 0.6"),
             (what, f"first sound after {found['first_sound']:g} s", "<= 3 s"),
             (what, f"cancel within {found['cancel']:g} s", "<= 0.5 s"),
-            (f"{what}, four at once", f"decoding {found['decode_ratio']:g} x one, end to end "
+            (f"{found['variant']}, {found['batch_seconds']:g} s, four at once",
+             f"decoding {found['decode_ratio']:g} x one, end to end "
              f"{found['whole_ratio']:g} x, tokens equal: {found['tokens_equal']}", "<= 2.2 x")]
 
 
@@ -71,5 +79,29 @@ def _long(found: dict[str, Any]) -> list[Row]:
             for row in found["rows"]]
 
 
+def _accuracy(found: dict[str, Any]) -> list[Row]:
+    what = f"{found['variant']}'s tokens, {found['clips']} held-out clips of {found['seconds']:g} s"
+    return [(f"{what}, {dtype}", f"{row['nats']['mean']:+.4f} nats a token, drawn token the same "
+             f"{row['drawn']['mean']:.1%}", "") for dtype, row in found["dtypes"].items()]
+
+
+def _windows(found: dict[str, Any]) -> list[Row]:
+    chosen, what = found["windows"][0], f"{found['variant']}'s SRFM, {found['clips']} clips"
+    rows = [(f"{what}, windows of {chosen['window']} tokens, {chosen['overlap']} before and "
+             f"{chosen['lookahead']} after", f"distance to full attention "
+             f"{chosen['distance']['mean']:.3f}, flux rank at joins "
+             f"{chosen['flux_rank']['mean']:.2f} (full attention there "
+             f"{chosen['flux_rank_full']['mean']:.2f})", "")]
+    return rows + [(f"{what}, preset {row['preset']} ({row['name']})",
+                    f"distance to 100 steps {row['distance']['mean']:.3f}", "")
+                   for row in found["solvers"] if row["preset"]]
+
+
+def _codec(found: dict[str, Any]) -> list[Row]:
+    return [(f"{row['part']}, {found['seconds']:g} s", f"{row['difference']:.1e} ({row['is']})",
+             f"<= {found['limit']:g}" if row["exact"] else "") for row in found["rows"]]
+
+
 READERS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
-    "decode": _decode, "srfm": _srfm, "nano": _nano, "long": _long}
+    "decode": _decode, "accuracy": _accuracy, "srfm": _srfm, "windows": _windows, "codec": _codec,
+    "nano": _nano, "long": _long}

@@ -22,7 +22,7 @@ def inspect(args: argparse.Namespace) -> None:
     from core.checkpoints import inspection
 
     folder = Path(args.folder)
-    if not folder.is_dir() and args.folder in variants.VARIANTS:
+    if not folder.is_dir() and args.folder in variants.known():
         folder = variants.folder_of(variants.get(args.folder))
     report = inspection.inspect(folder)
     if args.json:

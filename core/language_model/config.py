@@ -28,6 +28,8 @@ class LanguageModelConfig:
         token_rate: audio tokens a second, by which a sliding context moves the section plan.
         token_group: audio tokens that the tokenizer codes together; a context begins with the
             first of a group.
+        slots: the tokenizer's slots (see `WavTokenizerConfig`): audio token n lies in part
+            n % slots of the codes, and decoding samples from that part alone.
     """
 
     hidden: int
@@ -44,15 +46,19 @@ class LanguageModelConfig:
     context_tokens: int | None = None
     token_rate: float = 75.0
     token_group: int = 1
+    slots: int = 1
 
     def __post_init__(self) -> None:
         for name in ("hidden", "layers", "heads", "kv_heads", "head_dim", "mlp",
-                     "text_vocabulary", "audio_vocabulary", "structures"):
+                     "text_vocabulary", "audio_vocabulary", "structures", "slots"):
             if getattr(self, name) < 1:
                 raise InputError(name, getattr(self, name), "should be at least 1")
         if self.heads % self.kv_heads:
             raise InputError("heads", self.heads, f"should be a multiple of kv_heads "
                              f"({self.kv_heads})")
+        if self.audio_vocabulary % self.slots:
+            raise InputError("slots", self.slots, f"should divide audio_vocabulary "
+                             f"({self.audio_vocabulary})")
         if self.head_dim % 2:
             raise InputError("head_dim", self.head_dim, "should be even (rotary pairs)")
         if self.hidden % 2 or self.hidden < 4:

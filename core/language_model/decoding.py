@@ -25,7 +25,7 @@ from core.language_model.backbone import rotary_tables
 from core.language_model.cache import KeyValueCache
 from core.language_model.config import LanguageModelConfig
 from core.language_model.model import LanguageModel
-from core.language_model.packed import PackedModel
+from core.language_model.packed import PackedModel, rotation
 from core.language_model.prefix import Prefix, check_ids
 from core.language_model.request import DecodeRequest, StepTokens
 from core.language_model.sampling import Sampler
@@ -114,13 +114,6 @@ class _Session:
         for lane in self.lanes:
             self.read(lane)
 
-    def rotation(self, positions: Tensor) -> list[Tensor]:
-        """Cosine and signed sine [M, heads + 2 kv, D]; values stay as they are."""
-        turning, still = self.config.heads + self.config.kv_heads, self.config.kv_heads
-        return [torch.cat((table[positions][:, None].expand(-1, turning, -1),
-                           table.new_full((len(positions), still, table.shape[-1]), rest)), 1)
-                for table, rest in zip(self.tables, (1.0, 0.0))]
-
     def read(self, lane: _Lane) -> None:
         """Read a lane's prefix and latest audio into its cache; its logits follow."""
         before = lane.prefix.left_behind(len(lane.generated), lane.refill)
@@ -132,7 +125,8 @@ class _Session:
         lane.hide_gaps([lane.length - n for n in lengths])
         positions = torch.cat([torch.arange(n, device=self.device) for n in lengths])
         x = self.packed.blocks(
-            torch.cat(inputs).to(self.packed.precision.compute), *self.rotation(positions),
+            torch.cat(inputs).to(self.packed.precision.compute),
+            *rotation(self.config, self.tables, positions),
             lambda layer, heads: lane.attend_prefix(layer, heads, lengths))
         last = torch.tensor(lengths, device=self.device).cumsum(0) - 1
         self.logits[lane.rows] = self.packed.logits(x[last])
@@ -148,7 +142,8 @@ class _Session:
             known = tokens.clamp(max=self.config.audio_vocabulary - 1)[self.row_lane]
             x = F.embedding(known, self.packed.model.audio_embedding.weight)
             self.logits = self.packed.logits(self.packed.blocks(
-                x.to(self.packed.precision.compute), *self.rotation(self.positions),
+                x.to(self.packed.precision.compute),
+                *rotation(self.config, self.tables, self.positions),
                 lambda layer, heads: self._attend(layer, heads, stepping)))
             self.positions += 1
             for lane in stepping:
@@ -189,6 +184,13 @@ def decode(model: LanguageModel | PackedModel, requests: Sequence[DecodeRequest]
     yield from _steps(_Session(packed, prefixes), requests)
 
 
+def _outside(config: LanguageModelConfig, device: torch.device) -> Tensor:
+    """[slots, V + 1]: whether a token lies outside the slot's part of the codes; the end never."""
+    ids = torch.arange(config.audio_vocabulary + 1, device=device)
+    part = ids // (config.audio_vocabulary // config.slots)
+    return (part != torch.arange(config.slots, device=device)[:, None]) & (ids < config.end_token)
+
+
 def _steps(session: _Session, requests: Sequence[DecodeRequest]) -> Iterator[StepTokens]:
     end, device, lanes = session.config.end_token, session.device, session.lanes
     sampler = Sampler(requests, end + 1, device)
@@ -197,10 +199,14 @@ def _steps(session: _Session, requests: Sequence[DecodeRequest]) -> Iterator[Ste
     guidance = torch.tensor([[r.guidance if r.guided else 1.0] for r in requests], device=device)
     min_tokens = torch.tensor([r.min_tokens for r in requests], device=device)
     any_guided = any(r.guided for r in requests)
+    outside, slots = _outside(session.config, device), session.config.slots
+    prompts = torch.tensor([len(r.prompt) for r in requests], device=device)
     for step in range(max(r.max_tokens for r in requests)):
         logits = session.logits[first]  # [lanes, V + 1]
         if any_guided:
             logits = guidance * logits + (1 - guidance) * session.logits[second]
+        if slots > 1:
+            logits = logits.masked_fill(outside[(prompts + step) % slots], -torch.inf)
         log_probabilities = logits.log_softmax(-1)
         log_probabilities[:, end].masked_fill_(min_tokens > step, -torch.inf)
         drawn = sampler(log_probabilities, step)

@@ -46,6 +46,11 @@ class LanguageModel(nn.Module):
         self.backbone = Backbone(config)
         self.head = nn.Linear(config.hidden, config.audio_vocabulary + 1)
         self.apply(_initialise)
+        with torch.no_grad():
+            for block in self.backbone.layers:  # all together add about one embedding's size
+                for last in (block.attention.output, block.mlp.down):
+                    last.weight.div_((2 * config.layers)**0.5)
+            self.head.weight.mul_(0.1)  # nearly even odds at first
 
     def section_vectors(self, batch: LanguageModelBatch) -> Tensor:
         """The sections' conditioning vectors: [B, 3, S, hidden] (starts, ends, structures)."""
@@ -124,8 +129,11 @@ def _before(lengths: Tensor, width: int) -> Tensor:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Qwen2's initialisation: normal of spread 0.02, biases 0."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear) and module.bias is not None:
-        nn.init.zeros_(module.bias)
+    """Embeddings begin as large as the time vectors (sines and cosines), so that blocks add to
+    what a token says instead of burying it; a layer keeps the spread of what it hears."""
+    if isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=0.5**0.5)
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=module.in_features**-0.5)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

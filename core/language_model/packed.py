@@ -9,12 +9,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.language_model.backbone import Block, rotate
+from core.language_model.backbone import Block, rotary_tables, rotate
+from core.language_model.config import LanguageModelConfig
 from core.language_model.model import LanguageModel
 from core.language_model.products import Plain, Precision, Product, plain, precision
 
 # (layer, rotated heads [M, heads + 2 * kv_heads, D]) -> mixed [M, heads * D]
 Attend = Callable[[int, Tensor], Tensor]
+
+
+def rotation(config: LanguageModelConfig, tables: Sequence[Tensor],
+             positions: Tensor) -> list[Tensor]:
+    """Cosine and signed sine [M, heads + 2 * kv_heads, D] for `PackedModel.blocks`.
+
+    Args:
+        tables: cosine and signed sine of every position, [reach, D] each.
+        positions: [M] int64.
+    """
+    turning, still = config.heads + config.kv_heads, config.kv_heads
+    return [torch.cat((table[positions][:, None].expand(-1, turning, -1),
+                       table.new_full((len(positions), still, table.shape[-1]), rest)), 1)
+            for table, rest in zip(tables, (1.0, 0.0))]
 
 
 def fuse(parameters: Sequence[nn.Parameter], dtype: torch.dtype) -> Tensor:
@@ -124,3 +139,18 @@ class PackedModel:
     def logits(self, x: Tensor) -> Tensor:
         """[M, hidden] -> [M, V + 1] float32."""
         return self.head(F.rms_norm(x, (x.shape[-1],), self.norm, self.config.eps)).float()
+
+    def taught(self, inputs: Tensor) -> Tensor:
+        """Teacher forcing in decoding's precision: one row [N, hidden] -> logits [N, V + 1]."""
+        positions = torch.arange(len(inputs), device=self.device)
+        tables = [t.to(self.precision.compute) for t in rotary_tables(self.config, positions)]
+
+        def attend(layer: int, heads: Tensor) -> Tensor:
+            query, key, value = heads.transpose(0, 1).split(
+                (self.config.heads, self.config.kv_heads, self.config.kv_heads))  # [.., N, D]
+            mixed = F.scaled_dot_product_attention(
+                query[None], key[None], value[None], is_causal=True, enable_gqa=True)[0]
+            return mixed.transpose(0, 1).flatten(1)
+
+        x = inputs.to(self.precision.compute)
+        return self.logits(self.blocks(x, *rotation(self.config, tables, positions), attend))

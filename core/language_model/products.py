@@ -1,8 +1,8 @@
 """Matrix products of decoding: few rows of tokens, every weight read once a step.
 
 On a CPU a step is bound by reading the weights, so what counts is how few bytes they take and how
-close to the memory's rate a kernel reads them. The kernels for packed weights are fbgemm's, which
-comes with torch on x86.
+close to the memory's rate a kernel reads them. The kernels for packed weights are oneDNN's (fp32)
+and fbgemm's (fewer bits), which come with torch on x86.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from core.errors import InputError
 
 Product = Callable[[Tensor], Tensor]  # [M, in] -> [M, out]
 ROW_MULTIPLE = 8  # four guided requests; on a CPU eight rows of fp32 cost little more than two
+PAIR = 2  # one row alone is another kernel, which sums in another order
+TYPICAL_ROWS = 8  # what oneDNN chooses its order for
 LEAST = 1e-12  # a row of zeros still has a step
 
 
@@ -31,6 +33,20 @@ class Plain:
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
+
+
+class Reordered:
+    """fp32 weights in oneDNN's own order: about twice as fast as row after row, for few rows.
+
+    With two rows or more a row's result does not depend on the rows beside it.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        self.ordered = torch.ops.mkldnn._reorder_linear_weight(weight.float(), TYPICAL_ROWS)
+        self.bias = None if bias is None else bias.float()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise(x, self.ordered, self.bias, "none", [], "")
 
 
 class Half:
@@ -88,8 +104,8 @@ class Precision:
 
     compute: torch.dtype
     cache: torch.dtype
-    blocks: type[Plain] | type[Half] | type[Int8]
-    head: type[Plain] | type[Half]
+    blocks: type[Plain] | type[Reordered] | type[Half] | type[Int8]
+    head: type[Plain] | type[Reordered] | type[Half]
     row_multiple: int
 
     @property
@@ -117,6 +133,8 @@ def precision(name: str, device: torch.device) -> Precision:
         if packed:
             return Precision(torch.float32, torch.bfloat16, Half, Half, 1)
         return plain(torch.bfloat16)
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+        return Precision(torch.float32, torch.float32, Reordered, Reordered, PAIR)
     return plain(torch.float32)
 
 

@@ -32,7 +32,6 @@ class WavTokenizerConfig:
             which sees the whole input and so forbids exact decoding in chunks.
         head: `istft` (magnitudes and phases said by the decoder, official) or `magnitude`
             (magnitudes said, phases recovered).
-        rotating: phases of the istft head count from a steady tone's (see ISTFTHead).
     """
 
     sample_rate: int = 24000
@@ -65,7 +64,6 @@ class WavTokenizerConfig:
     decoder_bandwidths: int = 4
     decoder_pos_net: bool = True
     head: str = "istft"
-    rotating: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratios", tuple(self.ratios))  # JSON knows only lists

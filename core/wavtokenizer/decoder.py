@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -111,19 +109,13 @@ class Joined:
 class ISTFTHead(nn.Module):
     """Log-magnitude and phase of every frame, then the inverse STFT with "same" padding.
 
-    A rotating head counts phases from that of a steady tone at the bin's centre, so constant
-    inputs sound as steady tones instead of a buzz at the frame rate; chunks must then begin at a
-    multiple of `period` frames.
-
     Attributes:
         context_frames: frames to either side whose windows reach into a hop of audio.
-        period: frames after which the rotation is where it began (1 without).
     """
 
-    def __init__(self, dim: int, n_fft: int, hop: int, rotating: bool = False) -> None:
+    def __init__(self, dim: int, n_fft: int, hop: int) -> None:
         super().__init__()
         self.n_fft, self.hop = n_fft, hop
-        self.period = n_fft // math.gcd(n_fft, hop) if rotating else 1
         self.context_frames = -(-edge(n_fft, hop) // hop)
         self.out = nn.Linear(dim, n_fft + 2)
         self.register_buffer("window", torch.hann_window(n_fft))
@@ -150,19 +142,11 @@ class ISTFTHead(nn.Module):
         frames = log_magnitude.shape[1]
         # The inner limit keeps exp finite: an infinite value turns a clamped gradient into nan.
         magnitude = log_magnitude.clamp(max=5.0).exp().clamp(max=LARGEST_MAGNITUDE)
-        if self.period > 1:
-            phase = phase + self._rotation(frames, phase.device)
         spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
         window = self.window.float()
         windowed = torch.fft.irfft(spectrum, self.n_fft) * window  # [B, L, n_fft]
         envelope = overlap_add(window.square().expand(1, frames, -1), self.hop)  # [1, L * hop]
         return (overlap_add(windowed, self.hop) / envelope)[:, None]
-
-    def _rotation(self, frames: int, device: torch.device) -> Tensor:
-        """[L, bins]: how far a tone at each bin's centre has turned at each frame, radians."""
-        bins = torch.arange(self.n_fft // 2 + 1, device=device)
-        samples = torch.arange(frames, device=device) * self.hop % self.n_fft
-        return 2 * math.pi / self.n_fft * (samples[:, None] * bins % self.n_fft)
 
 
 class MagnitudeHead(nn.Module):
@@ -173,7 +157,6 @@ class MagnitudeHead(nn.Module):
     """
 
     context_frames = 0  # of `local`; the sound stage remembers what it needs
-    period = 1
 
     def __init__(self, dim: int, n_fft: int, hop: int) -> None:
         super().__init__()
@@ -199,9 +182,8 @@ class MagnitudeHead(nn.Module):
         return torch.cat((sounder.feed(self.local(x)), sounder.flush()), 1)[:, None]
 
 
-def build_head(kind: str, dim: int, n_fft: int, hop: int,
-               rotating: bool = False) -> ISTFTHead | MagnitudeHead:
+def build_head(kind: str, dim: int, n_fft: int, hop: int) -> ISTFTHead | MagnitudeHead:
     """The head of a kind, `istft` or `magnitude`."""
     if kind == "magnitude":
         return MagnitudeHead(dim, n_fft, hop)
-    return ISTFTHead(dim, n_fft, hop, rotating)
+    return ISTFTHead(dim, n_fft, hop)

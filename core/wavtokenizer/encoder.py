@@ -104,12 +104,14 @@ class SEANetEncoder(nn.Module):
 
     def __init__(self, config: WavTokenizerConfig) -> None:
         super().__init__()
-        dim = config.seanet_filters
+        dim, stride, reach = config.seanet_filters, 1, 3  # samples to one side of the first layer
         layers: list[nn.Module] = [WeightNormConv1d(1, dim, 7)]
         for ratio in reversed(config.ratios):
             layers += [ResidualUnit(dim), nn.ELU(),
                        WeightNormConv1d(dim, 2 * dim, 2 * ratio, stride=ratio)]
-            dim *= 2
+            reach += stride + 2 * ratio * stride
+            dim, stride = 2 * dim, stride * ratio
+        self.local_layers, self.local_context_frames = len(layers), -(-reach // config.hop)
         layers += [ResidualLSTM(dim, config.seanet_lstm_layers), nn.ELU(),
                    WeightNormConv1d(dim, config.feature_dim, 7)]
         self.layers = nn.Sequential(*layers)
@@ -123,6 +125,15 @@ class SEANetEncoder(nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         """[B, 1, T] -> [B, D, ceil(T / hop)]."""
         return self.layers(audio)
+
+    def local(self, audio: Tensor) -> Tensor:
+        """The costly part, [B, 1, T] -> [B, C, ceil(T / hop)]: a frame depends on
+        `local_context_frames` hops to either side."""
+        return self.layers[:self.local_layers](audio)
+
+    def finish(self, x: Tensor) -> Tensor:
+        """What `local` gave, joined, [B, C, N] -> [B, D, N]."""
+        return self.layers[self.local_layers:](x)
 
 
 class LogMelEncoder(nn.Module):
@@ -142,6 +153,19 @@ class LogMelEncoder(nn.Module):
         self.out = nn.Linear(dim, config.feature_dim)
         self.apply(initialise)
         nn.init.xavier_uniform_(self.out.weight)  # features of spread about 1 from the start
+
+    @property
+    def local_context_frames(self) -> int:
+        """Hops to either side that a frame of `local` depends on."""
+        return self.context_frames
+
+    def local(self, audio: Tensor) -> Tensor:
+        """Everything is local: the same as `forward`."""
+        return self(audio)
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Nothing is left to do."""
+        return x
 
     def fold(self) -> None:
         """Nothing to merge: this encoder has no weight norm."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+import torch
 from torch import Generator, Tensor, nn
 
 from core.errors import InputError
@@ -48,8 +48,7 @@ class WavTokenizer(nn.Module):
             config.feature_dim, config.decoder_dim, config.decoder_intermediate,
             config.decoder_layers, kernel=config.decoder_kernel,
             bandwidths=config.decoder_bandwidths, with_pos_net=config.decoder_pos_net)
-        self.head = build_head(config.head, config.decoder_dim, config.n_fft, config.hop,
-                               config.rotating)
+        self.head = build_head(config.head, config.decoder_dim, config.n_fft, config.hop)
 
     @property
     def hop(self) -> int:
@@ -84,9 +83,8 @@ class WavTokenizer(nn.Module):
 
     @property
     def group(self) -> int:
-        """Chunks and prompts begin at a multiple of so many tokens: those coded together, and
-        the period of a rotating head."""
-        return math.lcm(self.config.slots, self.head.period)
+        """Chunks and prompts begin at a multiple of so many tokens: those coded together."""
+        return self.config.slots
 
     def _groups(self, frames: int) -> int:
         return -(-frames // self.group) * self.group
@@ -96,9 +94,28 @@ class WavTokenizer(nn.Module):
 
         Raises: InputError for audio without samples or of another shape.
         """
-        if audio.ndim != 3 or audio.shape[1] != 1 or audio.shape[2] == 0:
-            raise InputError("audio", tuple(audio.shape), "needs the shape [batch, 1, samples]")
-        return self.encoder(audio)
+        return self.encoder(_checked(audio))
+
+    def features_in_chunks(self, audio: Tensor, chunk_frames: int) -> Tensor:
+        """`features` within rounding; the costly layers see `chunk_frames` frames at a time, so
+        memory hardly grows with the length.
+
+        Raises: InputError as `features`, or for chunks without a frame.
+        """
+        _checked(audio)
+        if chunk_frames < 1:
+            raise InputError("chunk_frames", chunk_frames, "should be at least 1")
+        total, context = -(-audio.shape[2] // self.hop), self.encoder.local_context_frames
+        parts = []
+        for start in range(0, total, chunk_frames):
+            stop, left = min(total, start + chunk_frames), max(0, start - context)
+            part = self.encoder.local(audio[..., left * self.hop:(stop + context) * self.hop])
+            parts.append(part[..., start - left:stop - left])  # [B, C, stop - start]
+        return self.encoder.finish(torch.cat(parts, -1))
+
+    def encode_in_chunks(self, audio: Tensor, chunk_frames: int) -> Tensor:
+        """`encode` by `features_in_chunks`."""
+        return self.quantizer.encode(self.features_in_chunks(audio, chunk_frames))
 
     def encode(self, audio: Tensor) -> Tensor:
         """[B, 1, T] -> tokens [B, ceil(T / hop)] int64; put the model in `eval` first."""
@@ -152,3 +169,9 @@ class WavTokenizer(nn.Module):
     def fold(self) -> None:
         """Merge weight norm into plain weights, for inference; the state dict changes."""
         self.encoder.fold()
+
+
+def _checked(audio: Tensor) -> Tensor:
+    if audio.ndim != 3 or audio.shape[1] != 1 or audio.shape[2] == 0:
+        raise InputError("audio", tuple(audio.shape), "needs the shape [batch, 1, samples]")
+    return audio

@@ -31,6 +31,7 @@ class PhaseRecovery:
         self._waiting: Tensor | None = None  # magnitudes [B, n, bins] without phases
         self._settled: Tensor | None = None  # spectra [B, n, bins] that unsounded hops need
         self._sounded = 0  # leading frames of _settled whose hops are out
+        self._envelopes: dict[int, Tensor] = {}  # frames -> sum of their squared windows
 
     def feed(self, log_magnitude: Tensor) -> Tensor:
         """[B, n, bins] more frames -> sound [B, m * hop] that is now complete, m >= 0."""
@@ -90,10 +91,11 @@ class PhaseRecovery:
 
     def _overlapped(self, spectra: Tensor) -> Tensor:
         """Spectra [B, n, bins] -> sound [B, n * hop]."""
-        window = self._window(spectra)
+        window, count = self._window(spectra), spectra.shape[1]
         frames = torch.fft.irfft(spectra, self.n_fft) * window  # [B, n, n_fft]
-        envelope = overlap_add(window.square().expand(1, frames.shape[1], -1), self.hop)
-        return overlap_add(frames, self.hop) / envelope
+        if count not in self._envelopes:
+            self._envelopes[count] = overlap_add(window.square().expand(1, count, -1), self.hop)
+        return overlap_add(frames, self.hop) / self._envelopes[count]
 
     def _sound(self, reach: int) -> Tensor:
         """Hops [B, m * hop] not out yet whose windows are settled `reach` frames onwards."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from core import audio
 from core.errors import Cancelled, InputError
-from core.pipeline import GenerationResult, Pipeline
+from core.pipeline import BATCH, GenerationResult, Pipeline
 from core.request import AudioPrompt, GenerationRequest
 from evaluation.benchmark.plan import System
 from evaluation.benchmark.progress import Counter
@@ -99,23 +99,24 @@ def made_with(folder: Path) -> dict[str, str]:
 
 def generate(system: System, items: Sequence[Item], folder: Path, keeper: PipelineKeeper,
              counter: Counter, should_stop: Callable[[], bool]) -> None:
-    """Make what is not there of these items, as `<id>.wav`.
+    """Make what is not there of these items, as `<id>.wav`, a few decoded together.
 
     Raises: Cancelled after `should_stop()`; InputError for settings that do not fit.
     """
-    for item in items:
-        if is_made(folder, item.id):
-            continue
+    waiting = [item for item in items if not is_made(folder, item.id)]
+    for start in range(0, len(waiting), BATCH):
         if should_stop():
             raise Cancelled
-        request = item_request(system, item, keeper.device)
-        pipeline = keeper.get(request)
+        together = waiting[start:start + BATCH]
+        requests = [item_request(system, item, keeper.device) for item in together]
+        pipeline = keeper.get(requests[0])
         keep_settings(folder, system, pipeline.model)
-        for event in pipeline.stream(request, should_stop):
+        for number, event in pipeline.stream_batch(requests, should_stop):
             if isinstance(event, GenerationResult):
-                audio.write(folder / f"{item.id}.wav", event.channels, event.sample_rate)
-                _replace(record_of(folder, item.id), json.dumps(event.as_dict()))
-        counter.step()
+                name = together[number].id
+                audio.write(folder / f"{name}.wav", event.channels, event.sample_rate)
+                _replace(record_of(folder, name), json.dumps(event.as_dict()))
+                counter.step()
 
 
 def _replace(path: Path, text: str) -> None:

@@ -36,7 +36,7 @@ def why_absent(system: System) -> str:
     """Why a system cannot be run here, or ""."""
     if system.folder is not None:
         return "" if system.folder.is_dir() else f"no folder {system.folder}"
-    known = system.variant in variants.VARIANTS or Path(str(system.variant)).is_dir()
+    known = system.variant in variants.known() or Path(str(system.variant)).is_dir()
     if known and variants.installed(variants.get(str(system.variant))):
         return ""
     return f"{system.variant} is not installed"

@@ -69,7 +69,8 @@ def compare_sides(
     two = inspect_folder(reference, references)
     if made_with and not _in_manifest(generated, one.facts):
         write_manifest(one, "generated", made_with)
-    problems = check_comparison(one, two, shortest_seconds(recipe))
+    heard, real = system.task.spans
+    problems = check_comparison(one, two, shortest_seconds(recipe), (heard.begin, real.begin))
     problems += _unexpected(generated, {item.id for item in items})
     refuse(problems, forced)
     out = {side: {name for p in problems if p.side == side and p.consequence == "exclude"
@@ -79,7 +80,6 @@ def compare_sides(
     presence = Presence(len(items), missing)
     counts = presence.require(recipe.smallest_share, incomplete)
     used = tuple(item for item in items if item.id not in set(missing))
-    heard, real = system.task.spans
     kept = list(dict.fromkeys(item.reference_id for item in used))
     return Sides(
         items=used,

@@ -46,7 +46,7 @@ class Problem:
     message: str
 
 
-def _per_file(report: FolderReport, side: str, shortest: float) -> list[Problem]:
+def _per_file(report: FolderReport, side: str, shortest: float, begin: float) -> list[Problem]:
     facts = report.facts.values()
     cases = (
         ("missing file", "exclude", report.missing, "no audio file for these ids"),
@@ -55,8 +55,9 @@ def _per_file(report: FolderReport, side: str, shortest: float) -> list[Problem]
         (
             "too short",
             "exclude",
-            [f.id for f in facts if not f.problem and f.seconds < shortest],
-            f"shorter than {shortest:g} s, the least a model hears",
+            [f.id for f in facts if not f.problem and f.seconds - begin < shortest],
+            f"shorter than {shortest:g} s, the least a model hears"
+            + (f", after the first {begin:g} s, which are not heard" if begin else ""),
         ),
         (
             "lossy file",
@@ -114,17 +115,19 @@ def _counts(histogram: dict[int, int]) -> str:
 
 
 def check_comparison(
-    generated: FolderReport, reference: FolderReport, shortest: float = SHORTEST_SECONDS
+    generated: FolderReport, reference: FolderReport, shortest: float = SHORTEST_SECONDS,
+    begins: tuple[float, float] = (0.0, 0.0),
 ) -> list[Problem]:
     """Every problem between two inspected folders, the refusing ones first.
 
     Args:
         generated, reference: from `inspect_folder`, each with the ids wanted of it.
         shortest: seconds that the recipe's models need (musicnn: 2.98).
+        begins: seconds from which on generated and reference files are heard.
     """
     found = _swapped(generated, reference) + _differences(generated, reference)
-    found += _per_file(generated, "generated", shortest)
-    found += _per_file(reference, "reference", shortest)
+    found += _per_file(generated, "generated", shortest, begins[0])
+    found += _per_file(reference, "reference", shortest, begins[1])
     order: Sequence[Consequence] = ("refuse", "exclude", "mention")
     return sorted(found, key=lambda problem: order.index(problem.consequence))
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 from core import audio, variants
 from core.audio import Sound
 from core.errors import InputError
-from core.pipeline import Pipeline
+from core.pipeline import BATCH, Pipeline
 from core.rendering import WavTokenizerRenderer
 from core.request import GenerationRequest
 from evaluation.nano.hearing import Heard, Hearing
@@ -118,25 +118,34 @@ class Bench:
         """The first held-out pieces, `full` of them or as many as a pilot wants."""
         return self.held_out[:self.at_most(full)]
 
-    def generate(self, request: GenerationRequest, flow: bool = True) -> Made:
-        """Make a clip, or take it from the cache.
+    def generated(self, requests: Sequence[GenerationRequest], label: str = "generating",
+                  flow: bool = True) -> Iterator[Made]:
+        """The clips of all requests, in order. What is not in the cache is made, a few at a time.
 
         Args:
             flow: False renders the same tokens with WavTokenizer's own decoder.
         """
-        asked = json.dumps({**request.as_dict(), "weights": self.weights,
-                            "twin": not flow}, sort_keys=True)
-        path = self._clip(asked)
+        for number, request in enumerate(self.told(requests, label)):
+            if number % BATCH == 0:
+                self._make(requests[number:number + BATCH])
+            made = self._read(self._clip(self._asked(request)))
+            yield made if flow else self._without_flow(request, made.tokens)
+
+    def _make(self, requests: Sequence[GenerationRequest]) -> None:
+        absent = [r for r in requests if not self._clip(self._asked(r)).is_file()]
+        for request, result in zip(absent, self.pipeline.generate_batch(absent) if absent else []):
+            self._write(self._clip(self._asked(request)), result.samples, result.sample_rate,
+                        tokens=result.tokens, join=result.join_seconds)
+
+    def _without_flow(self, request: GenerationRequest, tokens: np.ndarray) -> Made:
+        path = self._clip(self._asked(request) + " without flow")
         if not path.is_file():
-            result = self.pipeline.generate(request) if flow else None
-            if result is not None:
-                self._write(path, result.samples, result.sample_rate, tokens=result.tokens,
-                            join=result.join_seconds)
-            else:
-                tokens = self.generate(request).tokens
-                sound = without_flow(self.pipeline, tokens, request.seconds)
-                self._write(path, sound.samples[0], sound.sample_rate, tokens=tokens, join=0.0)
+            sound = without_flow(self.pipeline, tokens, request.seconds)
+            self._write(path, sound.samples[0], sound.sample_rate, tokens=tokens, join=0.0)
         return self._read(path)
+
+    def _asked(self, request: GenerationRequest) -> str:
+        return json.dumps({**request.as_dict(), "weights": self.weights}, sort_keys=True)
 
     def request(self, prompt: str, number: int = 0, seconds: float = SECONDS,
                 **more: Any) -> GenerationRequest:

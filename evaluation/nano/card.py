@@ -132,7 +132,8 @@ def _codecs(part: dict[str, Any]) -> str:
              for number, book in enumerate(books)]
     note = f"\n\nReal music: {part['real_not_measured']}" if "real_not_measured" in part else ""
     return (f"Clips {part['clips']}. Contrast: correlation of fine spectra below 2 kHz, 1 when "
-            "every partial is where it should be, 0 when only the envelope is.\n\n"
+            "every partial is where it should be, 0 when only the envelope is. SI-SDR asks for "
+            "the original's phases, which a magnitude head does not keep.\n\n"
             + table(("music", "through", "mel distance, nats", "SI-SDR, dB", "contrast",
                      "FD-musicnn", "FD of two halves of the originals", "n"), rows) + "\n\n"
             + table(("music", "codec", "codebook", "codes used", "perplexity", "tokens"), codes)

@@ -29,12 +29,12 @@ def measure(bench: Bench) -> dict[str, Any]:
     pieces = [p for p in bench.held_out if p.facts["has_drums"]
               and p.facts["duration_s"] >= 2 * SECONDS + 1][:bench.at_most(CLIPS)]
     prompts, news, truths, ranks, ratios = [], [], [], [], []
-    for number, piece in enumerate(bench.told(pieces, "continuing")):
-        start = min(piece.verse(SECONDS), piece.facts["duration_s"] - 2 * SECONDS - 0.1)
+    starts = [min(p.verse(SECONDS), p.facts["duration_s"] - 2 * SECONDS - 0.1) for p in pieces]
+    requests = [bench.request(p.facts["captions"][0], number, audio=_prompt(p, start))
+                for number, (p, start) in enumerate(zip(pieces, starts))]
+    for piece, start, made in zip(pieces, starts, bench.generated(requests, "continuing")):
         prompts.append(piece.sound(start, SECONDS))
         truths.append(piece.sound(start + SECONDS, SECONDS))
-        made = bench.generate(bench.request(
-            piece.facts["captions"][0], number, audio=_prompt(piece, start)))
         mono, rate = made.sound.mono(), made.sound.sample_rate
         news.append(Sound(mono[None, round(made.join_seconds * rate):], rate))
         rank, ratio = join(mono, rate, made.join_seconds)

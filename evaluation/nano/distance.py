@@ -43,9 +43,10 @@ def measure(bench: Bench) -> dict[str, Any]:
     systems = {"generated": True}
     if bench.pipeline.variant.flow:
         systems["without_flow"] = False
-    heard = {name: [h.patches for h in bench.heard(
-        [bench.generate(r, flow).sound for r in bench.told(requests, f"generating, {name}")],
-        name)] for name, flow in systems.items()}
+    heard = {}
+    for name, flow in systems.items():
+        made = bench.generated(requests, f"generating, {name}", flow)
+        heard[name] = [h.patches for h in bench.heard([clip.sound for clip in made], name)]
     bandwidth = median_bandwidth(np.concatenate(reference))
     measures: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
         "fd_musicnn": frechet_distance, "kad": lambda a, b: kad(a, b, bandwidth)}

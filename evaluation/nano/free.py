@@ -28,8 +28,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     """Raises: InputError when a caption file is missing."""
     captions = captions_of(bench)
     valid, faults, tags = [], [], []
-    for number, text in enumerate(bench.told(captions, "generating")):
-        made = bench.generate(bench.request(text, number))
+    for made in bench.generated([bench.request(text, n) for n, text in enumerate(captions)]):
         wrong = faults_of(made)
         valid.append(not wrong)
         faults += wrong

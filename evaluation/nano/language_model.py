@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from core.checkpoints import opening
 from core.language_model import (
     STRUCTURES,
     LanguageModel,
@@ -52,14 +53,16 @@ def measure(bench: Bench) -> dict[str, Any]:
     swapped = [_example(pipeline, piece, draw, caption)
                for piece, caption in zip(held_out, captions)]
     torch.manual_seed(seed)
-    untrained = LanguageModel(pipeline.language_model.config).eval()
+    # The pipeline's own gave its blocks up for decoding.
+    model = opening.open_component(pipeline.folder, "language_model", torch.float32, "cpu")
+    untrained = LanguageModel(model.config).eval()
     counts = np.ones(pipeline.wavtokenizer.codebook_size)
     train = read_pieces(bench.setting.corpus, "train")[:bench.at_most(UNIGRAM_PIECES)]
     for piece in train:
         counts += np.bincount(_example(pipeline, piece, draw).audio_ids, minlength=len(counts))
     frequencies = np.log(counts / counts.sum())
-    trained = _losses(pipeline.language_model, examples)
-    other = _losses(pipeline.language_model, swapped)
+    trained = _losses(model, examples)
+    other = _losses(model, swapped)
     return {
         "clips": f"one of {SECONDS:g} s a held-out piece", "unit": "nats a token",
         "trained": intervals.mean(trained),

@@ -27,8 +27,8 @@ def measure(bench: Bench) -> dict[str, Any]:
     rate = bench.pipeline.token_rate
     rows = []
     pieces = bench.pieces(PIECES)
-    for number, piece in enumerate(bench.told(pieces, "generating")):
-        made = bench.generate(bench.request(prompt_of(piece), number, SECONDS))
+    requests = [bench.request(prompt_of(p), number, SECONDS) for number, p in enumerate(pieces)]
+    for piece, made in zip(pieces, bench.generated(requests)):
         sound = made.sound.mono()
         curve = spectra.levels(sound, made.sound.sample_rate)  # one a second
         minutes = curve[:len(curve) // 60 * 60].reshape(-1, 60)

@@ -56,8 +56,8 @@ def measure(bench: Bench) -> dict[str, Any]:
     for codec in bench.codecs:
         passed = [bench.through(s, codec) for s in bench.told(sounds[:few], codec)]
         systems[codec] = judged(bench, bench.heard(passed, codec), pieces[:few])
-    made = [bench.generate(bench.request(prompt_of(p), number)).sound
-            for number, p in enumerate(bench.told(pieces, "generating"))]
+    requests = [bench.request(prompt_of(p), number) for number, p in enumerate(pieces)]
+    made = [clip.sound for clip in bench.generated(requests)]
     systems["generated"] = judged(bench, bench.heard(made, "generated"), pieces)
     truth = systems["ground_truth"]
     return {

@@ -38,8 +38,9 @@ def measure(bench: Bench) -> dict[str, Any]:
     asked = [s.start for s in PLAN[1:]]
     found, chance = [], []
     draw = np.random.default_rng(bench.setting.seed)
-    for number, piece in enumerate(bench.told(pieces, "generating")):
-        made = bench.generate(bench.request(prompt_of(piece), number, SECONDS, sections=PLAN))
+    requests = [bench.request(prompt_of(p), number, SECONDS, sections=PLAN)
+                for number, p in enumerate(pieces)]
+    for made in bench.generated(requests):
         peaks = boundaries(made.sound, len(asked))
         found += hits(asked, peaks)
         chance += hits(sorted(draw.uniform(EDGE_SECONDS, SECONDS - EDGE_SECONDS, 3)), peaks)

@@ -119,11 +119,12 @@ def _band(low: int, high: int) -> str:
 def _energy(bench: Bench) -> dict[str, Any]:
     """Share of energy above 12 kHz: corpus, generated, the same tokens without flow upsampled."""
     corpus, flow, plain = [], [], []
-    for number, piece in enumerate(bench.told(bench.pieces(GENERATED), "generating")):
+    pieces = bench.pieces(GENERATED)
+    requests = [bench.request(prompt_of(p), number) for number, p in enumerate(pieces)]
+    for piece, made in zip(pieces, bench.generated(requests)):
         real = piece.sound(piece.verse(SECONDS), SECONDS)
         corpus.append(spectra.share_above(audio.resample(real.mono(), real.sample_rate, RATE),
                                           RATE, HIGH_HZ))
-        made = bench.generate(bench.request(prompt_of(piece), number))
         flow.append(spectra.share_above(made.sound.mono(), RATE, HIGH_HZ))
         twin = without_flow(bench.pipeline, made.tokens, SECONDS)
         plain.append(spectra.share_above(audio.resample(twin.mono(), twin.sample_rate, RATE),

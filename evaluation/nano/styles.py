@@ -46,8 +46,8 @@ def measure(bench: Bench) -> dict[str, Any]:
         systems[codec] = intervals.share(recogniser(bench.heard(passed, codec)) == names)
     each = bench.at_most(CLIPS_A_PROMPT)
     asked = np.repeat(styles, each)
-    made = [bench.generate(bench.request(PROMPTS[style], number % each)).sound
-            for number, style in enumerate(bench.told(asked, "generating"))]
+    requests = [bench.request(PROMPTS[style], number % each) for number, style in enumerate(asked)]
+    made = [clip.sound for clip in bench.generated(requests)]
     guesses = recogniser(bench.heard(made, "generated"))
     return {
         "classifier": f"musicnn penultimate (mean over patches) + logistic regression, "

@@ -20,9 +20,12 @@ def main(argv: list[str]) -> int:
     load.add_argument("--seconds", type=float, default=2.0)
     commands.add_parser("check-faults", help="what breaks is told clearly, and the next job works")
     commands.add_parser("check-start", help="start to usable page; click to first sound")
+    commands.add_parser("examples", help="make the Create tab's examples into assets/examples")
     pictures = commands.add_parser("screenshots", help="every tab, two widths, light and dark")
     pictures.add_argument("--out", type=Path, default=None,
                           help="folder for the pictures [$STUDIO_WORK/screenshots]")
+    pictures.add_argument("--readme", action="store_true",
+                          help="write the README's pictures to assets/screenshots as well")
     args = parser.parse_args(argv)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     with claim_machine():
@@ -44,5 +47,8 @@ def _run(args: argparse.Namespace) -> dict:
     if args.command == "check-start":
         from studio.checks.start import check_start
         return check_start()
+    if args.command == "examples":
+        from studio.example_making import make_examples
+        return make_examples()
     from studio.checks.screenshots import take_screenshots
-    return take_screenshots(args.out)
+    return take_screenshots(args.out, args.readme)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,10 +22,12 @@ import soundfile
 from core import variants
 from studio.checks.browsing import open_browser, open_page
 from studio.checks.server import Person, Server
+from studio.settings import Settings
 
 LONG_SECONDS, SHORT_SECONDS = 400.0, 1.0
 COPY = "inspiremusic-0.5b-no-flow"  # a place where a copy of nano can be put, and broken
-CLICKS = 50
+CLICKS, SETTLE_MS = 50, 5000
+ACTIVE = ("waiting", "running")
 DISK_MEGABYTES = 160
 
 
@@ -42,12 +46,12 @@ def check_faults() -> dict:
             if is_small:
                 faults["disk full"] = lambda: _disk_full(person, folder)
             page = open_page(browser, server.address)
-            faults |= {"200 MB upload": lambda: _large_upload(page, Path(models)),
+            faults |= {"200 MB upload": lambda: _large_upload(page, person, Path(models)),
                        "100-minute upload": lambda: _long_upload(page, Path(models)),
                        "50 rapid clicks": lambda: _clicks(page)}
             for name, fault in faults.items():
-                told[name], clear = fault()
-                holds[f"{name}: clear message"] = clear
+                print(f"{name} ...", file=sys.stderr, flush=True)
+                told[name], holds[f"{name}: clear message"] = fault()
                 holds[f"{name}: next job works"] = _works(person)
     return {"told": told, "not_tried": [] if is_small else ["disk full (needs root)"],
             "holds": holds}
@@ -78,11 +82,19 @@ def _works(person: Person) -> bool:
 
 
 def _start_long(person: Person) -> str:
-    """Ask for a long piece; returns when its first sound is made."""
+    """Ask for a long piece; returns when its first sound is made.
+
+    Raises: RuntimeError when it ends before.
+    """
+    known = {j["id"] for j in person.jobs()}
     event = person.generate("a long tune", LONG_SECONDS)
-    while not any(j["state"] == "running" and j["sound_seconds"] for j in person.jobs()):
+    while True:
+        job = next((j for j in person.jobs() if j["id"] not in known), None)
+        if job and job["state"] not in ACTIVE:
+            raise RuntimeError(f"the long piece ended before its first sound: {job}")
+        if job and job["sound_seconds"]:
+            return event
         time.sleep(0.1)
-    return event
 
 
 def _worker_killed(server: Server, person: Person) -> tuple[str, bool]:
@@ -94,18 +106,23 @@ def _worker_killed(server: Server, person: Person) -> tuple[str, bool]:
 
 
 def _told(person: Person, event: str, expected: str) -> tuple[str, bool]:
+    """(what the endpoint answered, whether that is an error which says what is expected)."""
+    name, text = _answer(person, event)
+    return text, name == "error" and expected in text
+
+
+def _answer(person: Person, event: str) -> tuple[str, str]:
+    """(event name, an error's text or what was made)."""
     name, data = person.answer(event)
-    errors = [j["error"]["text"] for j in person.jobs() if j.get("error")]
-    text = errors[-1] if errors else data
-    return text[:300], name == "error" and expected in text
+    return name, json.loads(data)["error"] if name == "error" else data
 
 
 def _model_gone(person: Person, models: Path) -> tuple[str, bool]:
     weights = models / variants.get(COPY).folder / "language_model.safetensors"
     aside = weights.rename(weights.with_suffix(".aside"))
-    page_error = person.answer(person.generate("x", SHORT_SECONDS, variant=COPY))
+    told = _told(person, person.generate("x", SHORT_SECONDS, variant=COPY), "no complete weights")
     aside.rename(weights)
-    return page_error[1][:300], "no complete weights" in page_error[1]
+    return told
 
 
 def _model_cut(person: Person, models: Path) -> tuple[str, bool]:
@@ -125,10 +142,10 @@ def _disk_full(person: Person, folder: Path) -> tuple[str, bool]:
         pass
     try:
         running = _told(person, event, "disk")
-        name, data = person.answer(person.generate("x", SHORT_SECONDS))
+        following = _told(person, person.generate("x", SHORT_SECONDS), "full")
     finally:
         filler.unlink()
-    return f"{running[0]} | {data[:200]}", running[1] and "full" in data
+    return f"{running[0]} | {following[0]}", running[1] and following[1]
 
 
 def _beside_field(page: Any, file: Path) -> str:
@@ -138,13 +155,16 @@ def _beside_field(page: Any, file: Path) -> str:
     return page.locator("#continue-error-audio").inner_text()
 
 
-def _large_upload(page: Any, folder: Path) -> tuple[str, bool]:
+def _large_upload(page: Any, person: Person, folder: Path) -> tuple[str, bool]:
+    """The page refuses it before it is sent; the studio, when a program sends it all the same."""
     file = folder / "large.wav"
     with open(file, "wb") as opened:
         opened.truncate(200 * 10**6)
     text = _beside_field(page, file)
+    with open(file, "rb") as opened:
+        answer = person.http.post("/studio/uploads", content=opened).json()["error"]["text"]
     file.unlink()
-    return text, "at most" in text and "MB" in text
+    return f"{text} | {answer}", "at most 100 MB" in text and "larger than 100 MB" in answer
 
 
 def _long_upload(page: Any, folder: Path) -> tuple[str, bool]:
@@ -159,7 +179,8 @@ def _long_upload(page: Any, folder: Path) -> tuple[str, bool]:
 
 
 def _clicks(page: Any) -> tuple[str, bool]:
-    """Fifty presses of Generate as fast as a script can; at most the person's share is queued."""
+    """Fifty presses of Generate as fast as a script can: every job that was taken shows where it
+    stands, none is beyond one person's share, and a press beyond it is told so."""
     page.get_by_role("tab", name="Create", exact=True).click()
     page.fill("#create-prompt textarea", "pressed many times")
     page.locator("#create-seconds input[type=number]").fill("60")
@@ -167,12 +188,22 @@ def _clicks(page: Any) -> tuple[str, bool]:
       const press = () => { document.getElementById('create-generate').click(); };
       for (let i = 0; i < clicks; i += 1) setTimeout(press, 40 * i);
     }""", CLICKS)
-    time.sleep(CLICKS * 0.04 + 3)
+    page.wait_for_timeout(CLICKS * 40 + SETTLE_MS)
+    queued, cards = _active(page), page.locator("#create-desk .job-card .job-status")
+    shown = cards.all_inner_texts()
     error = page.locator("#create-error-form")
-    text = error.inner_text() if error.count() else "(no more were taken than may wait)"
-    jobs = page.evaluate("fetch('/studio/jobs').then((answer) => answer.json())")
-    active = [j["id"] for j in jobs if j["state"] in ("waiting", "running")]
-    for identity in active:
+    refused = error.inner_text() if error.count() else ""
+    for identity in queued:
         page.evaluate("(id) => fetch(`/studio/jobs/${id}/cancel`, {method: 'POST', "
                       "headers: {'X-Studio': '1'}})", identity)
-    return f"{len(active)} jobs were queued; {text}", 1 <= len(active) <= 8
+    while _active(page):
+        page.wait_for_timeout(200)
+    clear = len(shown) == len(queued) and all(shown) and (
+        "wait for one to finish" in refused or not refused)
+    return (f"{len(queued)} jobs were taken: {'; '.join(shown)}. {refused}",
+            clear and 1 <= len(queued) <= Settings.person_jobs)
+
+
+def _active(page: Any) -> list[str]:
+    jobs = page.evaluate("fetch('/studio/jobs').then((answer) => answer.json())")
+    return [j["id"] for j in jobs if j["state"] in ACTIVE]

@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from core.variants import ASSETS
 from core.workspace import work_folder
 from studio.checks.browsing import open_browser, open_page
 from studio.checks.server import Server
@@ -14,6 +17,10 @@ from studio.page import TABS
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 SMALLEST_TEXT = 14.0
 SETTLE_SECONDS = 1.0
+README_FOLDER, README_BYTES = ASSETS / "screenshots", 600_000
+README_HEIGHT = {1280: 960, 390: 844}  # the top of the page, as a window shows it
+README_PICTURES = ("create-1280-light", "compare-1280-dark", "create-390-light",
+                   "history-390-dark")
 # Text smaller than SMALLEST_TEXT, and elements that stick out of the window.
 LOOK = """() => {
   const small = new Set(), out = new Set();
@@ -31,8 +38,12 @@ LOOK = """() => {
 }""".replace("SMALLEST", str(SMALLEST_TEXT))
 
 
-def take_screenshots(out: Path | None = None) -> dict:
-    """Make two pieces, then a picture of every tab; also looks for overflow and small text."""
+def take_screenshots(out: Path | None = None, readme: bool = False) -> dict:
+    """Make two pieces, then a picture of every tab; also looks for overflow and small text.
+
+    Args:
+        readme: write README_PICTURES, made small, to README_FOLDER as well.
+    """
     out = out or work_folder() / "screenshots"
     out.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {}
@@ -52,15 +63,30 @@ def take_screenshots(out: Path | None = None) -> dict:
                     picture = f"{name.lower()}-{width}-{scheme}"
                     found[picture] = _picture(page, name, out / f"{picture}.png")
                 page.context.close()
-    return {"folder": str(out), "pictures": len(found),
-            "found": {k: v for k, v in found.items() if v["small"] or v["out"]},
-            "holds": {"no overflow": not any(v["scrolls"] for v in found.values()),
-                      "nothing under 14 px": not any(v["small"] for v in found.values())}}
+    report = {"folder": str(out), "pictures": len(found),
+              "found": {k: v for k, v in found.items() if v["small"] or v["out"]},
+              "holds": {"no overflow": not any(v["scrolls"] for v in found.values()),
+                        "nothing under 14 px": not any(v["small"] for v in found.values())}}
+    if readme:
+        report["readme_bytes"] = sum(_for_readme(out / f"{p}.png") for p in README_PICTURES)
+        report["holds"]["README's pictures under 600 KB"] = report["readme_bytes"] < README_BYTES
+    return report
+
+
+def _for_readme(picture: Path) -> int:
+    """The top of a picture in 256 colours, in README_FOLDER; its size in bytes."""
+    README_FOLDER.mkdir(parents=True, exist_ok=True)
+    with Image.open(picture) as whole:
+        top = whole.convert("RGB").crop(
+            (0, 0, whole.width, min(whole.height, README_HEIGHT[whole.width])))
+    file = README_FOLDER / picture.name
+    top.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+    return file.stat().st_size
 
 
 def _make_music(page: Any) -> None:
     page.fill("#create-prompt textarea", "calm solo piano, slow, minor key")
-    page.locator("#create-seconds input[type=number]").fill("6")
+    page.locator("#create-seconds input[type=number]").fill("8")
     page.locator("#create-variations").get_by_label("2", exact=True).check()
     page.click("#create-generate")
     page.wait_for_function(

@@ -78,7 +78,8 @@ def build(studio: Studio) -> None:
     errors = FieldErrors("benchmark")
     with gr.Row():
         token = gr.Textbox(label="Admin token", type="password", elem_id="benchmark-token",
-                           max_length=256, placeholder="not needed at this machine")
+                           max_length=256, placeholder="not needed at this machine",
+                           min_width=260)
         enter = gr.Button("Open", elem_id="benchmark-open", min_width=120, scale=0)
     errors.line("form")
     with gr.Column(visible=False) as area:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,7 @@ from core.errors import StudioError
 from core.request import GenerationRequest
 from studio.context import Studio
 from studio.element import element
-from studio.examples import LIMITS, PROMPTS
+from studio.examples import LIMITS, shipped
 from studio.field_errors import FieldErrors
 from studio.sampling_fields import SamplingFields
 from studio.submitting import person_asking, submit_variations
@@ -34,14 +36,17 @@ class CreateTab:
 def build(studio: Studio) -> CreateTab:
     """Lay the tab out and connect it."""
     errors = FieldErrors("create")
+    pieces = [{"file": piece.file, "prompt": piece.request.prompt, "seed": piece.request.seed}
+              for piece in shipped()]
     with gr.Row(elem_classes="desk-row"):
         with gr.Column(scale=5, min_width=320):
             prompt = gr.Textbox(
                 label="Describe the music", lines=3, max_lines=6, elem_id="create-prompt",
                 placeholder="instruments, mood, tempo, style", info=LIMITS)
             errors.line("prompt", "prompt")
-            gr.Examples([[p] for p in PROMPTS], inputs=[prompt], label="Examples",
-                        cache_examples=False, elem_id="create-examples", api_visibility="private")
+            if pieces:
+                element('<a class="examples-link" href="#create-examples">Examples to hear</a>',
+                        "create-examples-link")
             seconds = gr.Slider(1, studio.settings.max_seconds, value=10, step=1,
                                 label="Length in seconds", elem_id="create-seconds", buttons=[])
             errors.line("seconds", "seconds")
@@ -52,6 +57,9 @@ def build(studio: Studio) -> CreateTab:
         with gr.Column(scale=6, min_width=320):
             element('<studio-desk id="create-desk" data-title="Your music" data-adopt="1">'
                     "</studio-desk>", "create-desk-holder")
+            if pieces:
+                element(f'<studio-examples data-pieces="{html.escape(json.dumps(pieces))}">'
+                        "</studio-examples>", "create-examples")
     started = gr.Textbox(visible="hidden", elem_id="create-started", label="jobs")
 
     def submit(request: gr.Request, text: str, length: float, *values: Any) -> dict:

@@ -1,4 +1,4 @@
-"""The Models tab: every variant, whether it is here, what it needs, its card."""
+"""The Models tab: every variant and own model, whether it is here, what it needs, its card."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from studio.variant_choice import fit_of, needed_bytes, state_of
 def build(studio: Studio) -> None:
     """Lay the tab out and connect it."""
     element('<p class="tab-note">Every model of the paper\'s Table 1, and nano. nano is shipped '
-            "with the studio; the others are large and come from the Hugging Face hub.</p>")
+            "with the studio; the others are large and come from the Hugging Face hub. Below them "
+            "stand your own, from the folder of models.</p>")
     table = element(table_html(), "models-table")
     refresh = gr.Button("Look again", size="sm", elem_id="models-refresh")
-    choice = gr.Dropdown([(v.title, v.name) for v in variants.VARIANTS.values()],
-                         value=studio.settings.first_variant, label="Model card of",
+    choice = gr.Dropdown(_choices(), value=studio.settings.first_variant, label="Model card of",
                          filterable=False, elem_id="models-choice")
-    card = gr.Markdown(card_text(studio.variant(studio.settings.first_variant)),
-                       elem_id="models-card", sanitize_html=True)
-    refresh.click(table_html, None, table, api_visibility="private")
-    choice.change(lambda name: card_text(studio.variant(name)), choice, card,
-                  api_visibility="private")
     if studio.settings.downloads:
         _download(studio, choice, table)
+    card = gr.Markdown(card_text(studio.variant(studio.settings.first_variant)),
+                       elem_id="models-card", sanitize_html=True)
+    refresh.click(lambda: (table_html(), gr.Dropdown(_choices())), None, [table, choice],
+                  api_visibility="private")
+    choice.change(lambda name: card_text(studio.variant(name)), choice, card,
+                  api_visibility="private")
 
 
 def _download(studio: Studio, choice: gr.Dropdown, table: gr.HTML) -> None:
@@ -71,14 +72,15 @@ def _download(studio: Studio, choice: gr.Dropdown, table: gr.HTML) -> None:
 def table_html() -> str:
     """One row a variant. Everything in it comes from core, nothing from people."""
     free = psutil.virtual_memory().available
+    names = ("Model", "Sound", "Parameters", "State", "On disk", "Memory", "From")
     rows = []
-    for variant in variants.VARIANTS.values():
+    for variant in variants.known().values():
         needed = needed_bytes(variant)
         fits = "–" if needed is None else f"{_size(needed)}, {fit_of(variant)}"
         cells = [variant.title, f"{variant.sample_rate // 1000} kHz", variant.parameters,
-                 state_of(variant), _disk(variant), fits, variant.hub or "shipped"]
-        rows.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>")
-    names = ("Model", "Sound", "Parameters", "State", "On disk", "Memory", "From")
+                 state_of(variant), _disk(variant), fits, _origin(variant)]
+        rows.append("<tr>" + "".join(f'<td data-label="{name}">{html.escape(cell)}</td>'
+                                     for name, cell in zip(names, cells)) + "</tr>")
     head = "".join(f'<th scope="col">{n}</th>' for n in names)
     return (f'<p class="card-facts">Free memory: {_size(free)}.</p><div class="table-scroll">'
             f'<table class="models"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
@@ -96,6 +98,15 @@ def card_text(variant: Variant) -> str:
         return f"{variant.title} has no card in its folder."
     text = path.read_text(encoding="utf-8")
     return text.split("\n---\n", 1)[-1] if text.startswith("---\n") else text
+
+
+def _choices() -> list[tuple[str, str]]:
+    return [(variant.title, variant.name) for variant in variants.known().values()]
+
+
+def _origin(variant: Variant) -> str:
+    shipped = variant.folder.startswith("assets/")
+    return variant.hub or ("shipped" if shipped else "a folder of your own")
 
 
 def _disk(variant: Variant) -> str:

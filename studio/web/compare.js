@@ -145,6 +145,10 @@ class StudioCompare extends HTMLElement {
     return Math.min(this.seconds, this.at + this.context.currentTime - this.begun);
   }
 
+  get sounds() {
+    return Boolean(this.playing);
+  }
+
   toggle() {
     if (this.playing) this.pause();
     else this.play();

@@ -8,6 +8,8 @@ const POLL_MS = 350;
 const SHOWN = 6;
 const LOST = "The studio was restarted and this job was lost; press Generate again";
 
+// The desk lies below the form there, out of sight.
+const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const active = (job) => job.state === "waiting" || job.state === "running";
 
 class StudioDesk extends HTMLElement {
@@ -18,7 +20,8 @@ class StudioDesk extends HTMLElement {
     this.empty = make("p", { class: "desk-empty" }, this.dataset.empty || "Your music will appear here.");
     this.list = make("div", { class: "desk-list" });
     if (this.dataset.title) this.append(make("h2", { class: "desk-title" }, this.dataset.title));
-    this.append(this.empty, this.list);
+    this.spoken = make("p", { class: "unseen", "aria-live": "polite" });
+    this.append(this.empty, this.list, this.spoken);
     if (this.dataset.adopt) this.adopt();
   }
 
@@ -35,9 +38,7 @@ class StudioDesk extends HTMLElement {
       const job = jobs.find((each) => each.id === id);
       if (job && !this.cards.has(id)) this.add(job, listen && id === ids[0], begun);
     }
-    if (matchMedia("(max-width: 760px)").matches) { // the desk lies below the form there
-      this.list.firstElementChild?.scrollIntoView({ block: "nearest" });
-    }
+    if (onPhone()) this.list.firstElementChild?.scrollIntoView({ block: "nearest" });
     this.poll();
   }
 
@@ -69,9 +70,16 @@ class StudioDesk extends HTMLElement {
     this.polling = false;
   }
 
+  tell(card, news) {
+    if (card.told === news) return;
+    card.told = news;
+    this.spoken.textContent = `${card.job.prompt || "Continued music"}: ${news}`;
+  }
+
   async refresh(card, job) {
     job ||= { ...card.job, state: "failed", error: { text: LOST } };
     card.update(job);
+    this.tell(card, card.news(job));
     if (active(job)) return;
     if (job.state !== "done") {
       this.cards.delete(card.id);
@@ -85,7 +93,12 @@ class StudioDesk extends HTMLElement {
         ? "Identical to the original, sample for sample." : "Differs from the original: the model has changed since.";
     }
     const heard = card.silence();
+    const focused = card.node.contains(document.activeElement);
+    const { top, bottom } = card.node.getBoundingClientRect();
+    const seen = top < innerHeight && bottom > 0;
     card.node.replaceWith(result.node);
+    if (focused) result.audio.focus();
+    if (seen && onPhone()) result.node.scrollIntoView({ block: "nearest" });
     if (heard !== null) {
       result.audio.addEventListener("playing", () => card.sounded(0), { once: true });
       result.seek(heard, heard < result.record.about.seconds - 0.3);

@@ -38,7 +38,14 @@ export function about(seconds) {
   return `${Math.round(seconds / 60)} min`;
 }
 
-// One sound at a time: whoever starts tells the others.
+// One sound at a time: whoever starts tells the others. Its `sounds` says whether it still does.
+let heard = null;
+
 export function claimSound(owner) {
+  heard = owner;
   document.dispatchEvent(new CustomEvent("studio-sound", { detail: owner }));
+}
+
+export function somethingSounds() {
+  return Boolean(heard?.sounds);
 }

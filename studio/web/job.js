@@ -1,6 +1,6 @@
 // One job on its way: place in the queue, stage, seconds left, live sound, cancel.
 
-import { about, ask, claimSound, make } from "./dom.js";
+import { about, ask, claimSound, make, somethingSounds } from "./dom.js";
 import { LiveSound } from "./live.js";
 
 export class JobCard {
@@ -8,7 +8,7 @@ export class JobCard {
     this.id = job.id;
     this.job = job;
     this.begun = begun; // performance.now() of the click, to tell how long the first sound took
-    this.status = make("p", { class: "job-status", "aria-live": "polite" });
+    this.status = make("p", { class: "job-status" });
     this.bar = make("progress", { max: 1, value: 0, "aria-label": "Progress" });
     this.cancel = make("button", { type: "button", class: "quiet-button job-cancel", onclick: () => this.stop() },
       "Cancel");
@@ -21,7 +21,23 @@ export class JobCard {
     document.addEventListener("studio-sound", (event) => {
       if (event.detail !== this && this.live) this.silence();
     });
-    if (listen) this.listen();
+    this.wanted = listen; // until it is heard, or something else is heard when its turn comes
+    this.polite = job.ahead > 0; // it had to wait, so it does not cut off what sounds meanwhile
+  }
+
+  get sounds() {
+    return Boolean(this.live);
+  }
+
+  // Only the job that is being made holds a connection: a browser has few for one address.
+  listenInTurn(job) {
+    if (!this.wanted || (job.state === "waiting" && job.ahead > 0)) return;
+    if (this.mayBeHeard) this.listen();
+    this.wanted = false;
+  }
+
+  get mayBeHeard() {
+    return this.wanted && !(this.polite && somethingSounds());
   }
 
   listen() {
@@ -42,7 +58,9 @@ export class JobCard {
 
   // Stops the live sound; returns how far it was, or null when nobody listens.
   silence() {
-    const position = this.live ? this.live.position : null;
+    const unheard = this.mayBeHeard ? 0 : null; // made before its turn was seen
+    const position = this.live ? this.live.position : unheard;
+    this.wanted = false;
     this.live?.stop();
     this.live = null;
     this.mute.hidden = true;
@@ -69,7 +87,14 @@ export class JobCard {
     this.node.classList.toggle("card-failed", job.state === "failed");
     const text = this.text(job);
     if (this.status.textContent !== text) this.status.textContent = text;
-    if (!active && job.state !== "done") this.silence();
+    if (active) this.listenInTurn(job);
+    else if (job.state !== "done") this.silence();
+  }
+
+  // What a screen reader is told: the stage, not every percent of it.
+  news(job) {
+    if (job.state === "waiting") return "in the queue";
+    return job.state === "running" ? job.stage : this.text(job);
   }
 
   text(job) {

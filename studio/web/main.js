@@ -4,6 +4,7 @@ import "./desk.js";
 import "./history.js";
 import "./compare.js";
 import "./prompt-audio.js";
+import "./examples.js";
 
 const clicks = new Map(); // desk id -> time of the last click on its Generate button
 
@@ -37,7 +38,7 @@ window.studio = {
   },
 
   async continueResult(id) {
-    window.studio.bridge("continue", id);
+    window.studio.bridge("continued", id);
     await document.querySelector("studio-prompt-audio").takeResult(id);
   },
 };

@@ -20,6 +20,7 @@ class StudioPromptAudio extends HTMLElement {
     this.append(
       make("label", { class: "file-label", for: "continue-file" }, "Sound to continue (WAV, FLAC, MP3 or OGG)"),
       make("div", { class: "card-actions" }, this.file, this.recording), this.error, this.note, this.region);
+    document.addEventListener("studio-sound", (event) => event.detail !== this && this.player && this.hush());
     this.addEventListener("dragover", (event) => event.preventDefault());
     this.addEventListener("drop", (event) => {
       event.preventDefault();
@@ -62,6 +63,7 @@ class StudioPromptAudio extends HTMLElement {
 
   async takeResult(id) {
     this.error.hidden = true;
+    this.note.textContent = "Reading your piece…";
     try {
       const { title } = await ask(`/studio/results/${id}`);
       this.show(await ask(`/studio/results/${id}/as-prompt`, "POST"), title);
@@ -99,6 +101,10 @@ class StudioPromptAudio extends HTMLElement {
       this.taking = null;
       this.recording.textContent = "Record";
     }
+  }
+
+  get sounds() {
+    return Boolean(this.player && !this.player.paused);
   }
 
   show(given, name) {
@@ -163,9 +169,8 @@ class StudioPromptAudio extends HTMLElement {
   }
 
   play() {
-    if (!this.player.paused) {
-      this.player.pause();
-      this.hear.textContent = "Hear this part";
+    if (this.sounds) {
+      this.hush();
       return;
     }
     claimSound(this);
@@ -183,10 +188,12 @@ class StudioPromptAudio extends HTMLElement {
 
   follow() {
     this.wave.mark(this.player.currentTime / this.given.seconds);
-    if (this.player.currentTime >= Number(this.to.value) || this.player.ended) {
-      this.player.pause();
-      this.hear.textContent = "Hear this part";
-    }
+    if (this.player.currentTime >= Number(this.to.value) || this.player.ended) this.hush();
+  }
+
+  hush() {
+    this.player.pause();
+    this.hear.textContent = "Hear this part";
   }
 }
 

@@ -17,6 +17,10 @@ export class ResultCard {
     });
   }
 
+  get sounds() {
+    return !this.audio.paused;
+  }
+
   draw() {
     const { about, request, title } = this.record;
     this.title = make("h3", { class: "card-title" }, title);

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
-from core.bench import decode, srfm
+from core.audio import write
+from core.bench import accuracy, codec, decode, srfm, windows
+from core.bench.real_music import read_clips
 from core.command import main
+from core.errors import InputError
 from core.language_model import LanguageModel
-from core.srfm import SRFMConfig, generate_windows
+from core.pipeline import Pipeline
+from core.srfm import PRESETS, Preset, SRFMConfig, WindowPlan, generate_windows
 
 
 def test_the_plain_loop_and_ours_agree():
@@ -45,10 +50,60 @@ def test_the_table_says_what_was_not_measured(tmp_path, monkeypatch, capsys):
     assert main(["bench", "table"]) == 0
     table = capsys.readouterr().out
     assert "5 x the official computation" in table
-    assert table.count("not measured here") == 3
+    assert table.count("not measured here") == 6
 
 
-@pytest.mark.parametrize("name", ["decode", "srfm", "nano", "long"])
+@pytest.fixture
+def music(tmp_path):
+    """Two held-out pieces of 3 s and one that was taught."""
+    time = np.arange(3 * 24000) / 24000
+    for number, split in enumerate(("test", "train", "validation")):
+        tone = 0.3 * np.sin(2 * np.pi * 220 * (number + 1) * time) * np.exp(-3 * (time % 0.5))
+        write(tmp_path / f"{number}.wav", tone.astype(np.float32), 24000)
+        (tmp_path / f"{number}.json").write_text(json.dumps(
+            {"split": split, "captions": ["calm piano", "slow"],
+             "sections": [{"structure": "verse", "start_s": 0.0, "end_s": 3.0}]}))
+    return tmp_path
+
+
+def test_clips_are_the_middle_of_what_was_not_taught(music):
+    clips = read_clips(music, 5, 1.0)
+    assert [(c.name, c.caption, c.sections) for c in clips] == [
+        ("0", "calm piano", ((2, 0.0, 1.0),)), ("2", "calm piano", ((2, 0.0, 1.0),))]
+    assert all(c.sound.seconds == pytest.approx(1.0) for c in clips)
+    with pytest.raises(InputError, match="--audio DIR"):
+        read_clips(music, 5, 9.0)
+
+
+def test_fewer_bits_are_close_to_fp32_on_nano(music):
+    found = accuracy.measure("nano-no-flow", read_clips(music, 2, 1.0))
+    assert found["fp32_nats"]["n"] == 2 and found["fp32_nats"]["mean"] > 0
+    for row in found["dtypes"].values():
+        assert abs(row["nats"]["mean"]) < 0.1
+        assert 0.8 < row["likeliest"]["mean"] <= 1 and 0.8 < row["drawn"]["mean"] <= 1
+
+
+def test_wide_windows_are_nearer_to_full_attention(music, monkeypatch):
+    monkeypatch.setattr(windows, "PLANS", (
+        WindowPlan(first=60, window=60, overlap=48, lookahead=48),
+        WindowPlan(first=60, window=60, overlap=4, lookahead=0)))
+    monkeypatch.setattr(windows, "SOLVERS", (Preset(2), PRESETS["draft"]))
+    monkeypatch.setattr(windows, "REFERENCE", Preset(8))
+    found = windows.measure(Pipeline.load("nano"), [c.sound for c in read_clips(music, 1, 2.0)])
+    wide, narrow = (row["near"]["mean"] for row in found["windows"])
+    assert wide < narrow
+    two, four = found["solvers"]
+    assert two["distance"]["mean"] > four["distance"]["mean"] and four["preset"] == "draft"
+
+
+def test_installed_codecs_in_pieces_equal_the_whole(music):
+    with torch.inference_mode():
+        rows = codec._installed("nano", [read_clips(music, 1, 2.5)[0].sound])
+    assert all(row["exact"] and row["difference"] < codec.LIMIT for row in rows)
+
+
+@pytest.mark.parametrize("name", ["decode", "accuracy", "srfm", "windows", "codec", "nano",
+                                  "long"])
 def test_every_bench_explains_itself(name, capsys):
     with pytest.raises(SystemExit):
         main(["bench", name, "--help"])

@@ -151,6 +151,20 @@ def test_damaged_weights_are_named(tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "x.wav").exists()
 
 
+def test_parts_that_do_not_fit_together_are_named(tmp_path, capsys, monkeypatch):
+    """A language model of other slots would write tokens that the decoder reads as noise."""
+    folder = tmp_path / "nano"
+    shutil.copytree(variants.folder_of(variants.get("nano-no-flow")), folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["components"]["language_model"]["slots"] = 1
+    (folder / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr("core.variants.folder_of", lambda variant: folder)
+    code, _, err = run(capsys, "generate", "--prompt", "x", "--seconds", 1, *VARIANT,
+                       "--out", tmp_path / "x.wav")
+    assert code == 2
+    assert "slots" in err and "WavTokenizer has 4" in err and err.count("\n") == 1
+
+
 def test_many_prompts_are_named_by_id(tmp_path, capsys):
     table = tmp_path / "prompts.csv"
     table.write_text('id,caption\n-a b,"calm, slow piano"\nsecond,rock\n')

@@ -188,6 +188,22 @@ def test_lengths(model: LanguageModel) -> None:
     assert steps[-1].ended == (True, True)
 
 
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_tokens_keep_to_their_slots(model: LanguageModel, guidance: float) -> None:
+    """However hot: a token of another slot would shift all that follow by one."""
+    slotted = LanguageModel(dataclasses.replace(CONFIG, slots=4))
+    slotted.load_state_dict(model.state_dict())
+    hot = request(min_tokens=30, max_tokens=30, temperature=5.0, top_k=0, guidance=guidance)
+    begun = dataclasses.replace(hot, prompt=(3, 12, 25))
+    for asked in (hot, begun):
+        [written] = tokens(slotted, asked)
+        places = range(len(asked.prompt), len(asked.prompt) + 30)
+        assert [t // 10 for t in written] == [place % 4 for place in places]
+    assert len({t % 10 for t in written}) > 5  # a slot's codes are all still open
+    with pytest.raises(InputError, match="slots"):
+        dataclasses.replace(CONFIG, slots=7)
+
+
 def test_stopping_half_way_gives_the_same_beginning(model: LanguageModel) -> None:
     asked = request(min_tokens=20)
     whole, part = tokens(model, asked)[0], []

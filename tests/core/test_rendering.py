@@ -17,7 +17,7 @@ LOCAL = WavTokenizerConfig(
     encoder="logmel", quantizer="factorised", feature_dim=16, codebook_size=64, slots=4,
     encoder_dim=16, encoder_intermediate=16, encoder_layers=1, decoder_dim=16,
     decoder_intermediate=16, decoder_layers=2, decoder_kernel=3, decoder_bandwidths=0,
-    decoder_pos_net=False, n_fft=1920, rotating=True)
+    decoder_pos_net=False, n_fft=1920)
 NO_HISTORY = np.zeros(0, np.int64)
 
 
@@ -45,7 +45,7 @@ def test_wavtokenizer_sounds_the_same_however_tokens_arrive() -> None:
 
 def test_a_magnitude_head_sounds_the_same_however_tokens_arrive() -> None:
     torch.manual_seed(0)
-    model = WavTokenizer(replace(LOCAL, head="magnitude", n_fft=1536, rotating=False)).eval()
+    model = WavTokenizer(replace(LOCAL, head="magnitude", n_fft=1536)).eval()
     tokens = np.random.default_rng(0).integers(0, 64, 420)
     once = sound(WavTokenizerRenderer(model, NO_HISTORY), tokens, 1)
     assert once.shape == (420 * model.hop,) and np.isfinite(once).all()

@@ -122,27 +122,6 @@ def test_slots_share_the_codebook_and_decode_in_chunks_of_whole_groups() -> None
 
 
 @torch.no_grad()
-def test_a_rotating_head_turns_steady_tokens_into_steady_tones() -> None:
-    # Equal inputs at every frame: a plain head repeats itself every hop, a rotating one must not.
-    turning = build(replace(LOCAL, n_fft=1920, rotating=True)).eval()
-    assert turning.group == 6
-    log_magnitude = torch.full((1, 40, 961), -20.0)
-    log_magnitude[..., 10] = 3.0  # 125 Hz, no multiple of the 75 Hz of the frames
-    sound = turning.head.sound(log_magnitude, torch.zeros(1, 40, 961))[0, 0, 3200:9600]
-    spectrum = torch.fft.rfft(sound * torch.hann_window(len(sound))).abs()
-    loudest = int(spectrum.argmax()) * turning.sample_rate / len(sound)
-    assert abs(loudest - 125) < 4
-    assert spectrum[spectrum.argmax() - 3:spectrum.argmax() + 4].square().sum() > (
-        0.95 * spectrum.square().sum())
-    tokens = torch.randint(0, 256, (1, 60))
-    whole = turning.decode(tokens)
-    start, context = 30, turning.context_frames
-    chunk = turning.decode(tokens[:, start - context:])
-    torch.testing.assert_close(chunk[..., context * 320:], whole[..., start * 320:], atol=1e-5,
-                               rtol=0)
-
-
-@torch.no_grad()
 def test_context_is_no_wider_than_needed() -> None:
     model = build(LOCAL).eval()
     tokens = torch.randint(0, model.codebook_size, (1, 61))
@@ -164,6 +143,19 @@ def test_encoding_in_overlapping_chunks_equals_the_whole() -> None:
         expected = whole[..., start : start + step]
         found = chunk[..., start - left :][..., : expected.shape[-1]]
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("config", [LOCAL, SEANET])
+@torch.no_grad()
+def test_chunks_of_the_encoder_join_to_the_whole(config: WavTokenizerConfig) -> None:
+    model = build(config).eval()
+    audio = melodies(2, 1.0, torch.Generator().manual_seed(1))[..., : 45 * model.hop + 7]
+    whole = model.features(audio)  # [2, D, 46]
+    for size in (1, 13, 100):
+        torch.testing.assert_close(model.features_in_chunks(audio, size), whole, atol=1e-5, rtol=0)
+    assert torch.equal(model.encode_in_chunks(audio, 100), model.encode(audio))
+    with pytest.raises(InputError, match="chunk_frames"):
+        model.features_in_chunks(audio, 0)
 
 
 def test_kinds_that_see_everything_say_so() -> None:

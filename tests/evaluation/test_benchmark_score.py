@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from core.errors import InputError
 from evaluation.__main__ import main
-from evaluation.benchmark import RunResult, difference, read_plan
+from evaluation.benchmark import RunResult, difference, needed, read_plan
 from evaluation.benchmark.generation import item_request, item_seed
 from evaluation.benchmark.items import chosen_items
 from evaluation.datasets import inspect_folder, write_manifest
@@ -204,3 +205,37 @@ def test_continuation_requests_begin_from_the_real_clip(made: Path, tmp_path: Pa
     assert request.seed == item_seed(1, "-one") != item_seed(1, "two")
     heard, real = system.task.spans
     assert (heard.begin, real.begin) == (0.0, 2)
+
+
+def test_a_plan_says_what_it_needs_before_it_runs(made: Path, tmp_path: Path) -> None:
+    (made / "real" / "four.wav").rename(tmp_path / "four.wav")
+    plan = tmp_path / "plan.yaml"
+    systems = [{"name": "close", "folder": str(made / "close")},
+               {"name": "gone", "folder": str(made / "gone")},
+               {"name": "nano", "variant": "nano"}]
+    try:
+        plan.write_text(json.dumps({
+            "recipe": "offline", "systems": systems, "generation": {"seconds": 10},
+            "dataset": {"kind": "folder", "table": str(made / "captions.csv"),
+                        "audio": str(made / "real")}}), encoding="utf-8")
+        found = {each.name.split(",")[0]: each for each in needed(read_plan(plan))}
+    finally:
+        (tmp_path / "four.wav").rename(made / "real" / "four.wav")
+    assert found["musicnn"].kind == "weights" and found["musicnn"].here
+    [dataset] = [each for each in found.values() if each.kind == "dataset"]
+    assert dataset.here and "3 of 4" in dataset.text
+    assert found["close"].here and "4 of 4 clips" in found["close"].text
+    assert not found["gone"].here and str(made / "gone") in found["gone"].text
+    assert found["nano"].here
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
+def test_a_report_becomes_a_picture(made: Path, tmp_path: Path) -> None:
+    score(made / "close", made, tmp_path)
+    assert main(["picture", str(tmp_path / "offline"), str(tmp_path / "page.png")]) == 0
+    with Image.open(tmp_path / "page.png") as shown:
+        pixels = np.asarray(shown.convert("L"))
+    assert pixels.shape == (900, 1280)
+    assert pixels.std() > 10  # something stands on it
+    assert main(["picture", str(tmp_path / "absent"), str(tmp_path / "no.png")]) == 2
+    assert not (tmp_path / "no.png").exists()

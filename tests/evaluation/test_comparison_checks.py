@@ -47,6 +47,14 @@ def test_good_folders_have_no_problems(sides):
     assert report.durations() == {2: 3}
 
 
+def test_too_short_counts_what_is_heard(sides):
+    """Files of 2 s are long enough, but not after a prompt of 1 s that is not heard."""
+    assert names(*sides, shortest=1.5) == {}
+    found = names(*sides, shortest=1.5, begins=(1.0, 0.0))
+    assert found["too short"].side == "generated" and len(found["too short"].ids) == 3
+    assert "after the first 1 s" in found["too short"].message
+
+
 def test_swapped_folders_are_refused_where_a_manifest_tells(sides):
     generated, reference = sides
     write_manifest(inspect_folder(generated), "generated", {"seed": "7"})

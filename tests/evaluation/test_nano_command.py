@@ -70,28 +70,27 @@ def test_the_card_is_rendered_from_the_figures_alone(figures) -> None:
 
 def test_a_stopped_run_makes_only_what_is_missing(figures, setting, cache, monkeypatch) -> None:
     made: list[GenerationRequest] = []
-    generate = Pipeline.generate
-    monkeypatch.setattr(Pipeline, "generate",
-                        lambda self, request: made.append(request) or generate(self, request))
+    generate = Pipeline.generate_batch
+    monkeypatch.setattr(Pipeline, "generate_batch",
+                        lambda self, asked: made.extend(asked) or generate(self, asked))
     again = Bench(setting, cache)
     assert command.measure(again, only=("prompts",))["prompts"] == figures["prompts"]
     assert not made
     wanted = again.request(prompt_of(again.held_out[1]), 1)
-    before = again.generate(wanted)
-    again._clip(json.dumps({**wanted.as_dict(), "weights": again.weights, "twin": False},
-                           sort_keys=True)).unlink()
+    before = next(again.generated([wanted]))
+    again._clip(again._asked(wanted)).unlink()
     for part in (cache / "parts").glob("prompts-*"):
         part.unlink()
     assert command.measure(again, only=("prompts",))["prompts"] == figures["prompts"]
     assert made == [wanted]
-    after = again.generate(wanted)
+    after = next(again.generated([wanted]))
     assert np.array_equal(after.tokens, before.tokens)
     assert np.array_equal(after.sound.samples, before.sound.samples)
 
 
 def test_tokens_without_flow_sound_as_the_variant_without_flow(setting, cache) -> None:
     bench = Bench(setting, cache)
-    made = bench.generate(bench.request(prompt_of(bench.held_out[0])))
+    [made] = bench.generated([bench.request(prompt_of(bench.held_out[0]))])
     twin = without_flow(bench.pipeline, made.tokens, 10.0)
     inner = slice(200, -200)  # the pipeline fades the first and last 5 ms
     assert twin.samples.shape == made.sound.samples.shape

@@ -120,3 +120,43 @@ def test_wrong_input_is_told_beside_its_field(browser, studio_address):
         assert visit.page.locator("#create-error-seconds").count() == 0
         width = visit.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390
+
+        seed = visit.page.locator("#create-seed input, #create-seed textarea")
+        seed.press_sequentially("7x")  # a seed that is typed is meant to be used
+        visit.page.wait_for_function("document.querySelector('#create-keep input').checked")
+        visit.ask_for("calm solo piano", 1)
+        visit.page.locator("#create-error-seed").get_by_text("must be a whole number").wait_for()
+
+
+def test_an_example_is_heard_and_fills_the_form(browser, studio_address):
+    with Visit(browser, studio_address) as visit:
+        page = visit.page
+        page.get_by_role("button", name="Advanced").first.click()
+        page.locator("#create-no-flow").get_by_text("no flow matching").wait_for()
+        assert page.locator("#create-preset").count() + page.locator("#create-steps").count() == 0
+
+        row = page.locator("#create-examples li").first
+        assert "seed 7" in row.inner_text()
+        row.get_by_role("button", name="Play").click()
+        page.wait_for_function(
+            "document.querySelector('studio-examples audio').currentTime > 0.1")
+        row.locator(".example-fill").click()
+        page.locator("#create-preset").wait_for()  # the example's model has flow
+        page.locator("#create-no-flow").wait_for(state="detached")
+        assert page.locator("#create-prompt textarea").input_value() in row.inner_text()
+        assert page.locator("#create-seed input, #create-seed textarea").input_value() == "7"
+        assert page.evaluate("document.activeElement.id") == "create-generate"
+
+
+def test_the_page_still_answers_when_many_jobs_wait(browser, studio_address):
+    with Visit(browser, studio_address) as visit:
+        for count in range(1, 8):
+            visit.ask_for("slow strings", 60)
+            visit.page.locator("#create-desk .job-card").nth(count - 1).wait_for()
+        jobs = visit.page.evaluate(
+            "fetch('/studio/jobs').then((answer) => answer.json())")
+        assert [j["state"] for j in jobs].count("waiting") >= 6
+        for button in visit.page.locator(".job-cancel").all():
+            button.click()
+        visit.page.wait_for_function(
+            "document.querySelectorAll('.job-card[data-state=cancelled]').length === 7")

@@ -1,15 +1,18 @@
-"""`python -m trainers prepare FOLDER --out DIR`: any folder of audio becomes training data."""
+"""`python -m trainers prepare FOLDER --name NAME`: any folder of audio becomes training data."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InputError
+from core.workspace import work_folder
 from trainers.preparation.figures import summary
 from trainers.preparation.folder import replace
+from trainers.preparation.measuring import LEDGER
 from trainers.preparation.options import PreparationOptions
 from trainers.preparation.preparing import prepare
 from trainers.preparation.report import write_report
@@ -25,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
                     "else from the file's tags. Files that cannot be used are listed with the "
                     "reason. Run it again to go on where it stopped, or with other captions.")
     made.add_argument("folder", type=Path, help="folder of audio, with folders in it or not")
-    made.add_argument("--out", type=Path, required=True, help="the prepared folder")
+    place = made.add_mutually_exclusive_group(required=True)
+    place.add_argument("--name", help="what the prepared folder is called in $STUDIO_WORK")
+    place.add_argument("--out", type=Path, help="the prepared folder, anywhere else")
     made.add_argument("--captions", type=Path, help="table of captions; by default captions.csv, "
                       "captions.jsonl, metadata.csv or metadata.jsonl in the folder")
     made.add_argument("--sections", type=Path, help="table of sections (CSV: file, structure, "
@@ -41,13 +46,27 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def named(name: str) -> Path:
+    """The prepared folder of this name in the work folder.
+
+    Raises: InputError for a name that is none, or a folder that holds something else.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise InputError("name", name, "use 1 to 64 letters, digits, dots, dashes or underscores")
+    folder = work_folder() / name
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / LEDGER).is_dir():
+        raise InputError("name", name, f"{folder} holds something else; choose another name")
+    return folder
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Prepare, write report.html and summary.json, print the summary as one JSON line.
 
     Raises: see `prepare`.
     """
     given = vars(parser().parse_args(argv))
-    folder, out = given.pop("folder"), given.pop("out")
+    folder, out, name = given.pop("folder"), given.pop("out"), given.pop("name")
+    out = out or named(name)
     options = PreparationOptions(**given)
     if out.exists() and not out.is_dir():
         raise InputError("output folder", out, "is a file; choose another")

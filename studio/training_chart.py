@@ -1,0 +1,44 @@
+"""The curves of a training run. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from trainers.run_folder import TRAIN, VALIDATION, Row
+
+LOSS = "loss"
+WATCHED = ("cross_entropy", "flow_loss", "mel")  # of a validation, as the tasks name them
+MOST_POINTS = 2000  # a curve
+COLOURS = {TRAIN: "#7c8896", VALIDATION: "#0d9488"}
+LINES, TEXT = "rgba(128,128,128,.3)", "#808a94"
+
+
+def figure_names(rows: Sequence[Row]) -> list[str]:
+    """What can be drawn: the loss first."""
+    return [LOSS, *dict.fromkeys(name for row in rows for name in row.figures)]
+
+
+def curves(rows: Sequence[Row], name: str) -> go.Figure:
+    """A figure over steps, in training and validation; `loss` joins the loss that is taught with
+    the one that is watched."""
+    figure = go.Figure()
+    for kind in (TRAIN, VALIDATION):
+        names = ("generator_loss", *WATCHED) if name == LOSS else (name,)
+        points = [(row.step, next((row.figures[n] for n in names if n in row.figures), None))
+                  for row in rows if row.kind == kind]
+        points = [point for point in points if point[1] is not None]
+        points = points[::-(-len(points) // MOST_POINTS) or 1]
+        if points:
+            figure.add_trace(go.Scatter(
+                x=[step for step, _ in points], y=[value for _, value in points], name=kind,
+                mode="lines+markers" if kind == VALIDATION else "lines",
+                line={"color": COLOURS[kind]}))
+    figure.update_layout(
+        height=360, margin={"l": 10, "r": 10, "t": 30, "b": 40}, showlegend=True,
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": TEXT},
+        legend={"orientation": "h", "y": 1.1})
+    figure.update_xaxes(gridcolor=LINES, zerolinecolor=LINES, title="step")
+    figure.update_yaxes(gridcolor=LINES, zerolinecolor=LINES, automargin=True)
+    return figure

@@ -1,0 +1,147 @@
+"""The README's commands: a folder of music, a model fine-tuned on it, and a report on both."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core import variants
+from core.checkpoints import studio_layout
+from core.errors import InputError
+from core.pipeline import Pipeline
+from core.request import GenerationRequest
+from tests.trainers import tiny
+from trainers.__main__ import main
+from trainers.fine_tuning import hearing
+from trainers.fine_tuning.losses import crop_starts
+from trainers.fine_tuning.place import Begun, Place, corpus_of
+
+RATE = 16_000
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A work folder with a tiny model and a folder of music with trouble in it."""
+    folder = tmp_path_factory.mktemp("fine-tuning")
+    music = folder / "my müsic"
+    music.mkdir()
+    time = np.arange(22 * RATE) / RATE
+    rows = ["file,caption"]
+    for number in range(8):
+        pitch = 110 * 2 ** (number / 12)
+        sound = 0.3 * np.sin(2 * np.pi * pitch * time) * np.exp(-(time * (1 + number % 3) % 1))
+        soundfile.write(music / f"piece {number}.wav", sound, RATE)
+        rows.append(f'piece {number},"a ""plain"" tone,\nnumber {number}"')
+    (music / "captions.csv").write_text("\n".join(rows[:-2]))  # two rows are missing
+    (music / "empty.wav").touch()
+    soundfile.write(music / "not a number.wav", np.full(5 * RATE, np.nan), RATE, subtype="FLOAT")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDIO_WORK", str(folder))
+        patch.delenv("STUDIO_MODELS", raising=False)
+        tiny.shards(folder / "text")
+        tiny.model_folder(folder / "models/tiny", folder / "text/tokenizer.json")
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def tones(work):
+    assert main(["prepare", str(work / "my müsic"), "--name", "tones", "--licence", "CC0-1.0",
+                 "--validation", "0.2", "--test", "0.3"]) == 0
+    return work / "tones"
+
+
+def fine_tune(work: Path, *more: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "trainers", "fine-tune", "tones", "--variant", "tiny", "--as",
+         "tuned", "--clips", "4", "--threads", "1", *more], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={"STUDIO_WORK": str(work), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"})
+
+
+def test_a_folder_becomes_a_model_and_a_report(work, tones):
+    with open(tones / "remarks.csv", encoding="utf-8") as file:
+        remarks = file.read()
+    assert "empty.wav" in remarks and "not a number.wav" in remarks and "no row for" in remarks
+    stopped = fine_tune(work, "--minutes", "0.5")
+    for line in stopped.stderr:
+        if line.startswith("train step 20/"):
+            stopped.send_signal(signal.SIGTERM)
+            break
+    assert "the same command goes on" in stopped.communicate(timeout=300)[1]
+    assert stopped.returncode == 1
+    at = torch.load(work / "runs/tuned/state.pt", weights_only=True)["step"]
+    assert at >= 20 and not (work / "models/tuned").exists()
+    again = fine_tune(work, "--minutes", "0.05")
+    out, err = again.communicate(timeout=300)
+    assert again.returncode == 0, err
+    told = json.loads(out)
+    assert told["steps"] >= at and "STUDIO_VARIANT=tuned" in err
+
+    loss = told["cross_entropy"]
+    assert loss["pieces"] >= 2
+    assert loss["after"]["mean"] < loss["before"]["mean"]
+    low, high = loss["after_minus_before"]["ci95"]
+    assert low <= loss["after"]["mean"] - loss["before"]["mean"] <= high < 0
+    for metrics in told["clips"].values():
+        estimate, low, high = metrics["FD-musicnn"]
+        assert low <= estimate <= high
+    page = Path(told["report"]).read_text()
+    assert page.count("<audio") == 3 * 4 and "Loss on held-out pieces" in page
+    assert len(list((work / "runs/tuned/report/clips").glob("*.mp3"))) == 12
+    card = (work / "models/tuned/README.md").read_text()
+    assert "CC0-1.0" in card and "nats a token" in card
+    measured = json.loads((work / "models/tuned/evaluation.json").read_text())
+    assert measured["cross_entropy"] == loss
+
+    variant = variants.known()["tuned"]
+    assert variants.installed(variant)
+    made = Pipeline.load("tuned").generate(GenerationRequest("a tone", 1.0, "tuned", seed=1))
+    assert np.isfinite(made.samples).all()
+    about = studio_layout.read_config(work / "models/tuned")["about"]
+    assert about["base"] == "tiny" and about["language_model"][-1]["steps"] <= told["steps"]
+    base = studio_layout.load(work / "models/tiny", "wavtokenizer").state_dict()
+    kept = studio_layout.load(work / "models/tuned", "wavtokenizer").state_dict()
+    assert all(torch.equal(base[name], kept[name]) for name in base)
+
+
+def test_clips_are_spread_over_the_test_pieces(tones):
+    captions = hearing.cut_clips(tones, 5, tones.parent / "cut")
+    assert len(captions) == 5 and len({name.split("-")[0] for name in captions}) > 1
+    lengths = {soundfile.info(tones.parent / "cut" / f"{name}.flac").duration for name in captions}
+    assert lengths == {10.0}
+
+
+@pytest.mark.parametrize(("tokens", "starts"), [(300, [0]), (750, [0]), (1500, [0, 750]),
+                                                (75 * 200, 8)])
+def test_crops_do_not_overlap(tokens, starts):
+    found = crop_starts(tokens)
+    assert found == starts or len(found) == starts
+    assert all(b - a >= 750 for a, b in zip(found, found[1:]))
+    assert found[-1] + min(750, tokens) <= tokens
+
+
+def test_names_that_are_taken_are_refused(work, tones, monkeypatch):
+    with pytest.raises(InputError, match="--as"):
+        Place("nano").begin(Begun("x", "nano", False))
+    with pytest.raises(InputError, match="letters"):
+        Place("../x").begin(Begun("x", "nano", False))
+    with pytest.raises(InputError, match="exists already"):
+        Place("tiny").begin(Begun("x", "nano", False))  # a model, but not of a fine-tuning
+    Place("twice").begin(Begun("x", "nano", False))
+    Place("twice").begin(Begun("x", "nano", False))
+    with pytest.raises(InputError, match="was begun from nano"):
+        Place("twice").begin(Begun("x", "nano", True))
+    with pytest.raises(InputError, match="trainers prepare"):
+        corpus_of("nothing")
+    assert main(["prepare", str(work / "my müsic"), "--name", "runs"]) == 2
+    assert main(["prepare", str(work / "my müsic"), "--name", "../up"]) == 2
+    assert main(["fine-tune", "tones", "--clips", "1"]) == 2

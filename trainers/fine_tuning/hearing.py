@@ -1,0 +1,99 @@
+"""Music for held-out captions, before and after, against the held-out pieces themselves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from core import audio
+from core.errors import InputError
+from evaluation.benchmark import (
+    DatasetChoice,
+    Difference,
+    Plan,
+    Run,
+    RunOptions,
+    RunResult,
+    System,
+    Task,
+    difference,
+)
+from evaluation.metrics import Span, recipe
+from evaluation.report import Clip, PlayableItem
+from trainers.fine_tuning.losses import SECONDS
+
+RECIPE = "offline"  # musicnn, whose weights come with the packages
+FEWEST = 4
+SEED = 1
+PLAYED = 6
+TASK = Task("text-to-music", reference=Span(0, SECONDS))
+
+
+def long_enough(corpus: Path) -> list[dict]:
+    """What is known of the test pieces that hold a clip.
+
+    Raises: InputError when there are none.
+    """
+    records = [json.loads(path.read_text(encoding="utf-8"))
+               for path in sorted(corpus.glob("*.json")) if path.with_suffix(".flac").is_file()]
+    found = [r for r in records if r.get("split") == "test" and r["duration_s"] >= SECONDS]
+    if not found:
+        raise InputError("test pieces", corpus.name, f"none of {SECONDS:g} s or more is held out; "
+                         "prepare it again with a larger --test")
+    return found
+
+
+def cut_clips(corpus: Path, count: int, out: Path) -> dict[str, str]:
+    """Clips of the test pieces in turn, spread over each, as NAME.flac, and a CSV of them beside
+    the folder; returns name -> caption."""
+    pieces, rows = long_enough(corpus), []
+    out.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        piece, turn = pieces[number % len(pieces)], number // len(pieces)
+        turns = -(-(count - number % len(pieces)) // len(pieces))  # clips of this piece
+        start = (turn + 0.5) / turns * (piece["duration_s"] - SECONDS)
+        name = f"{piece['id']}-{turn + 1}of{turns}"
+        path = out / f"{name}.flac"
+        if not path.is_file():
+            sound = audio.read(corpus / f"{piece['id']}.flac", start, start + SECONDS)
+            audio.write(path, sound.samples, sound.sample_rate)
+        rows.append({"id": name, "caption": piece["captions"][0], "source": piece["source"]})
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, ("id", "caption", "source"))
+    writer.writeheader()
+    writer.writerows(rows)
+    part = out.with_suffix(".part")
+    part.write_bytes(text.getvalue().encode())
+    os.replace(part, out.with_suffix(".csv"))
+    return {row["id"]: row["caption"] for row in rows}
+
+
+def compare(base: str, tuned: str, steps: int, corpus: Path, count: int, out: Path
+            ) -> tuple[RunResult, Sequence[Difference], tuple[PlayableItem, ...], Plan]:
+    """Make `count` clips with either model for the same captions and seeds, and measure them.
+    What was made before is kept.
+
+    Raises: InputError for fewer clips than a distance needs.
+    """
+    if count < FEWEST:
+        raise InputError("clips", count, f"give at least {FEWEST}")
+    folder = out / f"held-out-{count}"
+    captions = cut_clips(corpus, count, folder)
+    generation = {"seconds": SECONDS, "seed": SEED}
+    before = System("before", TASK, variant=base, generation=generation)
+    after = System(f"after {steps} steps", TASK, variant=tuned, generation=generation)
+    plan = Plan("fine-tuning", f"{tuned}: {base} before and after", DatasetChoice(
+        "folder", folder.with_suffix(".csv"), folder), recipe(RECIPE), (before, after))
+    run = Run(plan, RunOptions(out=out / f"clips-{count}", playable=0))
+    outcome = run.run()
+    assert outcome is not None  # one process
+    result = outcome[0]
+    items = tuple(PlayableItem(name, caption, (
+        Clip("held-out piece", folder / f"{name}.flac"),
+        *(Clip(system.title, run.generated_folder(system) / f"{name}.wav")
+          for system in (before, after)))) for name, caption in list(captions.items())[:PLAYED])
+    return result, difference(result, result, pairs=[(after.title, before.title)]), items, plan
