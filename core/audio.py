@@ -25,6 +25,7 @@ LOOK_AHEAD_SECONDS = 0.005
 MAX_CHANNELS = 64
 MAX_FILE_SECONDS = 100 * 60.0
 SILENCE_RMS = 1e-5  # -100 dBFS
+MAX_NAME_BYTES = 255
 FORMATS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"),
            ".mp3": ("MP3", "MPEG_LAYER_III"), ".ogg": ("OGG", "VORBIS")}
 
@@ -183,14 +184,16 @@ def write(path: Path | str, samples: np.ndarray, sample_rate: int) -> Path:
     check_writable(path)
     container, subtype = FORMATS[path.suffix.lower()]
     frames = samples[None] if samples.ndim == 1 else samples  # [C, T]
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
+    name = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        os.close(handle)
         soundfile.write(name, frames.T, sample_rate, format=container, subtype=subtype)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except (OSError, soundfile.LibsndfileError) as error:
-        Path(name).unlink(missing_ok=True)
+        if name is not None:
+            Path(name).unlink(missing_ok=True)
         raise FailureError("output file", path.name, f"could not be written ({error})") from error
     return path
 
@@ -201,6 +204,13 @@ def check_writable(path: Path) -> None:
         raise InputError("output file", path.name, "must end in " + ", ".join(FORMATS))
     if not path.parent.is_dir():
         raise InputError("output folder", path.parent, "does not exist; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError("output folder", path.parent, "may not be written to; choose another")
+    if len(os.fsencode(path.name)) > MAX_NAME_BYTES:
+        raise InputError("output file", path.name, "has too long a name; at most "
+                         f"{MAX_NAME_BYTES} bytes")
+    if path.is_dir():
+        raise InputError("output file", path.name, "is a folder; name a file")
 
 
 def as_wav_bytes(samples: np.ndarray, sample_rate: int) -> bytes:

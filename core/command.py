@@ -35,26 +35,29 @@ def main(argv: list[str]) -> int:
         if getattr(args, "models", None):
             os.environ["STUDIO_MODELS"] = args.models
         args.run(args)
+        sys.stdout.flush()
         return 0
-    except StudioError as error:
-        if debug:
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        if as_json:
-            print(json.dumps({"error": error.as_dict()}))
-        return error.exit_code
     except KeyboardInterrupt:
         print("error: stopped by the keyboard", file=sys.stderr)
         return 1
-    except (OSError, RuntimeError, MemoryError) as error:
+    except BrokenPipeError:
+        print("error: stdout: was closed by its reader", file=sys.stderr)
+        # What is still buffered goes nowhere, so that the interpreter's end does not fail at it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # a person sees one line, whatever went wrong
         if debug:
             traceback.print_exc()
-        failure = FailureError(args.command, " ".join(str(error).split())[:200],
-                               "failed; add --debug for the details")
-        print(f"error: {failure}", file=sys.stderr)
+        known = error if isinstance(error, StudioError) else _failure(error)
+        print(f"error: {known}", file=sys.stderr)
         if as_json:
-            print(json.dumps({"error": failure.as_dict()}))
-        return failure.exit_code
+            print(json.dumps({"error": known.as_dict()}))
+        return known.exit_code
+
+
+def _failure(error: Exception) -> FailureError:
+    said = " ".join(str(error).split())[:200]
+    return FailureError(type(error).__name__, said, "failed; add --debug for the details")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,11 +143,14 @@ def _sections(given: str) -> tuple[Any, ...]:
     """A plan as text, or from a file that holds such text."""
     from core.request import parse_sections
 
-    if given.strip() and ":" not in given or (len(given) < 4096 and Path(given).is_file()):
-        if not Path(given).is_file():
-            raise InputError("sections", given, "is neither a plan like 'intro:0-10,verse:10-30' "
-                             "nor a file")
-        given = Path(given).read_text(encoding="utf-8")
+    if os.path.isfile(given):  # unlike Path.is_file: False for a plan longer than a file's name
+        try:
+            given = Path(given).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError("sections", given, "is no text in UTF-8") from error
+    elif given.strip() and ":" not in given:
+        raise InputError("sections", given, "is neither a plan like 'intro:0-10,verse:10-30' "
+                         "nor a file")
     return parse_sections(given)
 
 
@@ -165,6 +171,8 @@ def _generate(args: argparse.Namespace) -> None:
         raise InputError("output folder", args.out, "does not exist; create it first")
     jobs = [(GenerationRequest(prompt=prompt, **settings), args.out / f"{name}.wav")
             for name, prompt in read_prompts(args.prompts)]
+    for _, path in jobs:
+        check_writable(path)
     _make(jobs, args.json)
 
 

@@ -38,9 +38,17 @@ OFFICIAL_LATENTS_A_TOKEN = 2  # of 24 kHz models too: their music comes at half 
 SRFM_HISTORY_SECONDS = 2.0  # of an audio prompt, as context of the first window
 RECONSTRUCTIONS = ("wavtokenizer", "hificodec", "srfm")
 ENCODED_TOKENS = 2250  # 30 s of sound pass through the encoder at a time
+ENCODED_FRAMES = (1500, 300)  # HiFi-Codec's windows and what they share; 10 and 2 s
 TOKENS_A_TURN = 15  # 0.2 s of music between two looks at `should_stop`
 BATCH = 4  # requests that decode together where many are asked
 SHARED = ("variant", "dtype", "device", "compat")  # what requests of one batch have in common
+
+
+def flow_dtype(dtype: str, device: str) -> torch.dtype:
+    """What the flow computes in when the language model has this dtype: bf16 under fewer bits,
+    where that is quicker (a GPU, or a CPU with matrix units), else fp32."""
+    quick = torch.device(device).type != "cpu" or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if dtype != "fp32" and quick else torch.float32
 
 
 class Pipeline:
@@ -61,18 +69,19 @@ class Pipeline:
         """Load a variant by name.
 
         Args:
-            dtype: of the language model (see `core.language_model.products`). On a CPU
-                `language_model` keeps its embeddings alone.
+            dtype: of the language model (see `core.language_model.products`), and of the flow
+                (see `flow_dtype`). On a CPU `language_model` keeps its embeddings alone.
 
-        Raises: InputError for an unknown or missing variant, damaged weights, parts that do not
-            fit together, or int8 where no kernel for it exists.
+        Raises: InputError for an unknown or missing variant, a device that cannot be used, damaged
+            weights, parts that do not fit together, or int8 where no kernel for it exists.
         """
         began = time.perf_counter()
         variant = variants.get(name)
+        _check_device(device)
         folder = variants.folder_of(variant)
-        language = torch.float32 if dtype == "fp32" else torch.bfloat16
-        models = {c: opening.open_component(
-                      folder, c, language if c == "language_model" else torch.float32, device)
+        held = {"language_model": torch.float32 if dtype == "fp32" else torch.bfloat16,
+                "srfm": flow_dtype(dtype, device)}
+        models = {c: opening.open_component(folder, c, held.get(c, torch.float32), device)
                   for c in variant.components}
         slots, group = models["language_model"].config.slots, models["wavtokenizer"].group
         if slots != group:
@@ -203,7 +212,9 @@ class Pipeline:
         codec = self.models["hificodec"]
         mono = audio.resample(sound.mono(), sound.sample_rate, codec.sample_rate)
         with torch.inference_mode():
-            latents = codec.latents(torch.from_numpy(mono)[None, None])  # [1, D, N]
+            codes = torch.cat(list(codec.encode_in_windows(
+                torch.from_numpy(mono)[None, None], *ENCODED_FRAMES)), 1)  # [1, N, codebooks]
+            latents = codec.embed(codes)  # [1, D, N]
             pieces = [piece[0, 0].numpy() for piece in codec.decode_in_chunks(latents, 300)]
         return _levelled(pieces, codec.sample_rate, sound.seconds)
 
@@ -271,6 +282,15 @@ class Pipeline:
         return DecodeRequest(
             given.text_ids, given.sections, job.total_tokens, least, tuple(job.prompt.tolist()),
             request.guidance, request.top_k, request.top_p, request.temperature, request.seed)
+
+
+def _check_device(name: str) -> None:
+    """Raises: InputError when torch cannot compute there (no such name, build or hardware)."""
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError) as error:  # torch raises either, by device
+        raise InputError("device", name or "(empty)", "cannot be used with this torch "
+                         f"({type(error).__name__}); 'cpu' works everywhere") from error
 
 
 def _levelled(pieces: list[np.ndarray], sample_rate: int, seconds: float) -> Sound:

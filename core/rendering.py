@@ -101,6 +101,7 @@ class SRFMRenderer:
         self._windows = WindowStream(srfm, noise, _plan(srfm, ratio, whole), ratio, steps,
                                      on_step=on_step)
         self._vocoder = DecodeStream(codec)
+        self._vocoded = round(PIECE_SECONDS * srfm.config.token_rate * ratio)  # frames a call
         self._silent = len(history) * ratio * codec.hop  # samples of history still to drop
         self._history = history
 
@@ -121,10 +122,11 @@ class SRFMRenderer:
     def _sound(self, windows: Iterator[Tensor]) -> Iterator[Piece]:
         for latents in windows:
             yield "srfm", np.zeros(0, np.float32)
-            with torch.inference_mode():
-                pieces = [self._audible(audio) for audio in self._vocoder.feed(latents)]
-            for piece in pieces:
-                yield "vocoder", piece
+            for part in latents.split(self._vocoded, 2):  # a cancel need not wait for them all
+                with torch.inference_mode():
+                    pieces = [self._audible(audio) for audio in self._vocoder.feed(part)]
+                for piece in pieces:
+                    yield "vocoder", piece
 
     def _audible(self, audio: Tensor) -> np.ndarray:
         """[1, 1, T] -> [T'] without what belongs to the history."""

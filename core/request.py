@@ -62,7 +62,8 @@ class GenerationRequest:
         preset: SRFM quality (draft, standard, best); `steps` overrides its number of ODE steps.
         guidance: classifier-free guidance of the language model (paper section 3.2: 3.0).
         top_k, top_p, temperature: sampling of tokens (paper section 3.2: top-k 350).
-        dtype: fp32, bf16 or int8 weights of the language model.
+        dtype: fp32, bf16 or int8 weights of the language model; under fewer bits the flow may
+            compute in bf16 (see `core.pipeline.flow_dtype`).
         device: a torch device.
         compat: "official" reproduces the released code's choices, None is ours.
         audio: the sound to continue, or None for text to music.

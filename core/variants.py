@@ -187,10 +187,10 @@ def get(name: str) -> Variant:
     own = _own(name) if Path(name).name == name else None
     if own is not None:
         return own
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return _in_folder(name)
-    raise InputError("variant", name, "is unknown; give a model folder or choose one of "
-                     + ", ".join(known()))
+    raise InputError("variant", name or "(empty)", "is unknown; give a model folder or choose one "
+                     "of " + ", ".join(known()))
 
 
 def _in_folder(name: str) -> Variant:

@@ -91,7 +91,7 @@ class Studio:
         state = self.executor.state()
         return {"status": "ok" if state.ready else "starting", "executor": state.kind,
                 "loaded": list(state.loaded), "worker_memory_bytes": state.memory_bytes,
-                "jobs": len(self.queue.busy()),
+                "jobs": self.queue.length,
                 "seconds_up": round(time.monotonic() - self.began, 1)}
 
     def _warm_up(self) -> Task | None:
@@ -124,7 +124,7 @@ class Studio:
 
     def _sweep(self) -> None:
         while not self._stopping.wait(SWEEP_SECONDS):
-            self.library.sweep(self.queue.busy())
+            self.library.sweep(self.queue.needed())
             downloads.sweep()
 
 

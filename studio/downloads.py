@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mutagen import MutagenError
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, TDRC, TIT2, TSSE, TXXX
 from mutagen.mp3 import MP3
 from mutagen.wave import WAVE
 
 from core import audio
-from core.errors import FailureError, InputError
+from core.errors import FailureError, InputError, StudioError
 from studio.library import Record
 
 FORMATS = ("wav", "flac", "mp3")
@@ -51,9 +52,12 @@ def tagged(record: Record, sound: Path, suffix: str) -> Path:
             read = audio.read(sound)
             audio.write(path, read.samples, read.sample_rate)
         _tag(path, record)
-    except OSError as error:
+    except StudioError:
         path.unlink(missing_ok=True)
-        raise FailureError("disk", "", f"cannot be written ({error.strerror})") from error
+        raise
+    except (OSError, MutagenError) as error:
+        path.unlink(missing_ok=True)
+        raise _unwritten(error) from error
     return path
 
 
@@ -87,19 +91,33 @@ def request_without_paths(record: Record) -> dict[str, Any]:
 
 
 def archive(pieces: Iterable[tuple[Record, Path]]) -> Path:
-    """A temporary ZIP of all pieces: FLAC with tags and the record as JSON beside it."""
+    """A temporary ZIP of all pieces: FLAC with tags and the record as JSON beside it.
+
+    Raises: FailureError when the disk is full.
+    """
     path = _temporary(".zip")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as zipped:
-        for record, sound in pieces:
-            name = f"{slug(record)}-{record.id[:6]}"
-            file = tagged(record, sound, "flac")
-            try:
-                zipped.write(file, f"{name}.flac")
-            finally:
-                file.unlink(missing_ok=True)
-            about = {**asdict(record), "request": request_without_paths(record), "mark": MARK}
-            zipped.writestr(f"{name}.json", json.dumps(about, indent=1))
+    try:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as zipped:
+            for record, sound in pieces:
+                _pack(zipped, record, sound)
+    except StudioError:
+        path.unlink(missing_ok=True)
+        raise
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise _unwritten(error) from error
     return path
+
+
+def _pack(zipped: zipfile.ZipFile, record: Record, sound: Path) -> None:
+    name = f"{slug(record)}-{record.id[:6]}"
+    file = tagged(record, sound, "flac")
+    try:
+        zipped.write(file, f"{name}.flac")
+    finally:
+        file.unlink(missing_ok=True)
+    about = {**asdict(record), "request": request_without_paths(record), "mark": MARK}
+    zipped.writestr(f"{name}.json", json.dumps(about, indent=1))
 
 
 def _temporary(suffix: str) -> Path:
@@ -107,7 +125,11 @@ def _temporary(suffix: str) -> Path:
         with tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=suffix, delete=False) as file:
             return Path(file.name)
     except OSError as error:
-        raise FailureError("disk", "", f"cannot be written ({error.strerror})") from error
+        raise _unwritten(error) from error
+
+
+def _unwritten(error: Exception) -> FailureError:
+    return FailureError("disk", "", f"cannot be written ({getattr(error, 'strerror', error)})")
 
 
 def sweep() -> None:

@@ -1,7 +1,8 @@
 """The same requests as named endpoints, for programs: /generate and /continue.
 
 Both answer with the piece as a WAV file, its request and "AI-generated" in the tags, and with
-the result as JSON, as the command line prints it.
+the result as JSON, as the command line prints it. A program that sends the cookie of a browser
+finds the piece in that browser's History too; of all others nothing is kept here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +64,18 @@ def build(studio: Studio) -> None:
         settings = (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
                     min_seconds)
         with answering_errors():
-            person = _caller(request)
             if not audio:
                 raise InputError("audio", "", "give a file to continue")
-            given = accept(studio.library, person, Path(audio), studio.settings.upload_minutes)
-            path = studio.library.upload(person, given["upload"])
+            caller, library = _caller(request), studio.library
+            given = accept(library, caller.person, Path(audio), studio.settings.upload_minutes)
+            path = library.upload(caller.person, given["upload"])
             part = AudioPrompt(str(path), float(start or 0.0), end, bool(only_new))
-            return await _make(studio, person, _request(studio, prompt, seconds, part, settings))
+            try:
+                return await _make(studio, caller, _request(
+                    studio, prompt, seconds, part, settings))
+            finally:
+                if not caller.browser:
+                    library.delete_upload(caller.person, given["upload"])
 
     settings = [variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
                 min_seconds]
@@ -87,9 +94,20 @@ def answering_errors() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def _caller(request: gr.Request) -> str:
+@dataclass(frozen=True)
+class _Caller:
+    """Who asks. `browser`: whether it is one with a History, by its cookie."""
+
+    person: str
+    browser: bool
+
+
+def _caller(request: gr.Request) -> _Caller:
     asked = request.request
-    return person_of(asked.cookies) or person_at(asked.client.host if asked.client else "")
+    person = person_of(asked.cookies)
+    if person is not None:
+        return _Caller(person, True)
+    return _Caller(person_at(asked.client.host if asked.client else ""), False)
 
 
 def _request(studio: Studio, prompt: str, seconds: float, audio: AudioPrompt | None,
@@ -124,8 +142,9 @@ def _whole(name: str, value: Any) -> int | None:
     return int(text)
 
 
-async def _make(studio: Studio, person: str, request: GenerationRequest) -> tuple[str, dict]:
+async def _make(studio: Studio, caller: _Caller, request: GenerationRequest) -> tuple[str, dict]:
     """Queue the request, wait for it without holding a thread, hand its file over."""
+    person = caller.person
     job = studio.submit(person, request)
     while job.active:
         await asyncio.sleep(POLL_SECONDS)
@@ -133,5 +152,7 @@ async def _make(studio: Studio, person: str, request: GenerationRequest) -> tupl
         raise job.error
     record = studio.library.record(person, job.id)
     file = downloads.tagged(record, studio.library.sound(person, job.id), "wav")
+    if not caller.browser:
+        studio.library.delete(person, job.id)
     about = {k: v for k, v in record.about.items() if k != "peaks"}
     return str(file), {**about, "request": downloads.request_without_paths(record)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from studio.executor import Executor, Finished, Sound, Stage, Task
 from studio.jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
 from studio.speed import Speed
 
+log = logging.getLogger("studio")
 FORGET_SECONDS = 3600.0  # an ended job is remembered this long, so that a page can show it
 
 
@@ -103,10 +105,18 @@ class JobQueue:
         with self._changed:
             return self._own(person, identity)
 
-    def busy(self) -> set[str]:
-        """Ids of all jobs that wait or run."""
+    @property
+    def length(self) -> int:
+        """Jobs that wait or run."""
         with self._changed:
-            return {j.id for j in self._jobs.values() if j.active}
+            return sum(j.active for j in self._jobs.values())
+
+    def needed(self) -> set[str]:
+        """Names of the results and uploads that waiting and running jobs write or read."""
+        with self._changed:
+            active = [j for j in self._jobs.values() if j.active]
+        given = {Path(j.request.audio.path).name for j in active if j.request.audio is not None}
+        return {j.id for j in active} | given
 
     def wait(self, job: Job, timeout: float | None = None) -> Job:
         """Block until the job has ended."""
@@ -214,6 +224,10 @@ class JobQueue:
         except OSError as error:
             self._finish(job, FAILED, FailureError("disk", "", "cannot be written ("
                          f"{error.strerror}); delete music you no longer need, or try later"))
+        except Exception as error:  # whatever it is, it must not end the queue of all people
+            log.exception("job %d ended in an unforeseen way", job.number)
+            self._finish(job, FAILED, FailureError("job", type(error).__name__, "could not be "
+                         "made; try again, or tell whoever runs this studio"))
 
     def _tell(self, job: Job, event: object) -> None:
         with self._changed:

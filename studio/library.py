@@ -183,17 +183,25 @@ class Library:
             raise InputError("audio to continue", "", "is no longer kept; give it again")
         return path
 
-    def delete_person(self, person: str) -> None:
-        """Remove everything of one person."""
-        shutil.rmtree(self._of(person, "results").parent, ignore_errors=True)
+    def delete_upload(self, person: str, name: str) -> None:
+        """Remove a sound that was given to be continued."""
+        self.upload(person, name).unlink(missing_ok=True)
 
-    def sweep(self, busy: set[str], now: float | None = None) -> int:
-        """Delete what is older than `keep_seconds`, and unfinished results that no job (`busy`)
-        is making. Returns how many were deleted."""
+    def delete_all(self, person: str, needed: set[str]) -> None:
+        """Remove everything of one person but what a job still needs, by name."""
+        for record in self.records(person):
+            self.delete(person, record.id)
+        for path in self._of(person, "uploads").glob("*"):
+            if path.name not in needed:
+                path.unlink(missing_ok=True)
+
+    def sweep(self, needed: set[str], now: float | None = None) -> int:
+        """Delete what is older than `keep_seconds`, and unfinished results, but nothing that a
+        job still needs (by name). Returns how many were deleted."""
         now = time.time() if now is None else now
         count = 0
         for path in self.folder.glob("*/*/*"):
-            if path.name in busy:
+            if path.name in needed:
                 continue
             try:
                 age = now - path.stat().st_mtime

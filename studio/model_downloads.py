@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from core import variants
-from core.errors import InputError, StudioError
+from core.errors import FailureError, InputError, StudioError
 from core.variants import Variant
 from studio.library import folder_bytes
 
@@ -50,13 +50,16 @@ class ModelDownloads:
                          name="studio-download").start()
 
     def _fetch(self, variant: Variant) -> None:
-        error = None
+        error: StudioError | None = FailureError("download", variant.title, "broke off; the "
+                                                 "studio's log says why")
         try:
             variants.folder_of(variant)
+            error = None
         except StudioError as caught:
             error = caught
-        with self._lock:
-            self._running, self._ended[variant.name] = None, error
+        finally:  # whatever it was, the next download must not wait for this one
+            with self._lock:
+                self._running, self._ended[variant.name] = None, error
 
     def state(self, variant: Variant) -> DownloadState | None:
         """How far this variant is; None when it was never asked for."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from trainers.run_folder import TRAIN, VALIDATION, Row
+from trainers.run_folder import HEARD, TRAIN, VALIDATION, Row
 
 LOSS = "loss"
 WATCHED = ("cross_entropy", "flow_loss", "mel")  # of a validation, as the tasks name them
 MOST_POINTS = 2000  # a curve
-COLOURS = {TRAIN: "#7c8896", VALIDATION: "#0d9488"}
+COLOURS = {TRAIN: "#7c8896", VALIDATION: "#0d9488", HEARD: "#b45309"}
 LINES, TEXT = "rgba(128,128,128,.3)", "#808a94"
 
 
@@ -21,10 +21,10 @@ def figure_names(rows: Sequence[Row]) -> list[str]:
 
 
 def curves(rows: Sequence[Row], name: str) -> go.Figure:
-    """A figure over steps, in training and validation; `loss` joins the loss that is taught with
-    the one that is watched."""
+    """A figure over steps, in training, validation and samples; `loss` joins the loss that is
+    taught with the one that is watched."""
     figure = go.Figure()
-    for kind in (TRAIN, VALIDATION):
+    for kind in COLOURS:
         names = ("generator_loss", *WATCHED) if name == LOSS else (name,)
         points = [(row.step, next((row.figures[n] for n in names if n in row.figures), None))
                   for row in rows if row.kind == kind]
@@ -33,7 +33,7 @@ def curves(rows: Sequence[Row], name: str) -> go.Figure:
         if points:
             figure.add_trace(go.Scatter(
                 x=[step for step, _ in points], y=[value for _, value in points], name=kind,
-                mode="lines+markers" if kind == VALIDATION else "lines",
+                mode="lines" if kind == TRAIN else "lines+markers",
                 line={"color": COLOURS[kind]}))
     figure.update_layout(
         height=360, margin={"l": 10, "r": 10, "t": 30, "b": 40}, showlegend=True,

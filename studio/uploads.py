@@ -14,7 +14,8 @@ from core.request import MIN_PROMPT_AUDIO_SECONDS
 from studio.library import Library
 from studio.peaks import PEAKS
 
-BLOCK_FRAMES = 1 << 18
+BLOCK_SAMPLES = 1 << 18
+MOST_SAMPLES_A_SECOND = 192_000  # stereo at 96 kHz; the minutes allowed then fit into memory
 SUFFIXES = {"WAV": ".wav", "FLAC": ".flac", "MP3": ".mp3", "OGG": ".ogg", "AIFF": ".aiff"}
 FIELD = "audio"
 
@@ -52,6 +53,9 @@ def _check(file: Path, most_minutes: float) -> tuple[str, float]:
     if about.duration < MIN_PROMPT_AUDIO_SECONDS:
         raise InputError(FIELD, f"{about.duration:.2f} s", "is too short; at least "
                          f"{MIN_PROMPT_AUDIO_SECONDS:g} s is needed")
+    if about.channels * about.samplerate > MOST_SAMPLES_A_SECOND:
+        raise InputError(FIELD, f"of {about.channels} channels at {about.samplerate} Hz", "is too "
+                         "much to be read; give stereo at 96 kHz at most")
     if about.duration > 60 * most_minutes:
         raise InputError(FIELD, f"of {about.duration / 60:.0f} minutes", "is too long; at most "
                          f"{most_minutes:g} minutes can be given")
@@ -62,7 +66,8 @@ def _peaks(file: Path) -> list[int]:
     """Largest magnitudes of the file in PEAKS parts, read in blocks to keep memory small."""
     with soundfile.SoundFile(file) as sound:
         shape, at = np.zeros(PEAKS), 0
-        for block in sound.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
+        frames = max(1, BLOCK_SAMPLES // sound.channels)
+        for block in sound.blocks(frames, dtype="float32", always_2d=True):
             part = ((at + np.arange(len(block))) * PEAKS // max(1, sound.frames)).clip(0, PEAKS - 1)
             np.maximum.at(shape, part, np.nan_to_num(np.abs(block).max(axis=1)))
             at += len(block)

@@ -9,7 +9,7 @@ from core.errors import StudioError
 
 def main(argv: list[str]) -> int:
     """Dispatch to a command; a StudioError becomes one line on stderr and its exit code."""
-    from trainers import bench, command, plan
+    from trainers import bench, command, plan, run_report
     from trainers.corpus import command as corpus
     from trainers.fine_tuning import command as fine_tuning
     from trainers.preparation import command as preparation
@@ -17,7 +17,8 @@ def main(argv: list[str]) -> int:
     commands = {"corpus": corpus.main, "prepare": preparation.main,
                 "fine-tune": fine_tuning.main, "store": command.store,
                 "tokenise": command.tokenise, "train": command.train,
-                "assemble": command.assemble, "bench": bench.main, "plan": plan.main}
+                "assemble": command.assemble, "report": run_report.main, "bench": bench.main,
+                "plan": plan.main}
     if not argv or argv[0] not in commands:
         print(__doc__.strip() if __doc__ else "", file=sys.stderr)
         print("commands: " + ", ".join(commands), file=sys.stderr)

@@ -16,9 +16,13 @@ from core.errors import InputError
 from core.wavtokenizer import MagnitudeHead
 from trainers.audio_store import AudioStore
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
+from trainers.hearing import Heard, musicnn_figures, parts
+from trainers.processes import Processes
 from trainers.spectral_loss import RESOLUTIONS, MagnitudeDistance, MultiResolutionMel
 
 SAMPLE_SECONDS = 8.0
+LOWEST_CUT = 8000.0  # Hz
+SAMPLES = 2
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,12 @@ class CodecTaskConfig:
             language model (or SRFM) may learn the same tokens (latents) meanwhile.
         adversarial_from: step at which discriminators begin to judge the sound; None: never.
         adversarial_weight, feature_weight: of their losses beside the mel distance.
+        low_passed: share of crops that lose everything above a frequency between LOWEST_CUT and
+            the top, as lossy files have; a codec that never met such a band garbles the rest.
         bf16: autocast.
         validation_crops: held-out crops a validation.
+        metric_clips: held-out clips that musicnn hears, real and reconstructed, with the samples
+            (FD-musicnn, KL-musicnn); 0: none.
     """
 
     batch: int = 8
@@ -49,8 +57,10 @@ class CodecTaskConfig:
     adversarial_from: int | None = None
     adversarial_weight: float = 0.05
     feature_weight: float = 0.1
+    low_passed: float = 0.0
     bf16: bool = False
     validation_crops: int = 32
+    metric_clips: int = 0
     seed: int = 0
 
 
@@ -65,6 +75,7 @@ class CodecTask:
         """`decoder`: the modules that learn when `decoder_only`; `head`: the last of them where
         it works at the frame rate."""
         self.config, self.store, self.model = config, store, model
+        self.device = torch.device("cpu")
         self.averaged = (self.component,)
         self.modules: dict[str, nn.Module] = {self.component: model}
         taught = decoder if config.decoder_only else [model]
@@ -87,6 +98,20 @@ class CodecTask:
                 raise InputError("audio store", split, "no piece is of this split; prepare more "
                                  "music")
 
+    def place(self, processes: Processes, shard: bool) -> None:
+        """See trainers.loop.Task. Codebooks follow the batch they see, so all of it is seen by
+        one process.
+
+        Raises: InputError for several processes.
+        """
+        if processes.count > 1 or shard:
+            raise InputError("processes", processes.count, "a codec's trainer runs in one; the "
+                             "language model's and the SRFM's run in many")
+        self.device = processes.device
+        for module in (*self.modules.values(), self.distance, self.magnitudes):
+            if module is not None:
+                module.to(self.device)
+
     def reconstruct(self, real: Tensor, quantize: bool,
                     step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
         """(decoded, quantizer loss, figures) of real sound [B, 1, T], in training; decoded is
@@ -103,7 +128,10 @@ class CodecTask:
     def batch(self, step: int) -> Tensor:
         """Training crops [B, 1, T] of one step."""
         generator = torch.Generator().manual_seed(self.config.seed * 7919 + step)
-        return self.store.batch(self.train, self.config.batch, self.frames, generator)
+        drawn = self.store.batch(self.train, self.config.batch, self.frames, generator)
+        if self.config.low_passed:
+            drawn = low_passed(drawn, self.config.low_passed, self.store.sample_rate, generator)
+        return drawn.to(self.device)
 
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         """Distance of the reconstruction, the quantizer's own loss, and what the discriminators
@@ -135,26 +163,46 @@ class CodecTask:
     def precision(self) -> contextlib.AbstractContextManager:
         """bf16 autocast where the config asks for it."""
         if self.config.bf16:
-            return torch.autocast("cpu", torch.bfloat16)
+            return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
     def validate(self) -> dict[str, float]:
         """Mel distance and code use on fixed held-out crops."""
         generator = torch.Generator().manual_seed(1)
         real = self.store.batch(self.held_out, self.config.validation_crops, self.frames, generator)
+        real = real.to(self.device)
         made, figures = self.validation_figures(real)
         return {"mel": float(self.distance(made, real)), **figures}
 
-    def write_samples(self, folder: Path) -> None:
-        """Two held-out pieces, real and reconstructed."""
-        rate = self.store.sample_rate
-        for entry in self.held_out[:2]:
-            length = round(SAMPLE_SECONDS * rate) // self.model.hop * self.model.hop
-            real = self.store.crop(entry, 0, length)
-            made = self.validation_figures(torch.from_numpy(real)[None, None])[0][0, 0]
-            audio.write(folder / f"{entry.id}-real.flac", real, rate)
-            audio.write(folder / f"{entry.id}-made.flac", made.clamp(-1, 1).numpy(), rate)
+    def write_samples(self, folder: Path) -> dict[str, float]:
+        """Two held-out pieces, real and reconstructed; what musicnn hears in these and more."""
+        rate, pairs = self.store.sample_rate, []
+        length = round(SAMPLE_SECONDS * rate) // self.model.hop * self.model.hop
+        places = parts([entry.frames for entry in self.held_out],
+                       max(SAMPLES, self.config.metric_clips), length)
+        for number, (place, start) in enumerate(places):
+            entry = self.held_out[place]
+            real = self.store.crop(entry, start, length)
+            sound = torch.from_numpy(real)[None, None].to(self.device)  # [1, 1, T]
+            made = self.validation_figures(sound)[0][0, 0].clamp(-1, 1).cpu().numpy()
+            pairs.append(Heard(made, real))
+            if number < SAMPLES and not start:
+                audio.write(folder / f"{entry.id}-real.flac", real, rate)
+                audio.write(folder / f"{entry.id}-made.flac", made, rate)
+        return musicnn_figures(pairs, rate) if self.config.metric_clips else {}
 
     def export(self, folder: Path) -> None:
         """The component in the studio's layout."""
         studio_layout.save(folder, self.component, self.model)
+
+
+def low_passed(crops: Tensor, share: float, rate: int, generator: torch.Generator) -> Tensor:
+    """Crops [B, 1, T], about `share` of them without what lies above a random frequency."""
+    cut = torch.rand(len(crops), generator=generator) < share
+    low = min(LOWEST_CUT, rate / 4)
+    edges = low + (rate / 2 - low) * torch.rand(len(crops), generator=generator)
+    edges = torch.where(cut, edges, torch.full_like(edges, rate))  # Hz
+    spectra = torch.fft.rfft(crops)  # [B, 1, T / 2 + 1]
+    frequencies = torch.fft.rfftfreq(crops.shape[-1], 1 / rate)
+    spectra[(frequencies > edges[:, None])[:, None]] = 0
+    return torch.fft.irfft(spectra, crops.shape[-1])

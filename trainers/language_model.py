@@ -30,6 +30,7 @@ from core.language_model import (
     decode,
     sections_within,
 )
+from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.lora import Adapters, LoraConfig
 from trainers.processes import Processes, gathered
 from trainers.reading import Reader
@@ -59,6 +60,8 @@ class LanguageModelTaskConfig:
         bf16: autocast.
         token_rate: tokens a second.
         validation_crops: held-out crops a validation.
+        metric_clips: clips of 10 s for held-out captions that musicnn hears with the samples,
+            beside the held-out tokens' own sound (FD-musicnn, KL-musicnn); 0: none.
         open_shards, steps_a_shard: see `trainers.reading`; 0 keeps all pieces in memory.
     """
 
@@ -74,6 +77,7 @@ class LanguageModelTaskConfig:
     bf16: bool = True
     token_rate: float = 75.0
     validation_crops: int = 48
+    metric_clips: int = 0
     open_shards: int = 0
     steps_a_shard: int = 200
     seed: int = 0
@@ -96,7 +100,7 @@ class LanguageModelTask:
         """
         torch.manual_seed(config.seed)
         self.config, self.pieces, self.tokenizer, self.sound = config, pieces, tokenizer, sound
-        self.processes, self.parts = Processes(), config.parts
+        self.processes, self.parts, self.sharded = Processes(), config.parts, False
         self.model = LanguageModel(model)
         self.model.load_state_dict(start, strict=False)
         if config.recompute:
@@ -121,6 +125,7 @@ class LanguageModelTask:
             raise InputError("shard", True, "LoRA's matrices are small; leave it out")
         if shard:
             processes.shard(self.model, self.model.backbone.layers, "loss")
+        self.sharded = shard
         self._taught()
         least = self.parts * processes.count
         longest = round(max(self.config.crop_seconds) * self.config.token_rate)
@@ -204,23 +209,51 @@ class LanguageModelTask:
         return {"cross_entropy": float(np.mean(losses)), "accuracy": float(np.mean(hits)),
                 "unigram_cross_entropy": self.unigram}
 
-    def write_samples(self, folder: Path) -> None:
-        """Music for the captions of two held-out pieces, where a WavTokenizer is at hand."""
+    def write_samples(self, folder: Path) -> dict[str, float]:
+        """Music for the captions of held-out pieces, where a WavTokenizer is at hand: two to hear,
+        and what musicnn hears in more."""
         if self.sound is None:
-            return
-        model = self.adapters.merged() if self.adapters else copy.deepcopy(self.model)
+            return {}
+        model = self._whole()
+        if not self.processes.main:
+            return {}
         count = round(SAMPLE_SECONDS * self.config.token_rate)
         count -= count % model.config.token_group
-        pieces = self.pieces.held_out[:SAMPLES]
-        requests = [DecodeRequest(self.encode(p.captions[0]),
-                                  sections_within(_sections(p), 0.0, SAMPLE_SECONDS),
-                                  count, count, seed=n) for n, p in enumerate(pieces)]
+        held_out = self.pieces.held_out
+        places = parts([len(p.tokens) for p in held_out], max(SAMPLES, self.config.metric_clips),
+                       count)
+        rate, requests, pairs = self.config.token_rate, [], []
+        for seed, (n, start) in enumerate(places):
+            sections = sections_within(_sections(held_out[n]), start / rate, (start + count) / rate)
+            requests.append(DecodeRequest(self.encode(held_out[n].captions[0]), sections, count,
+                                          count, seed=seed))
         written = [step.tokens for step in decode(model, requests)]
-        for piece, tokens in zip(pieces, zip(*written)):
-            sound = self.sound.decode(torch.tensor(tokens)[None])[0, 0]
-            audio.write(folder / f"{piece.id}.flac", sound.clamp(-1, 1).numpy(),
-                        self.sound.sample_rate)
-            (folder / f"{piece.id}.txt").write_text(piece.captions[0] + "\n", encoding="utf-8")
+        for number, ((n, start), tokens) in enumerate(zip(places, zip(*written))):
+            piece, made = held_out[n], self._sound_of(tokens)
+            if number < SAMPLES and not start:
+                audio.write(folder / f"{piece.id}.flac", made, self.sound.sample_rate)
+                (folder / f"{piece.id}.txt").write_text(piece.captions[0] + "\n",
+                                                        encoding="utf-8")
+            if number < self.config.metric_clips:
+                real = piece.tokens[start:start + count].astype(np.int64)
+                pairs.append(Heard(made, self._sound_of(real)))
+        return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
+
+    def _sound_of(self, tokens: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The WavTokenizer's sound [T] of tokens [N]."""
+        sound = self.sound.decode(torch.tensor(tokens, dtype=torch.int64)[None])[0, 0]
+        return sound.clamp(-1, 1).numpy()
+
+    def _whole(self) -> LanguageModel:
+        """A plain copy of the model: LoRA merged, shards gathered (all processes take part)."""
+        if self.adapters:
+            return self.adapters.merged()
+        if not self.sharded:
+            return copy.deepcopy(self.model)
+        weights = gathered(self.model.state_dict())
+        model = LanguageModel(self.model.config)
+        model.load_state_dict(weights)
+        return model.to(self.processes.device).eval()
 
     def export(self, folder: Path) -> None:
         """The component in the studio's layout, LoRA merged, with its text tokenizer."""

@@ -28,6 +28,7 @@ from torch.utils.tensorboard import SummaryWriter
 from core.errors import FailureError, InputError
 from core.workspace import pause_while_claimed
 from trainers.processes import Processes, gathered, scattered
+from trainers.run_folder import HEARD, LOG, TRAIN, VALIDATION
 
 MIN_FREE_BYTES = 500 * 2**20
 
@@ -73,9 +74,7 @@ class LoopConfig:
 
 
 class Task(Protocol):
-    """What is taught. A task that can use a GPU or several processes also has
-    `place(processes, shard)`, which moves its modules (and renews `modules` and `groups` when it
-    shards them), and takes its part of every batch.
+    """What is taught.
 
     Attributes:
         modules: name -> module; all are saved, those in `averaged` also get averaged weights.
@@ -90,14 +89,19 @@ class Task(Protocol):
     averaged: tuple[str, ...]
     watched: str
 
+    def place(self, processes: Processes, shard: bool) -> None:
+        """Move modules to this process's device (and renew `modules` and `groups` when they are
+        sharded); from then on take this process's part of every batch."""
+
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         """Yield (optimizer name, loss, figures to log); the loop steps it before resuming."""
 
     def validate(self) -> dict[str, float]:
         """Figures on held-out material, with the averaged weights in place."""
 
-    def write_samples(self, folder: Path) -> None:
-        """Sound to hear, with the averaged weights in place."""
+    def write_samples(self, folder: Path) -> dict[str, float]:
+        """Sound to hear, with the averaged weights in place; figures of it. The main process calls
+        it, or every one of a sharded run, of which the main one writes."""
 
     def export(self, folder: Path) -> None:
         """Write the component in the studio's own layout, averaged weights in place. Every
@@ -118,7 +122,7 @@ class Loop:
         if state is not None:
             for name, values in state["modules"].items():
                 task.modules[name].load_state_dict(values)
-        self._place()
+        task.place(self.processes, config.shard)
         self.optimizers = {
             name: torch.optim.AdamW(parameters, lr=config.learning_rate, betas=config.betas,
                                     weight_decay=config.weight_decay, fused=True)
@@ -130,16 +134,6 @@ class Loop:
         self._stop = self._between = False
         if state is not None:
             self._restore(state)
-
-    def _place(self) -> None:
-        place = getattr(self.task, "place", None)
-        if place is not None:
-            place(self.processes, self.config.shard)
-        elif self.processes.count > 1 or self.config.shard:
-            raise InputError("processes", self.processes.count, "this trainer runs in one; the "
-                             "language model's and the SRFM's run in many")
-        else:
-            self.processes = Processes()  # it knows of no GPU either
 
     def run(self) -> dict[str, float]:
         """Train until `steps` or `minutes`, or until SIGTERM / SIGINT. Returns the last
@@ -159,7 +153,7 @@ class Loop:
                     logs = self.advance()
                     self.seconds += time.monotonic() - began
                     if self.step % self.config.log_every == 0:
-                        self._log(board, "train", {**logs, "memory_mb": self._memory()})
+                        self._log(board, TRAIN, {**logs, "memory_mb": self._memory()})
                     stop, over, due, full = self.processes.any(
                         self._stop, self._out_of_time(),
                         time.monotonic() - saved > 60 * self.config.checkpoint_minutes,
@@ -168,7 +162,7 @@ class Loop:
                     if last or self.step % self.config.validate_every == 0:
                         figures = self._validate(board)
                     if last or self.step % self.config.sample_every == 0:
-                        self._samples()
+                        self._samples(board)
                     if full:
                         raise FailureError("disk", f"{_free(self.folder) / 2**20:.0f} MB free",
                                            f"stopped at step {self.step}, which is saved; free "
@@ -271,17 +265,19 @@ class Loop:
 
     def _validate(self, board: SummaryWriter | None) -> dict[str, float]:
         figures = self._with_average(self.task.validate)
-        self._log(board, "validation", figures)
+        self._log(board, VALIDATION, figures)
         if figures[self.task.watched] < self.best:
             self.best = figures[self.task.watched]
             self._with_average(lambda: self._export("best"))
         return figures
 
-    def _samples(self) -> None:
-        if self.processes.main and not self.config.shard:
+    def _samples(self, board: SummaryWriter | None) -> None:
+        if self.processes.main or self.config.shard:
             folder = self.folder / "samples" / f"{self.step:07d}"
             folder.mkdir(parents=True, exist_ok=True)
-            self._with_average(lambda: self.task.write_samples(folder))
+            figures = self._with_average(lambda: self.task.write_samples(folder))
+            if figures:
+                self._log(board, HEARD, figures)
 
     def _export(self, name: str) -> None:
         folder = self.folder / name
@@ -312,7 +308,7 @@ class Loop:
         left = max(0.0, self._left())
         row = {"kind": kind, "step": self.step, "seconds": round(self.seconds, 1),
                "left_seconds": round(left, 1), **figures}
-        with open(self.folder / "log.jsonl", "a") as log:
+        with open(self.folder / LOG, "a") as log:
             log.write(json.dumps(row) + "\n")
         for key, value in figures.items():
             board.add_scalar(f"{kind}/{key}", value, self.step)
@@ -373,7 +369,7 @@ class Loop:
     def _forget_later_rows(self) -> None:
         """Drop log rows of steps after the saved one (they are about to be done again), and the
         half of a row that a killed run may leave."""
-        path = self.folder / "log.jsonl"
+        path = self.folder / LOG
         rows = path.read_text().splitlines() if path.exists() else []
         rows = [row for row in rows if row.endswith("}")]
         kept = [row for row in rows if json.loads(row)["step"] <= self.step]

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.checkpoints.assembly import empty
-from trainers import run_config
+from trainers import run_config, run_folder
 from trainers.run_config import RunConfig
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -213,19 +213,35 @@ def _without_autocast() -> Iterator[None]:
 
 
 def _measured(found: dict[Path, tuple[RunConfig, Step]]) -> None:
-    """Run a few steps of each in a process of its own, on random data."""
-    print(f"\nMeasured here, {STEPS_MEASURED} steps on random data after one to warm up, "
-          "one thread; memory is the growth of the process from before its model was made.\n")
-    print("| stage | computed memory | measured | ratio | seconds a step | GFLOP/s |")
-    print("|---|---|---|---|---|---|")
-    context = multiprocessing.get_context("spawn")
-    for path, (_, step) in found.items():
+    """Run a few steps of each in a process of its own, on random data; beside them what the logs
+    of whole runs say, where there are any."""
+    print(f"\nMeasured here, {STEPS_MEASURED} steps on random data after one to warm up, one "
+          "thread; memory is the growth of the process from before its model was made. Computed "
+          "seconds are the stage's work at the median GFLOP/s of all stages. A whole run is that "
+          "of $STUDIO_WORK/runs: seconds a step as its log has them, and all hours of its "
+          "config's steps at that.\n")
+    print("| stage | computed memory | measured | measured / computed | computed seconds a step | "
+          "measured | measured / computed | GFLOP/s | whole run: seconds a step | hours |")
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    context, rows = multiprocessing.get_context("spawn"), []
+    for path, (run, step) in found.items():
         with context.Pool(1) as pool:
-            bytes_, seconds = pool.apply(_few_steps, (path,))
-        computed = step.state_bytes + step.activation_bytes
-        print(f"| {path.stem} | {computed / 2**20:.0f} MiB | {bytes_ / 2**20:.0f} MiB | "
-              f"{bytes_ / computed:.2f} | {seconds:.2f} | {step.flops / seconds / 1e9:.0f} |",
-              flush=True)
+            rows.append((path, run, step, *pool.apply(_few_steps, (path,))))
+    rate = float(np.median([step.flops / seconds for _, _, step, _, seconds in rows]))
+    for path, run, step, bytes_, seconds in rows:
+        memory, expected = step.state_bytes + step.activation_bytes, step.flops / rate
+        whole = _whole_run(path.stem)
+        of_run = f"{whole:.2f} | {whole * run.loop.steps / 3600:.2f}" if whole else "– | –"
+        print(f"| {path.stem} | {memory / 2**20:.0f} MiB | {bytes_ / 2**20:.0f} MiB | "
+              f"{bytes_ / memory:.2f} | {expected:.2f} | {seconds:.2f} | {seconds / expected:.2f} "
+              f"| {step.flops / seconds / 1e9:.0f} | {of_run} |")
+
+
+def _whole_run(name: str) -> float | None:
+    """Seconds a step over a run's whole log, where there is one."""
+    folder = run_config.folder("$STUDIO_WORK/runs") / name
+    rows = run_folder.read_log(folder) if (folder / run_folder.LOG).is_file() else []
+    return rows[-1].seconds / rows[-1].step if rows and rows[-1].step else None
 
 
 def _few_steps(path: Path) -> tuple[int, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 LOG = "log.jsonl"
-TRAIN, VALIDATION = "train", "validation"
+TRAIN, VALIDATION, HEARD = "train", "validation", "samples"
 SOUNDS = (".flac", ".wav", ".mp3")
 PLACE = ("kind", "step", "seconds", "left_seconds")  # of a row; the rest are figures
 
@@ -19,7 +19,7 @@ class Row:
     """One line of the log.
 
     Attributes:
-        kind: train or validation.
+        kind: train, validation, or samples: what musicnn heard in them.
         seconds: of training until then; `left_seconds`: still to come, as fast as until then.
         figures: name -> value; what is not finite is left out.
     """

@@ -16,6 +16,7 @@ from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
 from core.srfm import SRFM, FrameNoise, SRFMConfig
+from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.lora import Adapters, LoraConfig
 from trainers.processes import Processes
 from trainers.reading import Reader
@@ -39,6 +40,8 @@ class SRFMTaskConfig:
         lora: teach narrow matrices beside the weights instead of the weights.
         bf16: autocast.
         validation_crops: held-out crops a validation.
+        metric_clips: held-out clips of 8 s that musicnn hears with the samples, of made and of
+            real latents (FD-musicnn, KL-musicnn); 0: none.
         open_shards, steps_a_shard: see `trainers.reading`; 0 keeps all pieces in memory.
     """
 
@@ -50,6 +53,7 @@ class SRFMTaskConfig:
     lora: LoraConfig | None = None
     bf16: bool = True
     validation_crops: int = 32
+    metric_clips: int = 0
     open_shards: int = 0
     steps_a_shard: int = 200
     seed: int = 0
@@ -152,19 +156,32 @@ class SRFMTask:
                 tokens, latents, noise, times, keep)))))
         return {"flow_loss": float(np.mean(losses))}
 
-    def write_samples(self, folder: Path) -> None:
-        """The tokens of two held-out pieces made into sound, where a HiFi-Codec is at hand."""
+    def write_samples(self, folder: Path) -> dict[str, float]:
+        """The tokens of held-out pieces made into sound, where a HiFi-Codec is at hand: two to
+        hear, and what musicnn hears in more."""
         if self.sound is None:
-            return
-        for seed, piece in enumerate(self.pieces.held_out[:SAMPLES]):
-            tokens = torch.from_numpy(piece.tokens[:SAMPLE_TOKENS].astype(np.int64))[None]  # [1, N]
-            frames = tokens.shape[1] * self.config.ratio
-            noise = FrameNoise((seed,), self.model.config.latent_dim)(0, frames)
-            latents = self.model.generate(tokens.to(self.processes.device), frames=frames,
-                                          noise=noise)
-            sound = self.sound.decode(latents.cpu())[0, 0]
-            audio.write(folder / f"{piece.id}.flac", sound.clamp(-1, 1).numpy(),
-                        self.sound.sample_rate)
+            return {}
+        ratio, held_out, pairs = self.config.ratio, self.pieces.held_out, []
+        places = parts([len(p.tokens) for p in held_out], max(SAMPLES, self.config.metric_clips),
+                       SAMPLE_TOKENS)
+        for number, (n, start) in enumerate(places):
+            piece = held_out[n]
+            tokens = torch.from_numpy(
+                piece.tokens[start:start + SAMPLE_TOKENS].astype(np.int64))[None]  # [1, N]
+            frames = tokens.shape[1] * ratio
+            noise = FrameNoise((number,), self.model.config.latent_dim)(0, frames)
+            made = self._sound_of(self.model.generate(tokens.to(self.processes.device),
+                                                      frames=frames, noise=noise))
+            if number < SAMPLES and not start:
+                audio.write(folder / f"{piece.id}.flac", made, self.sound.sample_rate)
+            if number < self.config.metric_clips:
+                real = piece.latents[:, start * ratio:start * ratio + frames].astype(np.float32)
+                pairs.append(Heard(made, self._sound_of(torch.from_numpy(real)[None])))
+        return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
+
+    def _sound_of(self, latents: Tensor) -> np.ndarray:
+        """The HiFi-Codec's sound [T] of latents [1, D, M]."""
+        return self.sound.decode(latents.cpu())[0, 0].clamp(-1, 1).numpy()
 
     def export(self, folder: Path) -> None:
         """The component in the studio's layout, LoRA merged."""

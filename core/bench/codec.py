@@ -1,10 +1,10 @@
 """`bench codec`: codecs in pieces against the whole, at the released sizes and as installed.
 
 Exact by construction, within rounding: the HiFi-Codec generator and the WavTokenizer encoder in
-chunks. Near: WavTokenizer's released decoder, whose norms and attention see everything, in the
-windows a request is rendered with. A head that says magnitudes alone is compared by these: the
-recovery of phases turns rounding into another sound of the same spectrum. Released sizes have
-random weights; all hear the same music.
+chunks. Near: HiFi-Codec's released encoder, whose norms see everything, and WavTokenizer's
+released decoder, whose norms and attention do, in the windows a request gets. A head that says
+magnitudes alone is compared by these: the recovery of phases turns rounding into another sound of
+the same spectrum. Released sizes have random weights; all hear the same music.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from core.bench.measuring import report
 from core.bench.real_music import read_clips
 from core.checkpoints import opening
 from core.hificodec import HiFiCodec, HiFiCodecConfig
+from core.pipeline import ENCODED_FRAMES
 from core.rendering import WavTokenizerRenderer
 from core.wavtokenizer import PhaseRecovery, WavTokenizer, WavTokenizerConfig
 from core.workspace import claim_machine
@@ -71,6 +72,8 @@ def _released(sounds: list[Sound]) -> list[dict[str, Any]]:
                  lambda sound: _generator(codec, sound, GENERATED_SECONDS)),
             _row("released WavTokenizer encoder in chunks", sounds,
                  lambda sound: _encoder(tokenizer, sound)),
+            _row("released HiFi-Codec encoder in the pipeline's windows", sounds,
+                 lambda sound: _latents(codec, sound)),
             _row("released WavTokenizer decoder in the renderer's windows", sounds,
                  lambda sound: _decoder(tokenizer, sound))]
 
@@ -87,6 +90,8 @@ def _installed(name: str, sounds: list[Sound]) -> list[dict[str, Any]]:
         codec = opening.open_component(folder, "hificodec")
         rows.append(_row(f"{name} HiFi-Codec generator in chunks", sounds,
                          lambda sound: _generator(codec, sound, sound.seconds)))
+        rows.append(_row(f"{name} HiFi-Codec encoder in the pipeline's windows", sounds,
+                         lambda sound: _latents(codec, sound)))
     return rows
 
 
@@ -133,6 +138,15 @@ def _encoder(model: WavTokenizer, sound: Sound) -> Compared:
     mono = _mono(sound, model.sample_rate, sound.seconds)
     chunk = round(CHUNK_SECONDS * model.sample_rate / model.hop)
     return lambda: model.features(mono), lambda: model.features_in_chunks(mono, chunk), True
+
+
+def _latents(codec: HiFiCodec, sound: Sound) -> Compared:
+    """Quantized latents; exact where the encoder sees no further than half of what windows share,
+    as the kind without global norms does."""
+    mono = _mono(sound, codec.sample_rate, sound.seconds)
+    return (lambda: codec.embed(codec.encode(mono)),
+            lambda: codec.embed(torch.cat(list(codec.encode_in_windows(mono, *ENCODED_FRAMES)),
+                                          1)), codec.config.encoder == "logmel")
 
 
 def _decoder(model: WavTokenizer, sound: Sound) -> Compared:

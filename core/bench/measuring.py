@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import platform
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -39,10 +41,11 @@ def ratio(seconds: dict[str, list[float]], slow: str, fast: str) -> float:
 
 
 def ceilings(runs: int = RUNS) -> dict[str, float]:
-    """The machine's own rates: products of 1024 x 1024 in GFLOP/s, reading 256 MB in GB/s."""
+    """The machine's own rates: products of 1024 x 1024 in GFLOP/s, reading 1 GiB in GB/s."""
     size, flops = 1024, 2 * 1024**3
     single, half = torch.randn(size, size), torch.randn(size, size, dtype=torch.bfloat16)
-    memory = torch.zeros(2**26)  # float32, 256 MiB
+    # float32, more than caches hold; ones, since untouched zeros share one page of memory
+    memory = torch.ones(2**28)
     seconds = alternate({"fp32": lambda: single @ single, "bf16": lambda: half @ half,
                          "read": lambda: memory.sum()}, runs)
     middle = {name: statistics.median(values) for name, values in seconds.items()}
@@ -50,6 +53,18 @@ def ceilings(runs: int = RUNS) -> dict[str, float]:
             "matmul_bf16_gflops": round(flops / middle["bf16"] / 1e9, 1),
             "read_gbytes": round(memory.nbytes / middle["read"] / 1e9, 1),
             "threads": torch.get_num_threads()}
+
+
+def machine() -> str:
+    """Processor, threads and torch, for the results."""
+    cores = Path("/proc/cpuinfo")
+    named = re.search(r"^model name\s*:\s*(.+)$", cores.read_text(), re.M) \
+        if cores.is_file() else None
+    kind = named.group(1) if named else platform.processor() or platform.machine()
+    units = [name for name, has in (("AVX-512", torch.cpu._is_avx512_supported()),
+                                    ("AMX", torch.cpu._is_amx_tile_supported())) if has]
+    return (f"{kind} ({', '.join(units) or 'neither AVX-512 nor AMX'}), "
+            f"{torch.get_num_threads()} threads, torch {torch.__version__}")
 
 
 def results_folder() -> Path:
@@ -60,6 +75,7 @@ def results_folder() -> Path:
 
 
 def report(name: str, found: dict[str, Any], lines: list[str], as_json: bool) -> None:
-    """Keep a result for the table and print it."""
+    """Keep a result for the table, with the machine it is of, and print it."""
+    found["on"] = machine()
     (results_folder() / f"{name}.json").write_text(json.dumps(found), encoding="utf-8")
     print(json.dumps(found) if as_json else "\n".join(lines))

@@ -14,6 +14,7 @@ from typing import Any
 
 from core.bench.long import figure
 from core.bench.measuring import results_folder
+from core.bench.srfm import WAYS
 
 Row = tuple[str, str, str]  # what, measured, limit
 
@@ -25,11 +26,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the table."""
     rows: list[tuple[str, str, str, str]] = []
+    machines: dict[str, list[str]] = {}
     for name, read in READERS.items():
         path = results_folder() / f"{name}.json"
         command = f"`python -m core bench {name}`"
         if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8"))
+            machines.setdefault(found["on"], []).append(name)
             rows += [(*row, command) for row in read(found)]
         else:
             rows.append((name, "not measured here", "", command))
@@ -38,7 +41,10 @@ def run(args: argparse.Namespace) -> None:
         return
     for row in (("what", "measured", "wanted", "command"), ("---",) * 4, *rows):
         print("| " + " | ".join(row) + " |")
-    print("\nNot measured: a GPU; the released weights.")
+    for machine, names in machines.items():
+        print(f"\nMeasured on {machine}: {', '.join(names)}.")
+    print("\nNot measured: a GPU; the released weights; all steps of a full-size flow of 60 s (one "
+          "is timed).")
     lengths = results_folder() / "long.json"
     if lengths.is_file():
         path = figure(json.loads(lengths.read_text(encoding="utf-8")))
@@ -47,15 +53,22 @@ def run(args: argparse.Namespace) -> None:
 
 def _decode(found: dict[str, Any]) -> list[Row]:
     wanted = {"ours bf16": ">= 1.6", "ours int8": ">= 3"}
-    return [(f"0.5B decoding at batch 2, {name} (random weights)",
-             f"{row['milliseconds']:g} ms a step, {row['times_plain_bf16']:g} x plain bf16",
-             wanted.get(name, "")) for name, row in found["loops"].items()]
+    same = ("0.5B decoding, fp32: largest difference of log-probabilities to the plain loop",
+            f"{found['fp32_difference']:.1e}", "<= 1e-4")
+    return [same] + [(f"0.5B decoding at batch 2, {name} (random weights)",
+                      f"{row['milliseconds']:g} ms a step, {row['times_plain_bf16']:.3g} x plain "
+                      f"bf16, {row['of_read_rate']:.0%} of the memory's rate",
+                      wanted.get(name, "")) for name, row in found["loops"].items()]
 
 
 def _srfm(found: dict[str, Any]) -> list[Row]:
-    what = f"flow of {found['seconds']:g} s in windows, full size (random weights)"
-    rows = [(what, f"{found['times_official']:g} x the official computation, "
-             f"{found['times_full']:g} x our full attention", ">= 4 x official")]
+    what = f"flow of {found['seconds']:g} s, full size (random weights)"
+    rows = [(f"{what}, {WAYS[way]}",
+             f"{row['seconds']:g} s for {found['steps']} steps, {row['times_official']:.3g} x the "
+             f"official computation, {row['times_full']:.3g} x our full attention, "
+             f"{row['of_ceiling']:.0%} of the machine's rate",
+             ">= 4 x official" if way.startswith("windows") else "")
+            for way, row in found["ways"].items()]
     if "memory_ratio" in found:
         lengths = list(found["memory"])
         rows.append((f"flow, peak memory at {lengths[-1]} s over {lengths[0]} s",
@@ -67,7 +80,7 @@ def _nano(found: dict[str, Any]) -> list[Row]:
     what = f"{found['variant']}, {found['seconds']:g} s, standard"
     return [(what, f"rtf {found['rtf']:g}", "<= 0.6"),
             (what, f"first sound after {found['first_sound']:g} s", "<= 3 s"),
-            (what, f"cancel within {found['cancel']:g} s", "<= 0.5 s"),
+            (what, f"a cancel waits {found['cancel']:g} s at most", "<= 0.5 s"),
             (f"{found['variant']}, {found['batch_seconds']:g} s, four at once",
              f"decoding {found['decode_ratio']:g} x one, end to end "
              f"{found['whole_ratio']:g} x, tokens equal: {found['tokens_equal']}", "<= 2.2 x")]
@@ -92,6 +105,8 @@ def _windows(found: dict[str, Any]) -> list[Row]:
              f"{chosen['distance']['mean']:.3f}, flux rank at joins "
              f"{chosen['flux_rank']['mean']:.2f} (full attention there "
              f"{chosen['flux_rank_full']['mean']:.2f})", "")]
+    rows.append((f"{what}, bf16 instead of fp32", "distance to fp32, full attention "
+                 f"{found['bf16']['mean']:.3f}", ""))
     return rows + [(f"{what}, preset {row['preset']} ({row['name']})",
                     f"distance to 100 steps {row['distance']['mean']:.3f}", "")
                    for row in found["solvers"] if row["preset"]]

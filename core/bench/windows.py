@@ -1,14 +1,15 @@
 """`bench windows`: what windows and few steps change in an installed SRFM, on real tokens.
 
 Every plan of windows against full attention over the same tokens and noise: the distance of the
-latents, everywhere and near the joins, and the spectral flux of the sound at the joins. Then
-solvers against 100 Euler steps, full attention. A distance is the root mean square difference over
-the spread of what it is measured from.
+latents, everywhere and near the joins, and the spectral flux of the sound at the joins. The flow
+in bf16 against fp32, then solvers against 100 Euler steps, full attention. A distance is the root
+mean square difference over the spread of what it is measured from.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
               f"{row['distance']['mean']:10.4f}{row['near']['mean']:11.4f}"
               f"{row['flux_rank']['mean']:9.2f} ({row['flux_rank_full']['mean']:.2f})"
               for row in found["windows"]]
+    lines.append(f"bf16 against fp32, full attention: {found['bf16']['mean']:.4f}")
     lines += [f"solvers against {REFERENCE.steps} Euler steps, {SOLVED_SECONDS:g} s of each clip",
               f"{'solver':22}{'evaluations':>12}{'distance':>10}"]
     lines += [f"{row['name']:12}{row['preset']:10}{row['evaluations']:12}"
@@ -76,11 +78,13 @@ def measure(pipeline: Pipeline, sounds: list[Any]) -> dict[str, Any]:
     """Every plan and solver on every clip."""
     model, codec = pipeline.models["srfm"], pipeline.models["hificodec"]
     ratio = pipeline.variant.latents_a_token
+    brief, half = copy.deepcopy(model).bfloat16(), []
     windows: list[list[dict[str, float]]] = [[] for _ in PLANS]
     solvers: list[list[float]] = [[] for _ in SOLVERS]
     for seed, sound in enumerate(sounds):
         tokens = torch.from_numpy(pipeline.encode(sound))[None]  # [1, N]
         full = _full(model, tokens, ratio, seed, PRESETS["standard"])
+        half.append(distance(_full(brief, tokens, ratio, seed, PRESETS["standard"]), full))
         flux = spectral_flux(codec, full)
         for plan, rows in zip(PLANS, windows):
             rows.append(_compare(model, codec, plan, tokens, ratio, seed, full, flux))
@@ -88,7 +92,8 @@ def measure(pipeline: Pipeline, sounds: list[Any]) -> dict[str, Any]:
         reference = _full(model, start, ratio, seed, REFERENCE)
         for solver, distances in zip(SOLVERS, solvers):
             distances.append(distance(_full(model, start, ratio, seed, solver), reference))
-    return {"windows": [_plan_row(plan, rows) for plan, rows in zip(PLANS, windows)],
+    return {"bf16": interval(half),
+            "windows": [_plan_row(plan, rows) for plan, rows in zip(PLANS, windows)],
             "solvers": [{"name": f"{s.steps} {s.solver}", "preset": _preset(s),
                          "evaluations": s.evaluations, "distance": interval(d)}
                         for s, d in zip(SOLVERS, solvers)]}

@@ -4,6 +4,9 @@ Every request owns one row (no guidance) or two. Products run over all rows, pad
 multiple where a product's rounding may change with its number of rows (see `Precision`);
 attention runs for each request alone. So a request's tokens do not depend on its neighbours.
 
+Nothing here was ever tried on a GPU. What would cost time there: every step hands its tokens to
+the host, and the keys that a step attends to grow by one, so its shapes change.
+
 Positions. Row positions count from 0 at the sos vector, without gaps, in the unconditional row
 too. With `context_tokens` W, a request whose audio in context would exceed W is read in anew as
 [prefix, its last W // 2 audio tokens], again from position 0: it attends to the prefix and to the
@@ -152,6 +155,8 @@ class _Session:
             self.read(lane)
 
     def _attend(self, layer: int, heads: Tensor, lanes: list[_Lane]) -> Tensor:
+        if lanes[0].rows == slice(0, len(heads)):  # one lane owns every row
+            return lanes[0].attend(layer, heads)
         mixed = heads.new_zeros(len(heads), self.config.heads * self.config.head_dim)
         for lane in lanes:
             mixed[lane.rows] = lane.attend(layer, heads[lane.rows])

@@ -1,4 +1,4 @@
-"""Embeddings on disk, by what was heard, by which weights, under which recipe."""
+"""Embeddings on disk, by what was heard, by which weights and packages, under which recipe."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ Arrays = dict[str, np.ndarray]
 
 
 def key_of(file_sha256: str, weights_sha256: str, recipe_digest: str, span: Span,
-           variation: str = "") -> str:
+           versions: Mapping[str, str], variation: str = "") -> str:
     """Hex key of one entry.
 
     Args:
+        versions: of the packages that move numbers; an upgrade embeds anew.
         variation: what else changes it, e.g. the item whose random crops are heard.
     """
-    parts = [file_sha256, weights_sha256, recipe_digest, span.begin, span.seconds, variation]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    parts = [file_sha256, weights_sha256, recipe_digest, span.begin, span.seconds, versions,
+             variation]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class EmbeddingCache:

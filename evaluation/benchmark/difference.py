@@ -53,8 +53,12 @@ def difference(one: RunResult, two: RunResult, swaps: int = SWAPS, seed: int = 0
 
     Args:
         pairs: titles to compare; by default systems of equal title, or the only ones of each run.
-    Raises: InputError when nothing can be paired, or recipes, items or real clips differ.
+    Raises: InputError when nothing can be paired, or recipes, weights, spans or real clips differ.
     """
+    if one.weights != two.weights:
+        weights = ", ".join(name for name in one.weights | two.weights
+                            if one.weights.get(name) != two.weights.get(name))
+        raise InputError("metric weights", weights, "differ between the two runs")
     found: list[Difference] = []
     for first, second in _systems(one, two, pairs):
         _comparable(first, second)
@@ -96,6 +100,9 @@ def _comparable(first: SystemResult, second: SystemResult) -> None:
     if first.recipe_digest != second.recipe_digest:
         recipes = f"{first.recipe} and {second.recipe}"
         raise InputError("recipes", recipes, "differ; measure both with the same one")
+    if first.heard != second.heard:
+        heard = f"{first.heard}; {second.heard}"
+        raise InputError("spans heard", heard, "differ between the two runs")
     shared = _shared(first, second)
     if len(shared) < FEWEST_ITEMS:
         raise InputError("items", len(shared), f"{first.title}: too few in common to compare")

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from core.errors import InputError
 from evaluation.benchmark.cache import Arrays, EmbeddingCache, key_of
 from evaluation.benchmark.hearing import HeardClip, hear, models_of, variation
-from evaluation.metrics import Model, Recipe, Span, open_model
+from evaluation.metrics import Model, Recipe, Span, open_model, package_versions
 
 GROUP_FILES = 8  # embedded together; a group is always embedded whole, so batches never differ
 
 
-def open_models(recipe: Recipe, fetch: bool = False, device: str = "cpu") -> dict[str, Model]:
+def open_models(recipe: Recipe, fetch: bool = False, device: str = "cpu",
+                paths: Mapping[str, Path] | None = None) -> dict[str, Model]:
     """All models of a recipe, checked, before any music is made.
 
-    Raises: FailureError saying what to fetch and where to put it.
+    Args:
+        paths: model -> its weights, where they are not in the usual place.
+    Raises: FailureError saying what to fetch and where to put it; InputError for paths of models
+        that the recipe has not.
     """
-    return {name: open_model(name, fetch=fetch, device=device) for name in models_of(recipe)}
+    paths, needed = paths or {}, models_of(recipe)
+    if unknown := sorted(set(paths) - set(needed)):
+        raise InputError("weights of", unknown[0], f"{recipe.name} has {', '.join(needed)}")
+    return {name: open_model(name, paths.get(name), fetch=fetch, device=device)
+            for name in needed}
 
 
 class Embedder:
@@ -32,13 +42,14 @@ class Embedder:
 
     def __init__(self, models: dict[str, Model], cache: EmbeddingCache) -> None:
         self.models, self.cache = models, cache
+        self.versions = package_versions()
 
     def key(self, recipe: Recipe, model: str, clip: HeardClip) -> str:
         """The cache's key of one clip."""
         opened = self.models[model]
         varied = variation(recipe, model, clip)
         weights = opened.weights.sha256
-        return key_of(clip.sha256, weights, recipe.digest, clip.span, varied)
+        return key_of(clip.sha256, weights, recipe.digest, clip.span, self.versions, varied)
 
     def arrays(self, recipe: Recipe, model: str, clips: Sequence[HeardClip],
                on_step: Callable[[], None] = lambda: None) -> dict[str, Arrays]:
@@ -67,7 +78,7 @@ class Embedder:
         model = self.models[recipe.clap.checkpoint]
         keys = [
             key_of(hashlib.sha256(caption.encode()).hexdigest(), model.weights.sha256,
-                   recipe.digest, Span(), "caption")
+                   recipe.digest, Span(), self.versions, "caption")
             for caption in captions
         ]
         rows = {key: self.cache.get(key) for key in keys}

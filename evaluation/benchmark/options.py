@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from core.errors import InputError
 from core.workspace import claim_machine
 from evaluation.benchmark.plan import Plan
 from evaluation.benchmark.reporting import run_table
@@ -19,6 +21,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """How it runs, and the flags that allow what is refused otherwise."""
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run")
     parser.add_argument("--fetch", action="store_true", help="download absent metric weights")
+    parser.add_argument("--weights", action="append", default=[], metavar="MODEL=FILE",
+                        help="a metric's weights by path; else its variable, then "
+                        "$STUDIO_MODELS/metrics")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--playable", type=int, default=6, help="items that the page plays")
     parser.add_argument("--incomplete", action="store_true",
@@ -35,13 +40,27 @@ def add_recipe(parser: argparse.ArgumentParser, required: bool) -> None:
                         help=f"one of {', '.join(RECIPES)}")
 
 
+def weights_of(given: Sequence[str]) -> dict[str, Path]:
+    """model -> path, from `MODEL=FILE`.
+
+    Raises: InputError for anything else.
+    """
+    pairs = [text.partition("=") for text in given]
+    for (name, equals, path), text in zip(pairs, given):
+        if not (name and equals and path):
+            raise InputError("weights", text, "write MODEL=FILE, e.g. openl3=weights.h5.gz")
+    return {name: Path(path).expanduser() for name, _, path in pairs}
+
+
 def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> int:
-    """Run it, print the table (or JSON) and the page's place on stdout."""
+    """Run it; print the table, every problem of the files, the recipes and the page's place (or
+    all of it as JSON) on stdout."""
     plan = dataclasses.replace(
         plan, incomplete=plan.incomplete or args.incomplete, forced=plan.forced or args.force,
         unequal_clips=plan.unequal_clips or args.unequal_clips,
     )
-    options = RunOptions(args.out, available, args.fetch, args.device, args.playable)
+    options = RunOptions(args.out, available, args.fetch, args.device, args.playable,
+                         weights_of(args.weights))
     with claim_machine():
         finished = Run(plan, options).run()
     if finished is None:  # the first worker reports
@@ -51,6 +70,9 @@ def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> in
         print(json.dumps(result.as_dict()))
         return 0
     print(table_text(run_table(result)))
+    for system in result.systems:
+        for problem in system.problems:
+            print(f"{system.title}: {problem}")
     digests = {system.recipe: system.recipe_digest for system in result.systems}
     for name, choices in result.recipes.items():
         print(f"recipe {name} ({digests[name]}): {json.dumps(choices)}")

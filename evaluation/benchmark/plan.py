@@ -66,6 +66,12 @@ class Task:
             return Span(), self.reference
         return self.continuation.generated_span, self.continuation.reference_span
 
+    @property
+    def heard(self) -> str:
+        """The spans in words."""
+        generated, real = self.spans
+        return f"generated {generated}, real clip {real}"
+
 
 @dataclass(frozen=True)
 class System:

@@ -27,9 +27,10 @@ def _columns(result: RunResult) -> list[Column]:
         notes = {found.note for one in result.systems if (found := one.metric(name)) is not None}
         note = metric.note if len(notes) == 1 else "with a note of its own a system, in the CSV"
         columns.append(Column(name, metric.better, digits, note))
-        if metric.bias is not None:
-            note = ("this distance between two halves of the real clips, at the clips a side that "
-                    "are stated; it shrinks as they grow")
+        if metric.bias_measured is not None:
+            note = ("what this distance shows between two sets of the real clips' own music at "
+                    "this n; measured at the clips a side that are stated, and where those are "
+                    "fewer than n, carried on to n by the power law through them and half of them")
             columns.append(Column(f"{name} bias", "", digits, note, charted=False))
     published = dict.fromkeys(name for one in result.systems for name in one.published)
     columns += [Column(f"{name}, published", "", 3, result.published_on, charted=False)
@@ -46,7 +47,9 @@ def _cell(system: SystemResult, column: str) -> Cell:
     if metric is None:
         return Cell(text="not run" if system.not_run else "")
     if column.endswith(" bias"):
-        return Cell(metric.bias, text=f"at {metric.bias_clips}" if metric.bias_clips else "")
+        if metric.bias_measured is None:
+            return Cell()
+        return Cell(metric.bias, text=f"({metric.bias_measured:.3g} at {metric.bias_clips})")
     return Cell(metric.estimate, metric.low, metric.high)
 
 
@@ -76,8 +79,9 @@ def _long(result: RunResult) -> tuple[dict[str, Any], ...]:
             rows.append({
                 **head, "metric": metric.name, "value": metric.estimate, "low": metric.low,
                 "high": metric.high, "clips": metric.clips, "used": len(one.pairs),
-                "expected": one.expected, "bias": metric.bias, "bias_clips": metric.bias_clips,
-                "published": one.published.get(metric.name),
+                "expected": one.expected, "bias": metric.bias,
+                "bias_measured": metric.bias_measured, "bias_clips": metric.bias_clips,
+                "heard": one.heard, "published": one.published.get(metric.name),
                 "published_on": result.published_on if metric.name in one.published else None,
                 "recipe": one.recipe, "recipe_digest": one.recipe_digest, "note": metric.note,
             })
@@ -104,7 +108,8 @@ def _facts(result: RunResult, recipes: Mapping[str, Recipe]) -> dict[str, str]:
         f"{name}: {digest}" for name, digest in result.weights.items()
     )
     for one in result.systems:
-        found = list(one.problems)
+        found = [f"heard: {one.heard}"] if one.heard else []
+        found += one.problems
         if one.missing:
             more = " ..." if len(one.missing) > MISSING_SHOWN else ""
             found.append(f"not used: {', '.join(one.missing[:MISSING_SHOWN])}{more}")

@@ -24,8 +24,9 @@ class MetricResult:
         better: "lower" or "higher".
         estimate, low, high: low and high are None where no interval could be made.
         clips: clips resampled.
-        bias: what the distance shows between two sets of the reference's own clips at
-            `bias_clips` a side; None where it has none or it could not be had.
+        bias: what the distance would show at this n between two sets of the reference's own
+            clips; None where it has none or it could not be had.
+        bias_measured, bias_clips: the same as it was measured, at `bias_clips` a side.
         per_item: id -> the item's own value.
         weights: id -> its weight in the mean, where they differ.
         note: what limits this number.
@@ -39,6 +40,7 @@ class MetricResult:
     high: float | None
     clips: int
     bias: float | None
+    bias_measured: float | None
     bias_clips: int | None
     per_item: dict[str, float]
     weights: dict[str, int]
@@ -50,7 +52,7 @@ class MetricResult:
            note: str = "") -> MetricResult:
         """From an interval."""
         return cls(name, choice, better, interval.estimate, interval.low, interval.high,
-                   interval.clips, None, None, per_item or {}, weights or {}, note)
+                   interval.clips, None, None, None, per_item or {}, weights or {}, note)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class SystemResult:
         problems: one line each.
         made_with: settings and weights of files made here.
         pairs: id -> files.
+        heard: which part of the generated files and of the real clips.
     """
 
     name: str
@@ -90,6 +93,7 @@ class SystemResult:
     metrics: tuple[MetricResult, ...] = ()
     pairs: dict[str, ClipPair] = dataclasses.field(default_factory=dict)
     not_run: str = ""
+    heard: str = ""
 
     @property
     def title(self) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import Cancelled, InputError
@@ -24,7 +24,7 @@ from evaluation.benchmark.scoring import score
 from evaluation.benchmark.sides import Sides, compare_sides, problem_text
 from evaluation.benchmark.workers import Workers
 from evaluation.datasets import Dataset, Item
-from evaluation.metrics import Recipe, package_versions
+from evaluation.metrics import Recipe
 from evaluation.report import ReportFiles, write_report
 
 
@@ -38,6 +38,7 @@ class RunOptions:
         fetch: download the metrics' weights where they are absent.
         device: where models run.
         playable: items that the page plays.
+        weights: model -> path of its weights, where they lie elsewhere.
     """
 
     out: Path | None = None
@@ -45,6 +46,7 @@ class RunOptions:
     fetch: bool = False
     device: str = "cpu"
     playable: int = 6
+    weights: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Run:
@@ -80,7 +82,7 @@ class Run:
         absent = self._absent()
         running = [system for system in self.plan.systems if system.slug not in absent]
         device = self.workers.device(self.options.device)
-        models = open_models(self.plan.recipe, self.options.fetch, device)
+        models = open_models(self.plan.recipe, self.options.fetch, device, self.options.weights)
         embedder = Embedder(models, EmbeddingCache())
         self._generate(running, dataset, device)
         self.workers.wait()
@@ -170,7 +172,7 @@ class Run:
             expected=sides.presence.expected, missing=sides.presence.missing,
             counts=sides.counts, problems=tuple(map(problem_text, sides.problems)),
             made_with=made_with(self.generated_folder(system)) if system.variant else {},
-            metrics=metrics, pairs=pairs,
+            metrics=metrics, pairs=pairs, heard=system.task.heard,
         )
 
     def _result(self, dataset: Dataset, embedder: Embedder,
@@ -181,7 +183,7 @@ class Run:
             for name, model in embedder.models.items()
         }
         return RunResult(self.plan.name, self.plan.title, dataset.name, self.plan.published_on,
-                         recipes, package_versions(), weights, systems)
+                         recipes, embedder.versions, weights, systems)
 
     def _report(self, result: RunResult, running: Sequence[System],
                 sides: dict[str, Sides]) -> ReportFiles:

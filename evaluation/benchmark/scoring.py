@@ -93,7 +93,8 @@ def _distances(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
     result = MetricResult.of(choice.name, choice.name, "lower", interval, per_item, note=note)
     if len(two) >= FEWEST_FOR_BIAS:
         bias = bias_at(two, len(one), seed=bootstrap.seed)
-        result = dataclasses.replace(result, bias=bias.mean, bias_clips=bias.clips)
+        result = dataclasses.replace(result, bias=bias.at_asked, bias_measured=bias.mean,
+                                     bias_clips=bias.clips)
     return [result, _kernel(choice, bootstrap, sides, one, two)] if choice.kad else [result]
 
 
@@ -111,7 +112,7 @@ def _kernel(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
         estimate = statistic(np.arange(len(one)), np.arange(len(two)))
         note += f"; no interval above {KAD_FRAMES} frames a side"
         return MetricResult(name, name, "lower", estimate, None, None, len(one), None, None,
-                            {}, {}, note)
+                            None, {}, {}, note)
     interval = distance_interval(statistic, len(one), len(two), sides.paired, bootstrap.level,
                                  bootstrap.distance_resamples, bootstrap.seed)
     return MetricResult.of(name, name, "lower", interval, note=note)

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from evaluation.datasets.audio_folder import AudioFolder
 SILENT_PEAK = 1e-4  # -80 dB
 BLOCK_FRAMES = 1 << 16
 CHUNK_BYTES = 1 << 20
+KEPT_FILES = 10_000  # facts in memory: the systems of a plan share their real clips
 LOSSY = {".mp3", ".ogg", ".opus", ".m4a"}
 
 
@@ -57,7 +59,13 @@ def _hash(path: Path) -> str:
 
 
 def inspect_file(name: str, path: Path, folder: Path) -> AudioFacts:
-    """Decode a whole file once, block by block."""
+    """Decode a whole file, block by block; one that has not changed since is not decoded again."""
+    status = path.stat()
+    return _inspect(name, path, folder, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=KEPT_FILES)
+def _inspect(name: str, path: Path, folder: Path, _size: int, _changed: int) -> AudioFacts:
     digest, relative = _hash(path), str(path.relative_to(folder))
     try:
         with soundfile.SoundFile(path) as file:

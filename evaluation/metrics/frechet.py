@@ -14,6 +14,7 @@ import numpy as np
 
 from core.errors import InputError
 
+FEWEST_A_HALF = 2  # clips on each side that show a bias
 
 @dataclass(frozen=True)
 class FrechetTerms:
@@ -108,14 +109,18 @@ class BiasAtN:
         clips: clips on each side; fewer than asked when the reference is too small to give two
             disjoint sets, and then the bias at the asked number is smaller than `mean`.
         asked: clips on each side that were asked for.
-        mean: mean distance over the draws.
+        mean: mean distance over the draws, at `clips`.
         values: each draw's distance.
+        at_asked: the bias at the number asked for: `mean`, or where that is at fewer clips, what
+            the power law through it and the bias at half as many gives; None when the reference
+            is too small for that (under 8 clips).
     """
 
     clips: int
     asked: int
     mean: float
     values: tuple[float, ...]
+    at_asked: float | None
 
 
 def bias_at(clips: Sequence[np.ndarray], asked: int, draws: int = 5, seed: int = 0) -> BiasAtN:
@@ -130,9 +135,22 @@ def bias_at(clips: Sequence[np.ndarray], asked: int, draws: int = 5, seed: int =
         raise InputError("reference clips", len(clips), "needs at least 4 to split in two")
     each = min(asked, len(clips) // 2)
     generator = np.random.default_rng(seed)
-    values = []
-    for _ in range(draws):
-        order = generator.permutation(len(clips))[: 2 * each]
-        one, two = (np.concatenate([clips[i] for i in half]) for half in np.split(order, 2))
-        values.append(frechet_distance(one, two))
-    return BiasAtN(each, asked, float(np.mean(values)), tuple(values))
+
+    def between_halves(count: int, times: int) -> list[float]:
+        found = []
+        for _ in range(times):
+            order = generator.permutation(len(clips))[: 2 * count]
+            one, two = (np.concatenate([clips[i] for i in half]) for half in np.split(order, 2))
+            found.append(frechet_distance(one, two))
+        return found
+
+    values = between_halves(each, draws)
+    mean = at_asked = float(np.mean(values))
+    if each < asked:
+        fewer = each // 2
+        at_asked = None
+        if fewer >= FEWEST_A_HALF:
+            at_fewer = float(np.mean(between_halves(fewer, 2 * draws)))
+            slope = np.log(mean / at_fewer) / np.log(each / fewer)
+            at_asked = float(mean * (asked / each) ** slope)
+    return BiasAtN(each, asked, mean, tuple(values), at_asked)

@@ -21,6 +21,7 @@ from evaluation.metrics.weights import check, sha256_of
 MATRIX = 2048
 PACKAGE_BATCH = 32  # openl3's own batch_size
 REPEATS = 5
+LEAST_SHARE = 0.6  # of the ceiling
 
 
 def window_operations(network: OpenL3Network, bands: int = 256, frames: int = 199) -> int:
@@ -82,7 +83,8 @@ def main(argv: list[str]) -> int:
     ceiling = max(ceiling, matmul_ceiling())  # other work on the machine may have come or gone
     rate = windows * window_operations(model.network) / batched
     print(f"threads {torch.get_num_threads()}, matmul ceiling {ceiling / 1e9:.0f} GFLOP/s")
-    print(f"OpenL3 {rate / 1e9:.0f} GFLOP/s, {rate / ceiling:.0%} of it, front end included")
+    print(f"OpenL3 {rate / 1e9:.0f} GFLOP/s, {rate / ceiling:.0%} of it (at least "
+          f"{LEAST_SHARE:.0%} is asked), front end included")
     print(f"a window {batched / windows * 1e3:.0f} ms in batches of {BATCH_WINDOWS}: "
           f"front end {front * 1e3:.0f} ms, network {network * 1e3:.0f} ms "
           f"({window_operations(model.network) / network / ceiling:.0%} of the ceiling)")

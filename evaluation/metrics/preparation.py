@@ -32,6 +32,11 @@ class Span:
     begin: float = 0.0
     seconds: float | None = None
 
+    def __str__(self) -> str:
+        if self.seconds is not None:
+            return f"{self.begin:g} to {self.begin + self.seconds:g} s"
+        return f"from {self.begin:g} s on" if self.begin else "whole"
+
 
 WHOLE = Span()
 

@@ -26,8 +26,9 @@ def _asset(name: str) -> str:
 def table_html(table: Table) -> str:
     """One table with its title and notes, escaped."""
     heads = "".join(f"<th scope=col>{html.escape(label)}</th>" for label in table.labels)
-    heads += "".join(
-        f"<th scope=col class=figure>{html.escape(column.head)}</th>" for column in table.columns
+    heads += "".join(  # a head may break where it names a direction
+        f"<th scope=col class=figure>{html.escape(column.head).replace('||', '||<wbr>')}</th>"
+        for column in table.columns
     )
     rows = []
     for row in table.rows:

@@ -15,16 +15,18 @@ WIDTH, HEIGHT = 1280, 900
 PATIENCE_MS = 120_000
 
 
-def picture(page: Path, out: Path, whole: bool = False) -> None:
+def picture(page: Path, out: Path, whole: bool = False, height: int = HEIGHT) -> None:
     """Write a PNG, 1280 pixels wide, of a page (or of the folder that holds its index.html).
 
     Args:
-        whole: the whole page; else its first screen.
-    Raises: InputError for no such page, FailureError without chromium.
+        whole: the whole page; else its first `height` pixels.
+    Raises: InputError for no such page or no height, FailureError without chromium.
     """
     page = page / "index.html" if page.is_dir() else page
     if not page.is_file():
         raise InputError("page", page, "no such file; give a report's folder")
+    if height < 1:
+        raise InputError("height", height, "give pixels, at least 1")
     program = shutil.which(CHROMIUM)
     if program is None:
         raise FailureError(CHROMIUM, "absent", "apt-get install chromium")
@@ -32,7 +34,7 @@ def picture(page: Path, out: Path, whole: bool = False) -> None:
 
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=program, args=FLAGS)
-        shown = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        shown = browser.new_page(viewport={"width": WIDTH, "height": height})
         shown.set_default_timeout(PATIENCE_MS)
         shown.goto(page.resolve().as_uri())
         shown.wait_for_function(  # every chart is drawn
@@ -48,7 +50,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("page", type=Path, help="a report's index.html, or its folder")
     parser.add_argument("out", type=Path, metavar="OUT.png")
     parser.add_argument("--whole", action="store_true", help="the whole page, not its top alone")
+    parser.add_argument("--height", type=int, default=HEIGHT, help="pixels of the page's top")
     args = parser.parse_args(argv)
-    picture(args.page, args.out, args.whole)
+    picture(args.page, args.out, args.whole, args.height)
     print(args.out)
     return 0

@@ -266,7 +266,7 @@ class BenchmarkDesk:
             if kind != "step":
                 return kind, content
             with self._changed:
-                if not stopping:
+                if key not in self._stopping:  # else "stopping" stays on the page
                     self._active[key] = replace(self._active[key], text=content.text,
                                                 fraction=content.fraction)
 

@@ -183,7 +183,7 @@ def _clicks(page: Any) -> tuple[str, bool]:
     stands, none is beyond one person's share, and a press beyond it is told so."""
     page.get_by_role("tab", name="Create", exact=True).click()
     page.fill("#create-prompt textarea", "pressed many times")
-    page.locator("#create-seconds input[type=number]").fill("60")
+    page.locator("#create-seconds input[type=number]").fill(f"{LONG_SECONDS:g}")
     page.evaluate("""(clicks) => {
       const press = () => { document.getElementById('create-generate').click(); };
       for (let i = 0; i < clicks; i += 1) setTimeout(press, 40 * i);

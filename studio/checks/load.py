@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from studio.checks.server import Person, Server
 
@@ -11,66 +14,104 @@ SETTLE_SECONDS = 30.0
 MEMORY_BYTES = 150 * 2**20
 SHORT_WAIT_SECONDS = 2.0  # below this a factor says nothing
 WAIT_FACTOR = 2.0
+POLL_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """One person, and what came of their job.
+
+    Attributes:
+        shown, waited: seconds, as the page showed at first and as it was.
+        answered, kept: what the endpoint said of the piece, and the records in their History.
+    """
+
+    number: int
+    person: Person
+    shown: float
+    waited: float
+    error: str = ""
+    answered: dict = field(default_factory=dict)
+    kept: tuple[dict, ...] = ()
+
+    @property
+    def own(self) -> bool:
+        """Whether the one answer and the one result kept are those that were asked for."""
+        if len(self.kept) != 1:
+            return False
+        wanted = (_prompt(self.number), self.number)
+        both = (self.answered, self.kept[0])
+        asked = [(one["request"]["prompt"], one["request"]["seed"]) for one in both]
+        return asked == [wanted, wanted] and self.answered["sha256"] == self.sound
+
+    @property
+    def sound(self) -> str:
+        return self.kept[0]["about"]["sha256"] if self.kept else ""
 
 
 def check_load(people: int, seconds: float) -> dict:
     """`people` visitors ask for `seconds` of music in the same moment."""
     with Server() as server:
         server.wait_until_loaded()
-        _one(server, 0, seconds, {})  # what the first job allocates is kept for all
+        _visit(server, 0, seconds)  # what the first job allocates is kept for all
         before = server.memory()
-        rows: dict[int, dict] = {}
-        threads = [threading.Thread(target=_one, args=(server, i, seconds, rows))
-                   for i in range(1, people + 1)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(people) as pool:
+            visitors = list(pool.map(lambda i: _visit(server, i, seconds), range(1, people + 1)))
         time.sleep(SETTLE_SECONDS)
         after = server.memory()
-    waits = [(r["shown"], r["waited"]) for r in rows.values()
-             if max(r["shown"], r["waited"]) > SHORT_WAIT_SECONDS]
+        closed = all(_closed_to(one, other) for one, other in zip(visitors, visitors[1:]))
+    waits = [(v.shown, v.waited) for v in visitors if max(v.shown, v.waited) > SHORT_WAIT_SECONDS]
     factors = [max(a, b) / max(min(a, b), 0.1) for a, b in waits]
     grown = sum(after.values()) - sum(before.values())
+    sounds = {v.sound for v in visitors}
     return {"people": people, "seconds_each": seconds,
-            "longest_wait": max((r["waited"] for r in rows.values()), default=0.0),
+            "longest_wait": max(v.waited for v in visitors),
             "worst_wait_factor": round(max(factors, default=1.0), 2),
             "memory_before": before, "memory_after": after, "memory_grown": grown,
-            "errors": [r["error"] for r in rows.values() if r["error"]],
-            "holds": {"no error": len(rows) == people and not any(
-                          r["error"] for r in rows.values()),
-                      "no mix-up": all(r["own"] for r in rows.values()),
+            "errors": [v.error for v in visitors if v.error],
+            "holds": {"no error": not any(v.error for v in visitors),
+                      "no mix-up": all(v.own for v in visitors) and len(sounds) == people,
+                      "closed to others": closed,
                       "waits within a factor of two": max(factors, default=1.0) <= WAIT_FACTOR,
                       "memory within 150 MB": grown <= MEMORY_BYTES}}
 
 
-def _one(server: Server, number: int, seconds: float, rows: dict[int, dict]) -> None:
-    """One visitor: ask, note the wait that is shown, and check that the answer is the own."""
+def _prompt(number: int) -> str:
+    return f"tune number {number}"
+
+
+def _visit(server: Server, number: int, seconds: float) -> Visitor:
+    """One visitor: ask, note the wait that is shown, take the answer and look into History."""
     person = Person(server)
-    prompt = f"tune number {number}"
-    event = person.generate(prompt, seconds, seed=number)
+    event = person.generate(_prompt(number), seconds, seed=number)
     asked = time.monotonic()
+    answered = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(_watch, person, answered)
+        name, data = person.answer(event)
+        answered.set()
+        shown, began = watching.result()
+    waited = round(began - asked, 2)
+    if name != "complete":
+        return Visitor(number, person, shown, waited, error=data[:200])
+    _, about = json.loads(data)
+    return Visitor(number, person, shown, waited, "", about, tuple(person.results()))
+
+
+def _watch(person: Person, answered: threading.Event) -> tuple[float, float]:
+    """(the wait shown at first, when the job was first seen not to wait)."""
     shown: float | None = None
-    began = None
-    reading = threading.Event()
+    while not answered.is_set():
+        for job in person.jobs():
+            shown = job["wait"] if shown is None else shown
+            if job["state"] != "waiting":
+                return shown, time.monotonic()
+        time.sleep(POLL_SECONDS)
+    return shown or 0.0, time.monotonic()
 
-    def watch() -> None:
-        nonlocal shown, began
-        while not reading.is_set() and began is None:
-            for job in person.jobs():
-                if shown is None:
-                    shown = job["wait"]
-                if job["state"] != "waiting":
-                    began = time.monotonic()
-            time.sleep(0.2)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    name, data = person.answer(event)
-    reading.set()
-    watcher.join()
-    kept = person.results()
-    own = len(kept) == 1 and kept[0]["request"]["prompt"] == prompt and (
-        kept[0]["request"]["seed"] == number and prompt in data)
-    rows[number] = {"shown": shown or 0.0, "waited": round((began or asked) - asked, 2),
-                    "own": own, "error": "" if name == "complete" else data[:200]}
+def _closed_to(one: Visitor, other: Visitor) -> bool:
+    """Whether `one` gets nothing of what `other` keeps."""
+    paths = [f"/studio/results/{record['id']}{what}" for record in other.kept
+             for what in ("", "/sound.wav", "/download?format=mp3")]
+    return all(one.person.http.get(path).status_code == 404 for path in paths)

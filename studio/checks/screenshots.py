@@ -21,6 +21,8 @@ README_FOLDER, README_BYTES = ASSETS / "screenshots", 600_000
 README_HEIGHT = {1280: 960, 390: 844}  # the top of the page, as a window shows it
 README_PICTURES = ("create-1280-light", "compare-1280-dark", "create-390-light",
                    "history-390-dark")
+# What is seen of a tab that opens for whoever sits at the machine.
+OPENED = {"Benchmark": "#benchmark-start", "Train": "#train-state .card-facts"}
 # Text smaller than SMALLEST_TEXT, and elements that stick out of the window.
 LOOK = """() => {
   const small = new Set(), out = new Set();
@@ -105,6 +107,9 @@ def _picture(page: Any, name: str, file: Path) -> dict:
           const [first] = await (await fetch('/studio/results')).json();
           await document.querySelector('studio-prompt-audio').takeResult(first.id);
         }""")
+    elif name in OPENED:
+        page.click(f"#{name.lower()}-open")
+        page.wait_for_selector(OPENED[name])
     time.sleep(SETTLE_SECONDS)
     page.screenshot(path=file, full_page=True)
     return page.evaluate(LOOK)

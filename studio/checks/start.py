@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 
 from studio.checks.browsing import open_browser, open_page
@@ -32,4 +31,4 @@ def check_start() -> dict:
             "click_to_first_sound": first,
             "holds": {"start to usable page at most 15 s": usable <= START_SECONDS,
                       "click to first sound at most 4 s":
-                          statistics.median(first) <= FIRST_SOUND_SECONDS}}
+                          max(first) <= FIRST_SOUND_SECONDS}}

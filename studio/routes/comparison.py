@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from core import audio
@@ -25,7 +25,8 @@ def add(router: APIRouter, studio: Studio) -> None:
         return compare([(library.record(person, i), library.sound(person, i)) for i in chosen])
 
     @router.get("/results/{identity}/spectrogram.png")
-    def spectrogram(identity: str, person: Person, seconds: float = 0.0) -> Response:
+    def spectrogram(identity: str, person: Person,
+                    seconds: Annotated[float, Query(ge=0.0)] = 0.0) -> Response:
         """`seconds`: what the whole width stands for; 0: the piece's own length."""
         sound = audio.read(library.sound(person, identity))
         return Response(plots.spectrogram(sound, max(seconds, sound.seconds)),

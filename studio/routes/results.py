@@ -48,8 +48,8 @@ def add(router: APIRouter, studio: Studio) -> None:
 
     @router.delete("/results")
     def delete_all(person: Person) -> Response:
-        for record in library.records(person):
-            library.delete(person, record.id)
+        """Uploads as well: nothing stays that could be found later."""
+        library.delete_all(person, studio.queue.needed())
         return Response(status_code=204)
 
     @router.post("/results/{identity}/replay")

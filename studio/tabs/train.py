@@ -22,7 +22,7 @@ from studio.field_errors import FieldErrors
 from studio.tabs.results import STYLE
 from studio.training_chart import LOSS, curves, figure_names
 from trainers import run_folder
-from trainers.run_folder import TRAIN, VALIDATION, Row, Sample
+from trainers.run_folder import Row, Sample
 
 WATCH_SECONDS = 5.0
 SHOWN_SAMPLES = 6
@@ -193,8 +193,8 @@ def _state_html(run: Path, rows: list[Row]) -> str:
 
 
 def _figures_html(rows: list[Row]) -> str:
-    """The last figures of training and validation, side by side."""
-    latest = {row.kind: row for row in rows if row.kind in (TRAIN, VALIDATION)}
+    """The last figures of training, validation and samples, side by side."""
+    latest = {row.kind: row for row in rows}
     names = dict.fromkeys(name for row in latest.values() for name in row.figures)
     heads = "".join(f'<th scope="col" class="figure">{kind}<br>step {row.step}</th>'
                     for kind, row in latest.items())

@@ -81,10 +81,14 @@ class StudioHistory extends HTMLElement {
       }, 5000);
       return;
     }
-    await ask("/studio/results", "DELETE");
     this.erase.classList.remove("sure");
     this.erase.textContent = "Delete all of mine";
-    document.dispatchEvent(new CustomEvent("studio-results"));
+    try {
+      await ask("/studio/results", "DELETE");
+      document.dispatchEvent(new CustomEvent("studio-results"));
+    } catch (error) {
+      this.count.textContent = error.message;
+    }
   }
 }
 

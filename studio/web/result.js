@@ -147,7 +147,13 @@ export class ResultCard {
     button.classList.add("sure");
     button.addEventListener("click", async (event) => {
       event.stopImmediatePropagation();
-      await ask(`/studio/results/${this.id}`, "DELETE").catch(() => {});
+      try {
+        await ask(`/studio/results/${this.id}`, "DELETE");
+      } catch (error) {
+        this.draw(); // the button as it was
+        this.message.textContent = error.message;
+        return;
+      }
       this.audio.pause();
       this.node.remove();
       document.dispatchEvent(new CustomEvent("studio-results"));

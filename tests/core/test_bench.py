@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,11 +12,13 @@ import torch
 
 from core.audio import write
 from core.bench import accuracy, codec, decode, srfm, windows
+from core.bench.long import REPOSITORY
 from core.bench.real_music import read_clips
 from core.command import main
 from core.errors import InputError
 from core.language_model import LanguageModel
 from core.pipeline import Pipeline
+from core.result import peak_memory_bytes
 from core.srfm import PRESETS, Preset, SRFMConfig, WindowPlan, generate_windows
 
 
@@ -38,7 +42,10 @@ def test_the_official_flow_and_ours_agree():
     windows = torch.cat(list(generate_windows(model, [tokens], noise=srfm._noise(config),
                                               steps=2)), dim=2)
     assert torch.allclose(official, windows, atol=1e-4)  # one second is one window
-    assert srfm.measure(config, 1.0, 1, 1)["times_official"] > 0
+    found = srfm.measure(config, 1.0, 1)
+    assert found["ways"]["official"]["times_official"] == 1
+    assert {"official", "full", "windows"} <= set(found["ways"]) <= set(srfm.WAYS)
+    assert all(row["gflops"] > 0 for row in found["ways"].values())
 
 
 def test_the_table_says_what_was_not_measured(tmp_path, monkeypatch, capsys):
@@ -46,11 +53,23 @@ def test_the_table_says_what_was_not_measured(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "bench" / "results"
     folder.mkdir(parents=True)
     (folder / "srfm.json").write_text(json.dumps(
-        {"seconds": 60.0, "times_official": 5.0, "times_full": 3.0, "memory": {}}))
+        {"seconds": 60.0, "steps": 10, "memory": {}, "on": "a machine", "ways": {
+            "official": {"seconds": 50.0, "times_official": 1.0, "times_full": 0.6,
+                         "of_ceiling": 0.5},
+            "windows": {"seconds": 10.0, "times_official": 5.0, "times_full": 3.0,
+                        "of_ceiling": 0.4}}}))
     assert main(["bench", "table"]) == 0
     table = capsys.readouterr().out
-    assert "5 x the official computation" in table
+    assert "5 x the official computation" in table and "a machine" in table
     assert table.count("not measured here") == 6
+
+
+def test_peak_memory_is_of_this_process_and_not_of_its_parent():
+    held = np.ones(50_000_000)  # 400 MB
+    child = subprocess.run([sys.executable, "-c", "from core.result import peak_memory_bytes as p;"
+                            "print(p())"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
+                           check=True)
+    assert 0 < int(child.stdout) < held.nbytes < peak_memory_bytes()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -103,6 +104,11 @@ def write_inputs(folder: Path) -> None:
     (folder / "empty.wav").touch()
     (folder / "text.wav").write_text("these are words")
     (folder / "plan.txt").write_text("intro:0-2\ntune:2-5\n")
+    (folder / "plan.bin").write_bytes(b"\xff\xfe:")
+    (folder / "prompts.bin").write_bytes(b"id,prompt\n\xff,\xfe\n")
+    (folder / "blank.csv").write_text("id,prompt\none,rock\ntwo, \n")
+    (folder / "long.csv").write_text("id,prompt\n" + "n" * 255 + ",rock\n")
+    (folder / "folder.wav").mkdir()
     soundfile.write(folder / "short.wav", 0.1 * np.ones(2400), RATE)
     soundfile.write(folder / "silent.wav", np.zeros(3 * RATE), RATE)
 
@@ -119,7 +125,17 @@ def write_inputs(folder: Path) -> None:
     (["generate", "--prompt", "x", "--seconds", "5", "--sections", "gone.txt"], "gone.txt"),
     (["generate", "--prompt", "x", "--seconds", "5", "--out", "missing/x.wav"], "missing"),
     (["generate", "--prompt", "x", "--seconds", "5", "--out", "x.exe"], "x.exe"),
-    (["generate", "--prompts", "none.csv", "--seconds", "5", "--out", "."], "none.csv"),
+    (["generate", "--prompt", "x", "--seconds", "5", "--sections", "plan.bin"], "UTF-8"),
+    (["generate", "--prompt", "x", "--seconds", "60", "--sections",
+      ",".join(f"verse:{n}-{n + 1}" for n in range(40))], "end at 40 s"),
+    (["generate", "--prompt", "x", "--seconds", "5", "--out", "folder.wav"], "is a folder"),
+    (["generate", "--prompt", "x", "--seconds", "5", "--out", "x" * 300 + ".wav"], "too long"),
+    (["generate", "--prompt", "x", "--seconds", "5", "--variant", ""], "variant (empty)"),
+    *[(["generate", "--prompt", "x", "--seconds", "5", "--device", device], "device")
+      for device in ("banana", "meta", "")],
+    *[(["generate", "--prompts", name, "--seconds", "5", "--out", "."], word) for name, word in (
+        ("none.csv", "none.csv"), ("prompts.bin", "UTF-8"), ("blank.csv", "'two' (row 3)"),
+        ("long.csv", "too long"))],
     *[(["continue", "--audio", name, "--seconds", "5"], word) for name, word in (
         ("gone.wav", "does not exist"), ("empty.wav", "empty"), ("text.wav", "not sound"),
         ("short.wav", "too short"), ("silent.wav", "silent"))],
@@ -136,6 +152,28 @@ def test_wrong_input_is_one_clear_line_and_leaves_no_file(argv, word, tmp_path, 
     assert word in err and err.count("\n") == 1 and "Traceback" not in err
     assert set(json.loads(out)["error"]) == {"name", "value", "mend"}
     assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_reader_that_left_is_one_line():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "core", "variants", "--json"], stdout=write,
+                          stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    os.close(write)
+    assert done.returncode == 1
+    assert done.stderr == "error: stdout: was closed by its reader\n"
+
+
+def test_what_nobody_expected_is_one_line_and_debug_shows_where(capsys, monkeypatch):
+    def break_down():
+        raise KeyError("no such key")
+
+    monkeypatch.setattr("core.variants.known", break_down)
+    code, out, err = run(capsys, "variants", "--json")
+    assert (code, err.count("\n"), "no such key" in err) == (1, 1, True)
+    assert set(json.loads(out)["error"]) == {"name", "value", "mend"}
+    code, _, err = run(capsys, "variants", "--debug")
+    assert code == 1 and "Traceback" in err and "break_down" in err
 
 
 def test_damaged_weights_are_named(tmp_path, capsys, monkeypatch):

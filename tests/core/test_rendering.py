@@ -73,6 +73,15 @@ def test_srfm_sounds_the_same_however_tokens_arrive_and_whole_is_the_whole(small
     assert np.allclose(made(9, True), expected, atol=1e-5)
 
 
+def test_a_cancel_need_not_wait_for_the_sound_of_a_whole_window(small_configs) -> None:
+    torch.manual_seed(0)
+    renderer = SRFMRenderer(SRFM(small_configs["srfm"]).eval(),
+                            HiFiCodec(small_configs["hificodec"]).eval(), NO_HISTORY, 2, 7, 1,
+                            lambda: None)
+    pieces = [samples for _, samples in renderer.feed(np.zeros(800, np.int64))]
+    assert 0 < max(map(len, pieces)) / renderer.sample_rate <= 2.0  # the second window holds 8 s
+
+
 def test_a_cascade_super_resolves_the_sound_of_the_first_system(small_configs) -> None:
     torch.manual_seed(0)
     model = WavTokenizer(replace(LOCAL, codebook_size=30, slots=1)).eval()

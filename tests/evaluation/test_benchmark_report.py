@@ -26,7 +26,7 @@ from evaluation.report import (
 )
 
 EVIL = "<script>alert(1)</script>'\" & 50% $x_1$"
-VOID = {"meta", "br", "link", "img", "input"}
+VOID = {"meta", "br", "wbr", "link", "img", "input"}
 
 
 class Reader(HTMLParser):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -180,11 +181,19 @@ def test_pickled_reference_is_refused(
     assert "reference is a pickle" in line
 
 
-def test_differences_need_the_same_real_clips(made: Path, tmp_path: Path) -> None:
+def test_differences_need_the_same_real_clips_spans_and_weights(
+    made: Path, tmp_path: Path
+) -> None:
     one = score(made / "close", made, tmp_path / "one")
     two = score(made / "close", made, tmp_path / "two", real="noisy")
     with pytest.raises(InputError, match="real clips"):
         difference(one, two)
+    [system] = one.systems
+    elsewhere = dataclasses.replace(system, heard="generated whole, real clip from 2 s on")
+    with pytest.raises(InputError, match="spans heard.*from 2 s on"):
+        difference(one, dataclasses.replace(one, systems=(elsewhere,)))
+    with pytest.raises(InputError, match="metric weights.*musicnn"):
+        difference(one, dataclasses.replace(one, weights={"musicnn": "0" * 64}))
 
 
 def test_continuation_requests_begin_from_the_real_clip(made: Path, tmp_path: Path) -> None:
@@ -237,5 +246,9 @@ def test_a_report_becomes_a_picture(made: Path, tmp_path: Path) -> None:
         pixels = np.asarray(shown.convert("L"))
     assert pixels.shape == (900, 1280)
     assert pixels.std() > 10  # something stands on it
+    assert main(["picture", str(tmp_path / "offline"), str(tmp_path / "top.png"), "--height",
+                 "300"]) == 0
+    with Image.open(tmp_path / "top.png") as top:
+        assert top.size == (1280, 300)
     assert main(["picture", str(tmp_path / "absent"), str(tmp_path / "no.png")]) == 2
     assert not (tmp_path / "no.png").exists()

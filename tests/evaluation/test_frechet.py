@@ -68,6 +68,25 @@ def test_bias_shrinks_with_n_and_says_what_n_it_could_reach():
     assert frechet.bias_at(clips, 64).clips == 32
     assert frechet.bias_at(clips, 64).asked == 64
     assert frechet.bias_at(clips, 8) == frechet.bias_at(clips, 8)
+    assert large.at_asked == large.mean
+    assert frechet.bias_at(clips[:6], 6).at_asked is None
+
+
+def test_bias_at_all_clips_is_near_what_twice_as_many_show():
+    """With 40 clips only 20 stand against 20; the bias of 40 against 40 is carried on from there.
+    Frames of a clip are alike and the spectrum falls, as in real music."""
+    generator = np.random.default_rng(0)
+    scales = np.arange(1, 65) ** -0.5
+
+    def drawn(count: int) -> list[np.ndarray]:
+        common = generator.normal(size=(count, 1, 64)) * 0.6**0.5
+        return list((common + generator.normal(size=(count, 6, 64)) * 0.4**0.5) * scales)
+
+    true = np.mean([frechet.frechet_distance(np.concatenate(drawn(40)), np.concatenate(drawn(40)))
+                    for _ in range(10)])
+    found = frechet.bias_at(drawn(40), 40)
+    assert found.clips == 20 and found.mean > 1.4 * true
+    assert found.at_asked == pytest.approx(true, rel=0.25)
 
 
 def test_each_clip_has_its_own_distance():

@@ -64,7 +64,7 @@ def test_continuation_names_what_is_heard():
     assert without.generated_span == Span(5.0)
     assert without.reference_span == Span(5.0, 10.0)
     named = recipe("offline").continuing(without)
-    assert named.name == "offline, continuation without 5 s prompt"
+    assert named.name == "offline, continuation without 5 s prompt, real clip 5 to 15 s"
     assert named.digest != recipe("offline").digest
     assert "continuation.reference_seconds: 10.0" in named.describe()
     with_prompt = dataclasses.replace(without, hears_prompt=True, reference_start=0.0)

@@ -35,8 +35,8 @@ def studio_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def studio_address(studio_folder: Path) -> Iterator[str]:
-    """http://127.0.0.1:PORT of a running studio with the shipped nano."""
+def studio_process(studio_folder: Path) -> Iterator[tuple[subprocess.Popen, str]]:
+    """A running studio with the shipped nano: (its web process, http://127.0.0.1:PORT)."""
     from core import variants
     if not any(variants.installed(variants.get(n)) for n in ("nano", "nano-no-flow")):
         pytest.skip("assets/nano holds no weights")
@@ -50,10 +50,15 @@ def studio_address(studio_folder: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(address + "/health", server, log)
-        yield address
+        yield server, address
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def studio_address(studio_process: tuple[subprocess.Popen, str]) -> str:
+    return studio_process[1]
 
 
 def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:

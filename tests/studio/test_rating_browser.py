@@ -73,11 +73,13 @@ def test_pairs_switch_at_one_position_and_rater_withdraws(browser, address, stud
     rater = Rater(browser, address, "pairs")
     rater.join()
     page = rater.page
-    page.click(".play")
-    while float(page.locator(".seek").input_value()) <= 0.2:
-        page.wait_for_timeout(50)
-    before, after = page.evaluate("""() => {
-      const seek = document.querySelector('.seek'), before = Number(seek.value);
+    before, after = page.evaluate("""async () => {
+      const seek = document.querySelector('.seek'), play = document.querySelector('.play');
+      while (Number(seek.value) <= 0.3) { // again, when a busy machine has missed the middle
+        if (play.getAttribute('aria-pressed') === 'false') play.click();
+        await new Promise((resume) => setTimeout(resume, 20));
+      }
+      const before = Number(seek.value);
       document.querySelectorAll('.side')[1].click();
       return [before, Number(seek.value)];
     }""")

@@ -13,23 +13,28 @@ import soundfile
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from studio.people import person_at
+
 
 @pytest.fixture(scope="module")
 def client(studio_address) -> Client:
     return Client(studio_address, verbose=False, analytics_enabled=False)
 
 
-def test_generate_and_continue_by_name(client):
+def test_generate_and_continue_by_name(client, studio_folder):
     file, about = client.predict("calm solo piano", 1, "nano-no-flow", "11",
                                  api_name="/generate")
     samples, rate = soundfile.read(file)
     assert len(samples) == rate and about["seed"] == 11 and np.abs(samples).max() > 0.01
     assert "AI-generated" in str(mutagen.File(file).tags)
 
-    longer, about = client.predict(handle_file(file), "", 1, 0, 1, False, "nano-no-flow", "12",
-                                   api_name="/continue")
+    longer, about = client.predict(handle_file(file), "", 1, start=0, end=1, seed="12",
+                                   variant="nano-no-flow", api_name="/continue")
     assert abs(soundfile.info(longer).duration - about["join_seconds"] - 1) < 0.001
     assert about["request"]["audio"] == {"start": 0, "end": 1, "only_new": False}
+    # The caller has no cookie, so no History in which it could ever be found or deleted.
+    kept = studio_folder / "studio/people" / person_at("127.0.0.1")
+    assert [path for kind in ("results", "uploads") for path in (kept / kind).iterdir()] == []
 
 
 def test_every_setting_of_a_request_can_be_named(client):

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 
 import mutagen
 import numpy as np
 import pytest
+import soundfile
 
 from core import audio
 from core.errors import FailureError, InputError
-from core.request import GenerationRequest, parse_sections
+from core.request import AudioPrompt, GenerationRequest, parse_sections
 from studio import comparison, downloads, plots, section_plan
-from studio.executor import ExecutorState
+from studio.executor import ExecutorState, Finished, Task
 from studio.job_queue import JobQueue
 from studio.library import Library
 from studio.peaks import peaks
 from studio.people import person_of
 from studio.settings import Settings
+from studio.uploads import accept
 
 ANNE, BEN = "a" * 32, "b" * 32
 RATE = 24000
+
+
+class Broken:
+    """An executor whose first task fails in a way that nobody foresaw."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def run(self, task: Task) -> Iterator[Finished]:
+        self.asked += 1
+        if self.asked == 1:
+            raise KeyError("nobody foresaw this")
+        yield Finished({})
+
+    def close(self) -> None: ...
 
 
 class Resting:
@@ -35,9 +53,11 @@ class Resting:
         return ExecutorState("resting", True, (), 0)
 
 
-def queue_of(tmp_path, people: str, person_jobs: int = 8) -> tuple[JobQueue, list]:
+def queue_of(tmp_path, people: str, person_jobs: int = 8,
+             audio: str = "") -> tuple[JobQueue, list]:
     queue = JobQueue(Resting(), person_jobs, 100, lambda job, about: None)
-    request = GenerationRequest("test", 10.0, seed=0)
+    request = GenerationRequest("test", 10.0, seed=0,
+                                audio=AudioPrompt(audio) if audio else None)
     return queue, [queue.submit(p * 32, request, f"{i:024x}", tmp_path / f"{i}.wav")
                    for i, p in enumerate(people)]
 
@@ -58,6 +78,16 @@ def test_limits_and_cancel_belong_to_one_person(tmp_path):
         queue.cancel(BEN, jobs[0].id)
     queue.cancel(ANNE, jobs[0].id)
     assert [j.state for j in jobs] == ["cancelled", "waiting", "waiting"]
+
+
+def test_what_nobody_foresaw_ends_one_job_and_not_the_queue(tmp_path):
+    queue = JobQueue(Broken(), 8, 100, lambda job, about: None)
+    queue.start()
+    request = GenerationRequest("test", 10.0, seed=0)
+    jobs = [queue.submit(ANNE, request, f"{i:024x}", tmp_path / f"{i}.wav") for i in range(2)]
+    assert [queue.wait(job, 60).state for job in jobs] == ["failed", "done"]
+    assert "could not be made" in str(jobs[0].error)
+    queue.close()
 
 
 @pytest.fixture
@@ -89,8 +119,32 @@ def test_nobody_reaches_another_persons_folder(library):
 def test_old_and_unfinished_music_is_swept(library):
     old, kept = keep(library, ANNE), keep(library, BEN)
     os.utime(library.folder / ANNE / "results" / old, (0, 0))
-    library.sweep(busy=set())
+    library.sweep(needed=set())
     assert library.records(ANNE) == [] and library.records(BEN)[0].id == kept
+
+
+def test_deleting_all_leaves_what_a_job_still_needs(library, tmp_path):
+    keep(library, ANNE)
+    others = keep(library, BEN)
+    sound = audio.write(tmp_path / "given.wav", np.full(RATE, 0.1, np.float32), RATE)
+    used, unused = (library.new_upload(ANNE, sound, ".wav") for _ in range(2))
+    queue, [job] = queue_of(tmp_path, "a", audio=str(library.upload(ANNE, used)))
+    unfinished, _ = library.new_result(ANNE)
+    library.delete_all(ANNE, queue.needed())
+    assert queue.needed() == {job.id, used}
+    assert library.records(ANNE) == [] and library.upload(ANNE, used).is_file()
+    assert (library.folder / ANNE / "results" / unfinished).is_dir()
+    with pytest.raises(InputError, match="no longer kept"):
+        library.upload(ANNE, unused)
+    assert library.sound(BEN, others).is_file()
+
+
+@pytest.mark.parametrize("channels, rate", [(1024, 8000), (1, 600_000)])
+def test_a_small_file_that_would_fill_the_memory_is_refused(library, tmp_path, channels, rate):
+    file = tmp_path / "many.wav"
+    soundfile.write(file, np.full((2 * rate, channels), 0.1, np.float32), rate, "PCM_U8")
+    with pytest.raises(InputError, match="stereo at 96 kHz at most"):
+        accept(library, ANNE, file, 20.0)
 
 
 @pytest.mark.parametrize("suffix", downloads.FORMATS)

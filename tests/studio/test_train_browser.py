@@ -56,7 +56,7 @@ def test_the_tab_shows_a_runs_curve_and_plays_a_sample(browser, studio_address, 
 def test_from_elsewhere_it_wants_the_token(browser, studio_address, run):
     with Visit(browser, studio_address) as visit:
         visit.context.set_extra_http_headers({"X-Forwarded-For": "10.0.0.7"})
-        visit.page.reload()
+        visit.open()
         visit.tab("Train")
         visit.page.click("#train-open")
         visit.page.locator("#train-error-form").get_by_text("admin token").wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 
 from core import variants
 from core.checkpoints import studio_layout
@@ -44,6 +46,10 @@ def work(tmp_path_factory):
     (music / "captions.csv").write_text("\n".join(rows[:-2]))  # two rows are missing
     (music / "empty.wav").touch()
     soundfile.write(music / "not a number.wav", np.full(5 * RATE, np.nan), RATE, subtype="FLOAT")
+    whole = (music / "piece 0.wav").read_bytes()
+    (music / "cut – ½.wav").write_bytes(whole[: len(whole) // 2])
+    soundfile.write(music / "eight channels.wav", np.stack([sound] * 8, 1) * 0.5, RATE)
+    soundfile.write(music / "eleven.wav", sound, 11_025)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STUDIO_WORK", str(folder))
         patch.delenv("STUDIO_MODELS", raising=False)
@@ -70,8 +76,14 @@ def fine_tune(work: Path, *more: str) -> subprocess.Popen:
 def test_a_folder_becomes_a_model_and_a_report(work, tones):
     with open(tones / "remarks.csv", encoding="utf-8") as file:
         remarks = file.read()
-    assert "empty.wav" in remarks and "not a number.wav" in remarks and "no row for" in remarks
-    stopped = fine_tune(work, "--minutes", "0.5")
+    for said in ("empty.wav,left out,is empty", "not a number.wav,left out,holds samples",
+                 "cut – ½.wav,left out,is truncated", "eight channels.wav,used,8 channels",
+                 "eleven.wav,used,11025 Hz", "no row for"):
+        assert said in remarks.replace('"', "")
+    with open(tones / "corpus.csv", encoding="utf-8", newline="") as file:
+        sources = {row["source"] for row in csv.DictReader(file)}
+    assert sources == {*(f"piece {n}.wav" for n in range(8)), "eight channels.wav", "eleven.wav"}
+    stopped = fine_tune(work, "--minutes", "99")
     for line in stopped.stderr:
         if line.startswith("train step 20/"):
             stopped.send_signal(signal.SIGTERM)
@@ -80,11 +92,15 @@ def test_a_folder_becomes_a_model_and_a_report(work, tones):
     assert stopped.returncode == 1
     at = torch.load(work / "runs/tuned/state.pt", weights_only=True)["step"]
     assert at >= 20 and not (work / "models/tuned").exists()
-    again = fine_tune(work, "--minutes", "0.05")
-    out, err = again.communicate(timeout=300)
+    config = work / "runs/tuned/run.yaml"  # changed by hand: as many steps on a slow machine
+    run = yaml.safe_load(config.read_text())
+    run["loop"] |= {"steps": at + 60, "learning_rate": 5e-3, "validate_every": 20}
+    config.write_text(yaml.safe_dump(run))
+    again = fine_tune(work, "--minutes", "99")
+    out, err = again.communicate(timeout=600)
     assert again.returncode == 0, err
     told = json.loads(out)
-    assert told["steps"] >= at and "STUDIO_VARIANT=tuned" in err
+    assert told["steps"] == at + 60 and "STUDIO_VARIANT=tuned" in err
 
     loss = told["cross_entropy"]
     assert loss["pieces"] >= 2

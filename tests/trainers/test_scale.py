@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from core import audio, variants
 from core.checkpoints import studio_layout
 from core.errors import InputError
 from core.language_model import (
@@ -22,8 +24,9 @@ from core.language_model import (
     LanguageModelExample,
 )
 from tests.trainers import tiny
-from trainers import run_config
+from trainers import run_config, run_folder
 from trainers.loop import Loop
+from trainers.shards import Piece, write_pieces
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,17 +102,35 @@ def test_recomputed_activations_give_the_same_weights(work):
     assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
 
 
+def nano_alone(folder: Path) -> dict[str, str]:
+    """Data of a run that begins with nano's own language model, and shards of its tokens."""
+    nano = variants.folder_of(variants.get("nano"))
+    studio_layout.save(folder / "nano", "language_model",
+                       studio_layout.load(nano, "language_model"))
+    shutil.copyfile(nano / "tokenizer.json", folder / "nano/tokenizer.json")
+    draw = np.random.default_rng(0)
+    write_pieces(folder / "nano-shards", [
+        Piece(split, split, ("calm piano",), (("verse", 0.0, 8.0),), draw.integers(1024, size=600),
+              None, {}) for split in ("train", "validation")], "pieces")
+    return {"start_from": str(folder / "nano"), "shards": str(folder / "nano-shards")}
+
+
 def test_two_processes_train_as_one(work):
-    """Language model, SRFM, and a sharded language model that is saved and loaded midway."""
+    """Language model, SRFM, and sharded language models (a tiny one, which is heard too, and nano)
+    that are saved and loaded midway."""
     steps = {"steps": 20, "validate_every": 10, "sample_every": 99}
     folder = work / "two"
     folder.mkdir()
+    tiny.model_folder(work / "codec", work / "shards/tokenizer.json")
     configs = [
         tiny.write(folder / "language_model.yaml", tiny.LANGUAGE_MODEL,
                    tiny.data_of(work, "language_model"), loop=steps),
         tiny.write(folder / "packed.yaml", tiny.LANGUAGE_MODEL,
-                   tiny.data_of(work, "language_model"), loop={**steps, "shard": True},
-                   training={"packed": True, "recompute": True}),
+                   {**tiny.data_of(work, "language_model"), "wavtokenizer": str(work / "codec")},
+                   loop={**steps, "shard": True}, training={"packed": True, "recompute": True}),
+        tiny.write(folder / "nano.yaml", {**tiny.LANGUAGE_MODEL, "model": {}}, nano_alone(work),
+                   loop={**steps, "steps": 4, "shard": True},
+                   training={"crop_seconds": [1.92], "crop_weights": [1.0]}),
         tiny.write(folder / "srfm.yaml", tiny.SRFM, tiny.data_of(work, "srfm"), loop=steps)]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -128,11 +149,13 @@ def test_two_processes_train_as_one(work):
         one = train(alone, folder / f"{config.stem}-one")
         two = folder / f"{config.stem}-two"
         np.testing.assert_allclose(losses(two), losses(one.folder), atol=1e-4)
-        assert len(losses(two)) == 20
+        assert len(losses(two)) == run.loop.steps
         for name in ("last", "best"):
             ours = studio_layout.load(one.folder / name, run.task).state_dict()
             theirs = studio_layout.load(two / name, run.task).state_dict()
             assert all(torch.allclose(ours[k], theirs[k], atol=1e-3) for k in ours)
+    [sample] = run_folder.samples_at(folder / "packed-two", 20)
+    assert audio.rms(audio.read(sample.file).samples) > 0
 
 
 def test_codecs_refuse_several_processes_and_shares_too_small(work):

@@ -71,18 +71,18 @@ def pieces(count: int = 6, seconds: float = 4.0) -> list[Piece]:
     return made
 
 
-def shards(folder: Path) -> Path:
+def shards(folder: Path, seconds: float = 4.0) -> Path:
     """A folder of shards with its text tokenizer."""
-    made = pieces()
+    made = pieces(seconds=seconds)
     write_pieces(folder, made, "pieces")
     train_text_tokenizer([c for p in made for c in p.captions], 300, folder / "tokenizer.json")
     return folder
 
 
-def store(folder: Path, rate: int) -> Path:
-    """An audio store of a few tones, 2 s each."""
+def store(folder: Path, rate: int, seconds: int = 2) -> Path:
+    """An audio store of a few tones."""
     folder.mkdir(parents=True)
-    time = np.arange(2 * rate) / rate
+    time = np.arange(seconds * rate) / rate
     tones = [0.3 * np.sin(2 * np.pi * 110 * (n + 2) * time) for n in range(4)]
     np.concatenate(tones).astype(np.float16).tofile(folder / "audio.f16")
     entries = [[f"tone-{n}", "validation" if n == 3 else "train", n * len(time), len(time)]

@@ -17,6 +17,7 @@ from trainers import assembling
 from trainers.fine_tuning import data, hearing, report, training
 from trainers.fine_tuning.losses import piece_losses
 from trainers.fine_tuning.place import Begun, Place, corpus_of
+from trainers.processes import Processes
 from trainers.shards import Piece, read_pieces, split_of
 
 NAMED = 12  # sources and people named in a card
@@ -53,6 +54,10 @@ def main(argv: list[str]) -> int:
         raise InputError("minutes", args.minutes, "give more than 0")
     if args.clips < hearing.FEWEST:
         raise InputError("clips", args.clips, f"give at least {hearing.FEWEST}")
+    processes = Processes.launched()
+    if processes.count > 1:
+        raise InputError("processes", processes.count, "fine-tune runs in one; give the run.yaml "
+                         "that it writes to `train`, which runs in many, then `assemble --base`")
     corpus = corpus_of(args.corpus)
     place = Place(args.name or corpus.name)
     hearing.long_enough(corpus)  # what is missing is said now, not after the training
@@ -63,12 +68,12 @@ def main(argv: list[str]) -> int:
     data.tokenise(corpus, opening.open_component(base, "wavtokenizer"), place.shards)
     _say(f"2 of 4: training, {args.minutes:g} minutes in all")
     config = training.write_config(place.run, base, place.shards, args.lora)
-    steps, minutes = training.train(config, place.run, args.minutes, args.threads)
+    steps, minutes = training.train(config, place.run, args.minutes, args.threads, processes)
     if not place.model.is_dir():
         assembling.begin(place.model, base)
     assembling.add(place.run / "best", place.model, place.name, base=args.variant)
     _say(f"3 of 4: losses of held-out pieces; the model is in {place.model}")
-    found = _measure(args, corpus, place, base, steps, minutes)
+    found = _measure(args, corpus, place, base, steps, minutes, processes.device)
     files = report.write(found, place.report)
     report.write_card(found, place.model)
     figures = report.as_dict(found)
@@ -82,12 +87,13 @@ def main(argv: list[str]) -> int:
 
 
 def _measure(args: argparse.Namespace, corpus: Path, place: Place, base: Path, steps: int,
-             minutes: float) -> report.Findings:
+             minutes: float, device: torch.device) -> report.Findings:
     pieces = split_of(read_pieces(place.shards), "test")
-    before, after = (tuple(piece_losses(folder, pieces)) for folder in (base, place.model))
+    before, after = (tuple(piece_losses(folder, pieces, device))
+                     for folder in (base, place.model))
     _say(f"4 of 4: {args.clips} clips before and after")
     result, differences, items, plan = hearing.compare(
-        args.variant, place.name, steps, corpus, args.clips, place.report)
+        args.variant, place.name, steps, corpus, args.clips, place.report, device.type)
     return report.Findings(
         place.name, args.variant, steps, minutes, args.lora, tuple(p.id for p in pieces), before,
         after, result, differences, plan, items, _facts(corpus, read_pieces(place.shards)))

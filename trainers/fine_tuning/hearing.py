@@ -72,7 +72,7 @@ def cut_clips(corpus: Path, count: int, out: Path) -> dict[str, str]:
     return {row["id"]: row["caption"] for row in rows}
 
 
-def compare(base: str, tuned: str, steps: int, corpus: Path, count: int, out: Path
+def compare(base: str, tuned: str, steps: int, corpus: Path, count: int, out: Path, device: str
             ) -> tuple[RunResult, Sequence[Difference], tuple[PlayableItem, ...], Plan]:
     """Make `count` clips with either model for the same captions and seeds, and measure them.
     What was made before is kept.
@@ -88,7 +88,7 @@ def compare(base: str, tuned: str, steps: int, corpus: Path, count: int, out: Pa
     after = System(f"after {steps} steps", TASK, variant=tuned, generation=generation)
     plan = Plan("fine-tuning", f"{tuned}: {base} before and after", DatasetChoice(
         "folder", folder.with_suffix(".csv"), folder), recipe(RECIPE), (before, after))
-    run = Run(plan, RunOptions(out=out / f"clips-{count}", playable=0))
+    run = Run(plan, RunOptions(out=out / f"clips-{count}", device=device, playable=0))
     outcome = run.run()
     assert outcome is not None  # one process
     result = outcome[0]

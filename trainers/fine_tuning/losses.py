@@ -23,16 +23,17 @@ TOKEN_RATE = 75.0
 
 
 @torch.inference_mode()
-def piece_losses(model_folder: Path, pieces: Sequence[Piece]) -> list[float]:
+def piece_losses(model_folder: Path, pieces: Sequence[Piece],
+                 device: torch.device) -> list[float]:
     """Mean cross-entropy (nats a token, fp32) of each piece's 10 s crops with its own caption."""
-    model = opening.open_component(model_folder, "language_model")
+    model = opening.open_component(model_folder, "language_model").to(device)
     encode = opening.text_tokenizer(model_folder).encode
     found = []
     for piece in pieces:
         text = encode(piece.captions[0])
         batch = [_example(piece, start, text, model.config.token_group)
                  for start in crop_starts(len(piece.tokens))]
-        losses = [float(model.loss(LanguageModelBatch.pad([one]))[0]) for one in batch]
+        losses = [float(model.loss(LanguageModelBatch.pad([one]).to(device))[0]) for one in batch]
         found.append(float(np.mean(losses)))
     return found
 

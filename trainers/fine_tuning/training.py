@@ -14,6 +14,7 @@ from core.checkpoints import opening
 from core.errors import FailureError
 from trainers import run_config
 from trainers.loop import Loop
+from trainers.processes import Processes
 
 CONFIG = "run.yaml"
 NARROW = 512  # models below this width learn at a higher rate
@@ -40,26 +41,28 @@ def _config(base: Path, shards: Path, lora: bool) -> dict[str, Any]:
     rate = (5e-4 if narrow else 1e-4) * (2 if lora else 1)
     training = {"batch_tokens": 2250, "crop_seconds": [10.0, 20.0, longest],
                 "crop_weights": [0.7, 0.2, 0.1], "drop_text": 0.2, "validation_crops": 24,
-                "recompute": not narrow}
+                "metric_clips": 8, "recompute": not narrow}
     return {
         "task": "language_model",
         "data": {"start_from": str(base), "shards": str(shards)},
         "training": {**training, **({"lora": {"rank": 8, "alpha": 16}} if lora else {})},
         "loop": {"steps": STEPS, "learning_rate": rate, "warmup_steps": 20, "average": 0.99,
                  "weight_decay": 0.05, "betas": [0.9, 0.97], "seed": 1, "log_every": 10,
-                 "validate_every": 50, "sample_every": 200, "checkpoint_minutes": 2.0,
+                 "validate_every": 50, "sample_every": 400, "checkpoint_minutes": 2.0,
                  "validate_first": True},
     }
 
 
-def train(config: Path, out: Path, minutes: float, threads: int) -> tuple[int, float]:
+def train(config: Path, out: Path, minutes: float, threads: int,
+          processes: Processes) -> tuple[int, float]:
     """Train until so many minutes are used in all; returns steps and minutes done.
 
     Raises: FailureError when it was stopped before; the same call goes on.
     """
     run = run_config.read(config)
     loop = Loop(run_config.task_of(run),
-                dataclasses.replace(run.loop, minutes=minutes, threads=threads), out, run.raw)
+                dataclasses.replace(run.loop, minutes=minutes, threads=threads), out, run.raw,
+                processes)
     loop.run()
     if loop.seconds < 60 * minutes and loop.step < loop.config.steps:
         raise FailureError("fine-tuning", f"step {loop.step}", "stopped and saved; the same "

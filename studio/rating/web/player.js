@@ -57,14 +57,16 @@ export class Player extends EventTarget {
   async play() {
     if (this.wanted) return;
     this.wanted = true;
+    this.tell();
     const unlocked = audioContext().resume();
     try {
       const buffers = await this.load();
       await unlocked;
-      if (!this.wanted) return;
+      if (!this.wanted || this.playing) return; // pressed again while it was fetched
       this.start(buffers);
     } catch (error) {
       this.wanted = false;
+      this.tell();
       throw error;
     }
   }

@@ -1,0 +1,148 @@
+"""Shards that stream: from disk a few at a time, and over the net, whatever the connection does."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import FailureError, InputError
+from tests.trainers import tiny
+from trainers import run_config
+from trainers import shards as shards_module
+from trainers.loop import Loop
+from trainers.reading import Reader
+from trainers.shards import read_pieces, shards_of, write_pieces
+
+SHARDS, OPEN, STEPS = 5, 2, 3
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """Five shards of four pieces, each with a piece that is held out."""
+    folder = tmp_path_factory.mktemp("streaming") / "shards"
+    tiny.shards(folder)
+    for old in folder.glob("*.tar"):
+        old.unlink()
+    for number in range(SHARDS):
+        made = [shards_module.Piece(f"{number}-{p.id}", p.split, p.captions, p.sections, p.tokens,
+                                    p.latents, {}) for p in tiny.pieces(4)]
+        write_pieces(folder, made, f"part-{number}")
+    return folder
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves shards; breaks off in the middle of the first answers, as many as `breaks` says."""
+
+    breaks, asked = 0, []
+
+    def do_GET(self) -> None:
+        Handler.asked.append(self.path)
+        path = Path(self.directory) / self.path.lstrip("/")
+        if Handler.breaks and path.is_file():
+            Handler.breaks -= 1
+            content = path.read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            self.close_connection = True
+            return
+        super().do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address(place, monkeypatch) -> Iterator[str]:
+    monkeypatch.setattr(shards_module, "RETRY_SECONDS", (0, 0))
+    Handler.breaks, Handler.asked = 0, []
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(place)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/part-{{0..{SHARDS - 1}}}-00000.tar"
+    server.shutdown()
+    server.server_close()
+
+
+def reader(place: Path | str) -> Reader:
+    return Reader(place, open_shards=OPEN, steps_a_shard=STEPS, seed=7)
+
+
+def drawn_from(one: Reader, step: int) -> list[str]:
+    return [piece.id for piece in one.at(step).pieces]
+
+
+def test_few_shards_are_open_and_every_round_has_all(place):
+    one = reader(place)
+    steps = range(SHARDS * STEPS)
+    opened = [{name.split("-")[0] for name in drawn_from(one, step)} for step in steps]
+    assert all(len(shards) <= OPEN for shards in opened)
+    assert set().union(*opened) == {str(n) for n in range(SHARDS)}
+    assert all(opened[step] == opened[step - step % STEPS] for step in steps)
+
+
+def test_what_a_step_draws_from_depends_on_the_step_alone(place):
+    walked = reader(place)
+    found = [drawn_from(walked, step) for step in range(23)]
+    for step in (22, 4, 11):  # in any order, as after a resume
+        assert drawn_from(reader(place), step) == found[step]
+
+
+def test_shards_of_the_net_are_those_of_the_disk(place, address):
+    Handler.breaks = 2
+    over_the_net = read_pieces(address, latents=True)
+    here = read_pieces(place, latents=True)
+    assert [p.id for p in over_the_net] == [p.id for p in here]
+    assert all((a.tokens == b.tokens).all() and (a.latents == b.latents).all()
+               for a, b in zip(over_the_net, here))
+    assert len(Handler.asked) == SHARDS + 2  # each once, and twice again
+
+
+def test_a_connection_that_never_holds_is_one_clear_error(address):
+    Handler.breaks = 99
+    with pytest.raises(FailureError, match="cannot be fetched"):
+        read_pieces(address)
+    assert len(Handler.asked) == 3
+    Handler.breaks = 0
+    with pytest.raises(FailureError, match="404"):  # and what is not there is not asked for again
+        read_pieces(address.replace("part-", "other-"))
+    assert len(Handler.asked) == 4
+
+
+def test_wrong_places_are_named(tmp_path, address):
+    with pytest.raises(InputError, match="end in .tar"):
+        shards_of("https://example.org/pieces.zip")
+    with pytest.raises(InputError, match="hf://datasets/OWNER/NAME"):
+        read_pieces("hf://datasets/pieces.tar")
+    (tmp_path / "broken.tar").write_bytes(b"no archive" * 100)
+    with pytest.raises(InputError, match="is damaged"):
+        read_pieces(tmp_path)
+
+
+def test_the_hubs_shards_have_an_address(monkeypatch):
+    found = shards_module._resolved("hf://datasets/someone/music@v1/train/pieces-00000.tar")[0]
+    assert found.endswith("/datasets/someone/music/resolve/v1/train/pieces-00000.tar")
+
+
+def test_a_run_over_the_net_is_stopped_and_resumed(place, address, tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
+    data = {"shards": address, "text_tokenizer": str(place / "tokenizer.json")}
+    streaming = {"open_shards": OPEN, "steps_a_shard": STEPS}
+
+    def trained(name: str, *halves: int) -> dict[str, torch.Tensor]:
+        for steps in halves:
+            run = run_config.read(tiny.write(tmp_path / "run.yaml", tiny.LANGUAGE_MODEL, data,
+                                             training=streaming, loop={"steps": steps}))
+            loop = Loop(run_config.task_of(run), run.loop, tmp_path / name, run.raw)
+            loop.run()
+        return loop.task.model.state_dict()
+
+    straight, resumed = trained("straight", 11), trained("resumed", 4, 11)
+    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
