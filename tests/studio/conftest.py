@@ -53,7 +53,7 @@ def studio_process(studio_folder: Path) -> Iterator[tuple[subprocess.Popen, str]
         yield server, address
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=120)
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ def test_tab_answers_the_token_alone(browser, address, tmp_path):
     page.click("#results-open")
     page.locator("#results-tables").get_by_text("Mean by system").first.wait_for()
     assert page.locator("#results-tables img").count() == 0  # a label stays text
-    assert "4 finished" in page.locator("#results-progress").inner_text()
+    page.locator("#results-progress").get_by_text("4 finished").wait_for()
     page.locator("#results-forest .js-plotly-plot").wait_for()
     with page.expect_download() as waiting:
         page.click("#results-download")
