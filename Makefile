@@ -15,10 +15,11 @@ help: ## list the targets
 environment: $(STAMP) ## the Python environment in $(VENV)
 
 # musicnn's pins cannot be met together; only its weights are read, so it comes without them.
+# laion-clap is in requirements.txt, but for Python 3.13 (there it says why): here nothing is left to do.
 $(STAMP): requirements.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet -r requirements.txt
-	$(PY) -m pip install --quiet --no-deps musicnn==0.1.0
+	$(PY) -m pip install --quiet --no-deps musicnn==0.1.0 laion-clap==1.1.7
 	touch $(STAMP)
 
 # As root or in CI the Debian packages are installed; otherwise the one line is printed.

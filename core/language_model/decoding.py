@@ -228,4 +228,5 @@ def _steps(session: _Session, requests: Sequence[DecodeRequest]) -> Iterator[Ste
                          log_probabilities)
         if all(lane.ended for lane in lanes):
             return
-        session.advance(drawn)
+        with session.packed.threads():
+            session.advance(drawn)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,11 @@ from core.language_model.products import Plain, Precision, Product, plain, preci
 
 # (layer, rotated heads [M, heads + 2 * kv_heads, D]) -> mixed [M, heads * D]
 Attend = Callable[[int, Tensor], Tensor]
+
+# Below so many weights a step's products take less time than threads need to meet. Two threads
+# on an idle machine save a fifth of nano's step; beside one other busy process they make it many
+# times slower, as each waits for the other at every product.
+SHARED_FROM = 16_000_000
 
 
 def rotation(config: LanguageModelConfig, tables: Sequence[Tensor],
@@ -117,6 +123,19 @@ class PackedModel:
             self.norm = model.backbone.norm.weight.detach().to(compute)
             self.head = self.precision.head(weight.detach().to(held),
                                             model.head.bias.detach().to(held))
+        self.small = sum(p.numel() for p in model.backbone.parameters()) < SHARED_FROM
+
+    @contextlib.contextmanager
+    def threads(self) -> Iterator[None]:
+        """Within it, one thread computes where the model is too small to share."""
+        given = torch.get_num_threads()
+        if self.small:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if self.small:
+                torch.set_num_threads(given)
 
     def blocks(self, x: Tensor, cosine: Tensor, signed_sine: Tensor, attend: Attend) -> Tensor:
         """[M, hidden] -> [M, hidden], before the last norm.
