@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,15 +142,17 @@ def local_folder(variant: Variant) -> Path | None:
     return hub.cached(variant.hub, _official_files(variant))
 
 
-def folder_of(variant: Variant) -> Path:
+def folder_of(variant: Variant, expect: Callable[[int], None] = lambda size: None) -> Path:
     """Where the variant's weights lie, downloaded first when the hub has them and we do not.
+
+    `expect` is told a download's size in bytes before it begins.
 
     Raises: InputError that says what to fetch and where to put it, when neither works.
     """
     folder = local_folder(variant)
     if folder is None and variant.hub is not None:
         folder = hub.fetch(variant.hub, _official_files(variant),
-                           models_folder() / variant.folder)
+                           models_folder() / variant.folder, expect)
     if folder is None or not folder.is_dir():
         raise InputError("variant", variant.name, f"is not installed; put its folder at {folder}"
                          + (f" ({variant.note})" if variant.note and not variant.hub else ""))

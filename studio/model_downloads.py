@@ -16,10 +16,12 @@ from studio.library import folder_bytes
 
 @dataclass(frozen=True)
 class DownloadState:
-    """`received`: bytes of this model in the cache; `error`: why it ended, if it failed."""
+    """`received`: bytes of this model in the cache, of `total` (0 until the hub has said);
+    `error`: why it ended, if it failed."""
 
     running: bool
     received: int
+    total: int
     error: StudioError | None
 
 
@@ -30,6 +32,7 @@ class ModelDownloads:
         self._lock = threading.Lock()
         self._running: str | None = None
         self._ended: dict[str, StudioError | None] = {}
+        self._total = 0  # bytes of the running or last one
 
     def start(self, variant: Variant) -> None:
         """Fetch a variant's weights in the background.
@@ -44,7 +47,7 @@ class ModelDownloads:
         with self._lock:
             if self._running is not None:
                 raise InputError("model", self._running, "is being downloaded; wait for it first")
-            self._running = variant.name
+            self._running, self._total = variant.name, 0
             self._ended.pop(variant.name, None)
         threading.Thread(target=self._fetch, args=(variant,), daemon=True,
                          name="studio-download").start()
@@ -53,7 +56,7 @@ class ModelDownloads:
         error: StudioError | None = FailureError("download", variant.title, "broke off; the "
                                                  "studio's log says why")
         try:
-            variants.folder_of(variant)
+            variants.folder_of(variant, self._expect)
             error = None
         except StudioError as caught:
             error = caught
@@ -61,12 +64,17 @@ class ModelDownloads:
             with self._lock:
                 self._running, self._ended[variant.name] = None, error
 
+    def _expect(self, size: int) -> None:
+        with self._lock:
+            self._total = size
+
     def state(self, variant: Variant) -> DownloadState | None:
         """How far this variant is; None when it was never asked for."""
         with self._lock:
             if self._running != variant.name and variant.name not in self._ended:
                 return None
             running, error = self._running == variant.name, self._ended.get(variant.name)
+            total = self._total if running else 0
         folder = f"models--{(variant.hub or '').replace('/', '--')}"
         blobs = Path(constants.HF_HUB_CACHE) / folder / "blobs"
-        return DownloadState(running, folder_bytes(blobs), error)
+        return DownloadState(running, folder_bytes(blobs), total, error)

@@ -11,7 +11,6 @@ import contextlib
 import json
 import math
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from core.errors import FailureError, InputError
+from core.result import peak_memory_bytes
 from core.workspace import pause_while_claimed
 from trainers.processes import Processes, gathered, scattered
 from trainers.run_folder import HEARD, LOG, TRAIN, VALIDATION
@@ -300,7 +300,7 @@ class Loop:
         """Largest memory this process has held: of its GPU, else of the machine; MiB."""
         if self.processes.device.type == "cuda":
             return torch.cuda.max_memory_allocated() / 2**20
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        return peak_memory_bytes() / 2**20
 
     def _log(self, board: SummaryWriter | None, kind: str, figures: dict[str, float]) -> None:
         if board is None:

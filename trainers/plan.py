@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import json
 import multiprocessing
-import resource
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.checkpoints.assembly import empty
+from core.result import peak_memory_bytes
 from trainers import run_config, run_folder
 from trainers.run_config import RunConfig
 
@@ -254,7 +254,7 @@ def _few_steps(path: Path) -> tuple[int, float]:
         run = replace(run, data=_random_data(run, Path(folder)))
         task_warm = torch.ones(8, 8, requires_grad=True)
         (task_warm @ task_warm).sum().backward()  # what torch itself takes at its first step
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        before = peak_memory_bytes()
         loop = Loop(run_config.task_of(run), replace(run.loop, steps=1, shard=False, threads=1),
                     Path(folder) / "run", run.raw)
         seconds = []
@@ -262,7 +262,7 @@ def _few_steps(path: Path) -> tuple[int, float]:
             began = time.monotonic()
             loop.advance()
             seconds.append(time.monotonic() - began)
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        after = peak_memory_bytes()
     print(json.dumps({"stage": path.stem, "seconds": seconds}), file=sys.stderr)
     return after - before, float(np.median(seconds[1:]))
 

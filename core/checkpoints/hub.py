@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
@@ -33,13 +33,15 @@ def cached(repository: str, names: Iterable[str]) -> Path | None:
     return first
 
 
-def fetch(repository: str, names: tuple[str, ...], place: Path) -> Path:
+def fetch(repository: str, names: tuple[str, ...], place: Path,
+          expect: Callable[[int], None] = lambda size: None) -> Path:
     """Download what is missing of `names` (and the text tokenizer) into the Hugging Face cache.
 
     Progress goes to stderr; a broken download is resumed by the next call.
 
     Args:
         place: where a person may put the folder by hand, for the error.
+        expect: told how many bytes the cache will hold of it, before they come.
     Raises: InputError when the hub cannot be reached, lacks a file, or disk or memory are too
         small; FailureError when the download breaks off or a hash is wrong.
     """
@@ -54,6 +56,7 @@ def fetch(repository: str, names: tuple[str, ...], place: Path) -> Path:
         raise InputError("model", repository, f"lacks {', '.join(lacking)} on the hub; "
                          "is the name right?")
     wanted = [file for file in plan if file.will_download]
+    expect(sum(file.file_size or 0 for file in plan))
     _require_disk(repository, sum(file.file_size or 0 for file in wanted))
     _require_memory(repository, sum(f.file_size or 0 for f in plan if f.filename.endswith(".pt")))
     mark = _unfinished(repository)

@@ -91,12 +91,14 @@ class Int8:
                 whole, step.double(), torch.zeros(len(step), dtype=torch.int64), 0)
             self.packed = torch.ops.quantized.linear_prepack(packable, None)
         self.bias = None if bias is None else bias.float()
+        self.least = torch.tensor(LEAST)
         # Without VNNI the kernel adds pairs of products in 16 bits: activations keep to 7 bits,
         # for 2 * 127 * 127 still fits.
         self.largest = 127 if torch.cpu._is_vnni_supported() else 63
 
     def __call__(self, x: Tensor) -> Tensor:
-        step = x.abs().amax(1, keepdim=True).clamp_(min=LEAST).div_(self.largest)  # [M, 1]
+        loudest = torch.linalg.vector_norm(x, torch.inf, 1, keepdim=True)  # [M, 1]
+        step = torch.add(self.least, loudest, alpha=1 / self.largest)
         zero = self.largest + 1  # the kernel's activations have no sign
         made = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
             x / step, 1.0, zero, self.packed)

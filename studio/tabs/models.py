@@ -59,7 +59,8 @@ def _download(studio: Studio, choice: gr.Dropdown, table: gr.HTML) -> None:
             return {timer: gr.Timer(active=False)}
         if state.error is not None:
             return {**errors.show(state.error), progress: "", timer: gr.Timer(active=False)}
-        text = f"{variant.title}: {_size(state.received)} fetched"
+        of_all = f" of {_size(state.total)}" if state.total else ""
+        text = f"{variant.title}: {_size(state.received)}{of_all} fetched"
         if state.running:
             return {progress: f"{text} …"}
         return {progress: f"{text}, ready", table: table_html(), timer: gr.Timer(active=False)}
