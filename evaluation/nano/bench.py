@@ -182,11 +182,17 @@ class Bench:
 
     @cached_property
     def training(self) -> tuple[list[Heard], list[Piece]]:
-        """What recognisers learn from: training clips as heard, and each clip's piece. A pilot
+        """What recognisers of every style's music learn from, see `taught`."""
+        return self.taught(None)
+
+    def taught(self, styles: Sequence[str] | None) -> tuple[list[Heard], list[Piece]]:
+        """Training clips of these styles (None: of all) as heard, and each clip's piece. A pilot
         uses them all: they are heard once for all weights."""
         count: dict[str, int] = {}
         chosen = []
         for piece in read_pieces(self.setting.corpus, "train"):
+            if styles is not None and piece.style not in styles:
+                continue
             count[piece.style] = count.get(piece.style, 0) + 1
             if count[piece.style] <= TRAINING_PIECES:
                 chosen.append(piece)

@@ -32,8 +32,8 @@ PROMPTS = {
 def measure(bench: Bench) -> dict[str, Any]:
     """Share of clips whose style is recognised: generated, ground truth, through the codecs."""
     styles = tuple(PROMPTS)
-    taught = [(h, p.style) for h, p in zip(*bench.training) if p.style in styles]
-    recogniser = LabelRecogniser([h for h, _ in taught], [s for _, s in taught])
+    heard, pieces = bench.taught(styles)
+    recogniser = LabelRecogniser(heard, [p.style for p in pieces])
     held_out = [p for style in styles
                 for p in [q for q in bench.held_out if q.style == style][
                     :bench.at_most(HELD_OUT_CLIPS)]]
@@ -51,7 +51,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     guesses = recogniser(bench.heard(made, "generated"))
     return {
         "classifier": f"musicnn penultimate (mean over patches) + logistic regression, "
-                      f"{len(taught)} training clips of {SECONDS:g} s",
+                      f"{len(heard)} training clips of {SECONDS:g} s",
         "chance": 1 / len(styles), "prompts": PROMPTS,
         "seeds": [bench.setting.seed, bench.setting.seed + each - 1],
         "generated": intervals.share(guesses == asked), **systems,
