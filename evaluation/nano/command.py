@@ -88,7 +88,10 @@ def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
         "parameters": {name: sum(p.numel() for p in model.parameters())
                        for name, model in pipeline.models.items()},
         "not_measured": {}}
-    for name in only or [part for part in PARTS if part not in skip]:
+    chosen = only or tuple(part for part in PARTS if part not in skip)
+    figures["not_measured"].update({part: "left out of this run" for part in PARTS
+                                    if part not in chosen})
+    for name in chosen:
         print(name, file=sys.stderr, flush=True)
         module = importlib.import_module(f"evaluation.nano.{name}")
         began = time.monotonic()
