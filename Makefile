@@ -7,7 +7,7 @@ DEBIAN := $(shell cat packages-test.txt)
 MISSING := $(shell for p in $(DEBIAN); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment debian studio test lint clean screenshots check-raters check-load check-faults
+.PHONY: help environment debian studio test lint clean screenshots check-raters check-load check-start check-faults
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 24
@@ -15,7 +15,7 @@ help: ## list the targets
 environment: $(STAMP) ## the Python environment in $(VENV)
 
 # musicnn's pins cannot be met together; only its weights are read, so it comes without them.
-# laion-clap is in requirements.txt, but for Python 3.13 (there it says why): here nothing is left to do.
+# laion-clap comes from requirements.txt; for Python 3.13, as said there, from here.
 $(STAMP): requirements.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet -r requirements.txt
@@ -53,6 +53,9 @@ check-raters: $(STAMP) debian ## 100 simulated raters on SQLite and PostgreSQL, 
 
 check-load: $(STAMP) debian ## 20 people at once on the page
 	$(PY) -m studio check-load
+
+check-start: $(STAMP) debian ## start to usable page, click to first sound
+	$(PY) -m studio check-start
 
 check-faults: $(STAMP) debian ## killed worker, full disk, missing model, huge uploads, rapid clicks
 	$(PY) -m studio check-faults

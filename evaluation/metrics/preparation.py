@@ -13,6 +13,7 @@ from pathlib import Path
 import audioread
 import librosa
 import numpy as np
+import soundfile
 import soxr
 
 from core.errors import InputError
@@ -50,6 +51,9 @@ def read(path: Path, rate: int | None, mono: bool, span: Span = WHOLE) -> tuple[
     """
     if not path.is_file():
         raise InputError("audio file", path, "no such file")
+    nothing = InputError("audio file", path, f"holds no samples from {span.begin:g} s on")
+    if span.begin and _ends_before(path, span.begin):
+        raise nothing
     try:
         audio, found = librosa.load(
             path, sr=rate, mono=mono, offset=span.begin, duration=span.seconds
@@ -57,8 +61,17 @@ def read(path: Path, rate: int | None, mono: bool, span: Span = WHOLE) -> tuple[
     except (OSError, RuntimeError, audioread.DecodeError) as error:
         raise InputError("audio file", path, f"cannot be decoded ({error})") from error
     if not audio.size:
-        raise InputError("audio file", path, f"holds no samples from {span.begin:g} s on")
+        raise nothing
     return audio, int(found)
+
+
+def _ends_before(path: Path, seconds: float) -> bool:
+    """Whether a file is known to be no longer. librosa cannot seek there, and without ffmpeg takes
+    the file for a broken one."""
+    try:
+        return soundfile.info(path).duration <= seconds
+    except (OSError, soundfile.LibsndfileError):
+        return False
 
 
 def peak_level(audio: np.ndarray, decibels: float = PEAK_DB) -> np.ndarray:

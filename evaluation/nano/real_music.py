@@ -1,7 +1,7 @@
 """Real music that no model here was taught from: what Debian packages install.
 
-`apt-get install wesnoth-1.16-music` (or any other of PACKAGES), as root; without root
-`apt-get download NAME && dpkg -x NAME_*.deb FOLDER`, and `--real FOLDER`.
+`apt-get install wesnoth-1.16-music` (1.18 on Debian 13; or any other of PACKAGES), as root;
+without root `apt-get download NAME && dpkg -x NAME_*.deb FOLDER`, and `--real FOLDER`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Package:
 
 PACKAGES = (
     Package("wesnoth-1.16-music", Path("/usr/share/games/wesnoth/1.16/data/core/music")),
+    Package("wesnoth-1.18-music", Path("/usr/share/games/wesnoth/1.18/data/core/music")),
     Package("asc-music", Path("/usr/share/games/asc/music")),
     Package("hedgewars-data", Path("/usr/share/games/hedgewars/Data/Music")),
     Package("supertux-data", Path("/usr/share/games/supertux2/music")),
