@@ -73,8 +73,8 @@ class Variant:
 
 
 def _nano(name: str, title: str, sound: str, rate: int, folder: str = "assets/nano",
-          **more: object) -> Variant:
-    return Variant(name, title, folder, None, sound, rate, "see the model card",
+          parameters: str = "14M", **more: object) -> Variant:
+    return Variant(name, title, folder, None, sound, rate, parameters,
                    context_seconds=30.0, default_structure="verse", **more)  # type: ignore[arg-type]
 
 
@@ -89,8 +89,8 @@ def _official(slug: str, hub: str, sound: str, size: str, long: bool = False) ->
 
 VARIANTS: dict[str, Variant] = {v.name: v for v in (
     _nano("nano", "nano", SRFM_48K, 48000),
-    _nano("nano-no-flow", "nano (w/o flow)", WAVTOKENIZER, 24000),
-    _nano("nano-24khz", "nano-24kHz", SRFM_24K, 24000, "assets/nano-24khz",
+    _nano("nano-no-flow", "nano (w/o flow)", WAVTOKENIZER, 24000, parameters="7M"),
+    _nano("nano-24khz", "nano-24kHz", SRFM_24K, 24000, "assets/nano-24khz", "–",
           note="its flow and its 24 kHz codec are not trained yet"),
     _nano("nano-cascade", "nano (cascade)", CASCADE, 48000,
           note="ablation: nano without flow, its 24 kHz sound super-resolved afterwards"),

@@ -120,12 +120,13 @@ def build(studio: Studio) -> None:
 
 def _fields(studio: Studio) -> _Asking:
     with gr.Row():
-        kind = gr.Radio([PLAN, FOLDER], value=PLAN, label="Measure", elem_id="benchmark-kind")
-        recipe = gr.Dropdown([AS_PLANNED], value=AS_PLANNED, label="Recipe",
+        kind = gr.Radio([PLAN, FOLDER], value=PLAN, label="Measure", elem_id="benchmark-kind",
+                        min_width=260)
+        recipe = gr.Dropdown([AS_PLANNED], value=AS_PLANNED, label="Recipe", min_width=260,
                              elem_id="benchmark-recipe", filterable=False)
     with gr.Row():
         plan = gr.Dropdown([], label="Plan", elem_id="benchmark-plan", allow_custom_value=True,
-                           info="or the path of a YAML file")
+                           min_width=260, info="or the path of a YAML file")
         limit = gr.Number(0, label="Items (0: as the plan says)", precision=0, minimum=0,
                           elem_id="benchmark-limit", min_width=140)
     generated = gr.Textbox(label="Folder of music, named by item id", visible=False,

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from core import command, variants
+from core.checkpoints import studio_layout
 from core.errors import InputError
 from evaluation.benchmark.plan_file import SHIPPED
 
@@ -98,3 +99,15 @@ def test_the_command_lists_own_models(tmp_path, monkeypatch, capsys) -> None:
     assert command.main(["variants", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["wesnoth"]["installed"] and rows["wesnoth"]["sample_rate"] == 24000
+
+
+@pytest.mark.parametrize("name", ["nano", "nano-no-flow", "nano-cascade", "nano-long"])
+def test_nanos_parameters_are_those_of_its_files(name):
+    variant = variants.get(name)
+    if not variants.installed(variant):
+        pytest.skip("assets/nano holds no weights")
+    folder = variants.folder_of(variant)
+    counted = sum(tensor.numel() for component in variant.components
+                  for tensor in studio_layout.tensors(
+                      folder / f"{component}.safetensors").values())
+    assert variant.parameters == f"{counted / 1e6:.0f}M"
