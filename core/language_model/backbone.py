@@ -28,7 +28,7 @@ def rotary_tables(config: LanguageModelConfig, positions: Tensor) -> tuple[Tenso
 
 def rotate(x: Tensor, cosine: Tensor, signed_sine: Tensor) -> Tensor:
     """Turn every pair (i, i + D/2) of the last axis by its position's angle."""
-    swapped = x.roll(x.shape[-1] // 2, -1)
+    swapped = x.unflatten(-1, (2, -1)).flip(-2).flatten(-2)
     return torch.addcmul(x * cosine, swapped, signed_sine)
 
 

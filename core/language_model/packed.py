@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.language_model import huge_pages
 from core.language_model.backbone import Block, rotary_tables, rotate
 from core.language_model.config import LanguageModelConfig
 from core.language_model.model import LanguageModel
@@ -65,6 +66,16 @@ def _stacked_already(parameters: Sequence[nn.Parameter]) -> Tensor | None:
     return first.detach().as_strided(shape, first.stride())
 
 
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """Rows [M, hidden] over their rms, times the weight. F.rms_norm is one kernel on a GPU and
+    twice as many on a CPU as there are here; for few rows their number is what counts."""
+    if x.device.type != "cpu":
+        return F.rms_norm(x, weight.shape, weight, eps)
+    length = torch.linalg.vector_norm(x, 2, -1, keepdim=True, dtype=torch.float32)  # [M, 1]
+    root = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
+    return (x * root).mul_(weight)
+
+
 @dataclass(frozen=True)
 class PackedLayer:
     """One block's weights: queries, keys and values in one product, gate and up in another."""
@@ -113,7 +124,7 @@ class PackedModel:
         self.precision = plain(weight.dtype) if dtype is None else precision(dtype, weight.device)
         self.layers: list[PackedLayer] = []
         # Parameters may be re-bound here and must stay usable for training.
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad(), huge_pages.gathered():
             for block in model.backbone.layers:
                 self.layers.append(PackedLayer.of(block, self.precision))
                 if release and self.precision.copies:
@@ -144,20 +155,19 @@ class PackedModel:
             cosine: [M, heads + 2 * kv_heads, D], 1 for the values, which do not turn.
             signed_sine: same shape, 0 for the values.
         """
-        width, eps, head_dim = (x.shape[-1],), self.config.eps, self.config.head_dim
+        eps, head_dim = self.config.eps, self.config.head_dim
         for number, layer in enumerate(self.layers):
-            heads = layer.heads(F.rms_norm(x, width, layer.attention_norm, eps))
+            heads = layer.heads(rms_norm(x, layer.attention_norm, eps))
             heads = rotate(heads.unflatten(-1, (-1, head_dim)), cosine, signed_sine)
             mixed = attend(number, heads.to(self.precision.cache))  # [M, heads * D]
-            x = x + layer.output(mixed.to(x.dtype))
-            gate, up = layer.gate_up(
-                F.rms_norm(x, width, layer.mlp_norm, eps)).chunk(2, -1)  # [M, mlp] each
-            x = x + layer.down(F.silu(gate).mul_(up))
+            x = layer.output(mixed.to(x.dtype), x)
+            gate, up = layer.gate_up(rms_norm(x, layer.mlp_norm, eps)).chunk(2, -1)  # [M, mlp]
+            x = layer.down(F.silu(gate).mul_(up), x)
         return x
 
     def logits(self, x: Tensor) -> Tensor:
         """[M, hidden] -> [M, V + 1] float32."""
-        return self.head(F.rms_norm(x, (x.shape[-1],), self.norm, self.config.eps)).float()
+        return self.head(rms_norm(x, self.norm, self.config.eps)).float()
 
     def taught(self, inputs: Tensor) -> Tensor:
         """Teacher forcing in decoding's precision: one row [N, hidden] -> logits [N, V + 1]."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -18,11 +19,17 @@ from torch import Tensor
 
 from core.errors import InputError
 
-Product = Callable[[Tensor], Tensor]  # [M, in] -> [M, out]
 ROW_MULTIPLE = 8  # four guided requests; on a CPU eight rows of fp32 cost little more than two
 PAIR = 2  # one row alone is another kernel, which sums in another order
 TYPICAL_ROWS = 8  # what oneDNN chooses its order for
 LEAST = 1e-12  # a row of zeros still has a step
+
+
+class Product(Protocol):
+    """Weights and, if any, a bias, ready to be multiplied by."""
+
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """[M, in] -> [M, out], with `added` [M, out] where there is no bias."""
 
 
 class Plain:
@@ -31,8 +38,9 @@ class Plain:
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         self.weight, self.bias = weight, bias
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        made = F.linear(x, self.weight, self.bias)
+        return made if added is None else made.add_(added)
 
 
 class Reordered:
@@ -49,9 +57,10 @@ class Reordered:
                                                                TYPICAL_ROWS)
         self.bias = None if bias is None else bias.to(self.dtype)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(x.to(self.dtype), self.ordered, self.bias,
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        made = torch.ops.mkldnn._linear_pointwise(x.to(self.dtype), self.ordered, self.bias,
                                                   "none", [], "").to(x.dtype)
+        return made if added is None else made.add_(added)
 
 
 class ReorderedBrief(Reordered):
@@ -72,8 +81,9 @@ class Half:
         with _fbgemm():
             self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float(), bias)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        made = torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
+        return made if added is None else made.add_(added)
 
 
 class Int8:
@@ -96,13 +106,14 @@ class Int8:
         # for 2 * 127 * 127 still fits.
         self.largest = 127 if torch.cpu._is_vnni_supported() else 63
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        added = self.bias if added is None else added
         loudest = x.abs().amax(1, keepdim=True)  # [M, 1]
         step = torch.add(self.least, loudest, alpha=1 / self.largest)
         zero = self.largest + 1  # the kernel's activations have no sign
         made = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
             x / step, 1.0, zero, self.packed)
-        return made.mul_(step) if self.bias is None else torch.addcmul(self.bias, made, step)
+        return made.mul_(step) if added is None else torch.addcmul(added, made, step)
 
 
 @dataclass(frozen=True)
