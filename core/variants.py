@@ -73,7 +73,7 @@ class Variant:
 
 
 def _nano(name: str, title: str, sound: str, rate: int, folder: str = "assets/nano",
-          parameters: str = "14M", **more: object) -> Variant:
+          parameters: str = "18M", **more: object) -> Variant:
     return Variant(name, title, folder, None, sound, rate, parameters,
                    context_seconds=30.0, default_structure="verse", **more)  # type: ignore[arg-type]
 

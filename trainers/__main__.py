@@ -17,7 +17,6 @@ def main(argv: list[str]) -> int:
     commands = {"corpus": corpus.main, "prepare": preparation.main,
                 "fine-tune": fine_tuning.main, "store": command.store,
                 "tokenise": command.tokenise, "train": command.train,
-                "predict": command.predict,
                 "assemble": command.assemble, "report": run_report.main, "bench": bench.main,
                 "plan": plan.main}
     if not argv or argv[0] not in commands:

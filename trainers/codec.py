@@ -38,14 +38,10 @@ class CodecTaskConfig:
             is compared by its magnitudes instead.
         decoder_only: encoder and codes stay as they are and only the decoder learns, so that a
             language model (or SRFM) may learn the same tokens (latents) meanwhile.
-        adversarial_from: step at which discriminators begin to judge the sound (or the magnitudes
-            of a magnitude head); None: never.
-        adversarial_weight, feature_weight: of their losses beside the distance.
-        distance_weight: of the distance once they judge. A squared difference of magnitudes asks
-            for blur, which they refuse.
+        adversarial_from: step at which discriminators begin to judge the sound; None: never.
+        adversarial_weight, feature_weight: of their losses beside the mel distance.
         low_passed: share of crops that lose everything above a frequency between LOWEST_CUT and
             the top, as lossy files have; a codec that never met such a band garbles the rest.
-        predicted: share of crops from the pieces of `data.predicted` (HiFi-Codec, decoder_only).
         bf16: autocast.
         validation_crops: held-out crops a validation.
         metric_clips: held-out clips that musicnn hears, real and reconstructed, with the samples
@@ -61,9 +57,7 @@ class CodecTaskConfig:
     adversarial_from: int | None = None
     adversarial_weight: float = 0.05
     feature_weight: float = 0.1
-    distance_weight: float = 1.0
     low_passed: float = 0.0
-    predicted: float = 0.5
     bf16: bool = False
     validation_crops: int = 32
     metric_clips: int = 0
@@ -86,14 +80,17 @@ class CodecTask:
         self.modules: dict[str, nn.Module] = {self.component: model}
         taught = decoder if config.decoder_only else [model]
         self.groups = {"generator": [p for m in taught for p in m.parameters()]}
+        if config.adversarial_from is not None:
+            self.modules["discriminators"] = Discriminators(DiscriminatorsConfig())
+            self.groups["discriminators"] = list(self.modules["discriminators"].parameters())
         self.distance = MultiResolutionMel(model.sample_rate)
         self.magnitudes = None
         if isinstance(head, MagnitudeHead):
             self.magnitudes = MagnitudeDistance(model.sample_rate, head.n_fft, head.hop)
-        if config.adversarial_from is not None:
-            judges = judges_of(head, model.sample_rate)
-            self.modules["discriminators"] = judges
-            self.groups["discriminators"] = list(judges.parameters())
+            if config.adversarial_from is not None:
+                raise InputError("adversarial_from", config.adversarial_from, "discriminators "
+                                 "judge sound, and a magnitude head is not taught through sound; "
+                                 "leave it out")
         self.frames = round(config.crop_seconds * model.sample_rate / model.hop) * model.hop
         self.train, self.held_out = store.of("train"), store.of("validation")
         for split, pieces in (("train", self.train), ("validation", self.held_out)):
@@ -146,28 +143,22 @@ class CodecTask:
         real = self.batch(step)
         with self.precision():
             made, loss, logs = self.reconstruct(real, quantize, step)
-        judging = config.adversarial_from is not None and step >= config.adversarial_from
         if self.magnitudes is not None:
-            made, real = self.magnitudes.levels(made), self.magnitudes.levels_of(real)
-            distance = self.magnitudes(made, real)  # of [B, N, bins]
+            distance = self.magnitudes(made, real)
             logs["magnitude"] = float(distance.detach())
         else:
             among = torch.randperm(len(RESOLUTIONS))[:config.resolutions]
             distance = self.distance(made, real, tuple(among.tolist()))
             logs["mel"] = float(distance.detach())
-        loss = loss + (config.distance_weight if judging else 1.0) * distance
+        loss = loss + distance
+        judging = config.adversarial_from is not None and step >= config.adversarial_from
         if judging:
-            with self.precision():
-                judged = self.modules["discriminators"].generator_losses(real, made)
-            logs["adversarial"] = float(judged.adversarial.detach())
-            logs["feature_matching"] = float(judged.feature_matching.detach())
+            judged = self.modules["discriminators"].generator_losses(real, made)
             loss = loss + config.adversarial_weight * judged.adversarial
             loss = loss + config.feature_weight * judged.feature_matching
         yield "generator", loss, logs
         if judging:
-            with self.precision():
-                own = self.modules["discriminators"].loss(real, made.detach())
-            yield "discriminators", own, {}
+            yield "discriminators", self.modules["discriminators"].loss(real, made.detach()), {}
 
     def precision(self) -> contextlib.AbstractContextManager:
         """bf16 autocast where the config asks for it."""
@@ -203,14 +194,6 @@ class CodecTask:
     def export(self, folder: Path) -> None:
         """The component in the studio's layout."""
         studio_layout.save(folder, self.component, self.model)
-
-
-def judges_of(head: nn.Module | None, sample_rate: int) -> Discriminators:
-    """The discriminators of a codec whose decoder ends in `head`."""
-    config = DiscriminatorsConfig()
-    if isinstance(head, MagnitudeHead):
-        return Discriminators.of_magnitudes(head.n_fft // 2 + 1, sample_rate, config)
-    return Discriminators.of_sound(config)
 
 
 def low_passed(crops: Tensor, share: float, rate: int, generator: torch.Generator) -> Tensor:

@@ -12,10 +12,10 @@ import torch
 
 from core.checkpoints import studio_layout
 from core.errors import InputError
-from trainers import assembling, audio_store, predicting, run_config, tokenising
+from trainers import assembling, audio_store, run_config, tokenising
 from trainers.loop import Loop
 from trainers.processes import Processes
-from trainers.shards import Piece, read_pieces, split_of, write_pieces
+from trainers.shards import Piece, write_pieces
 from trainers.text_tokenizer import train_text_tokenizer
 
 
@@ -91,25 +91,6 @@ def tokenise(argv: list[str]) -> int:
     count = write_pieces(args.out, pieces(), "pieces")
     tokenizer = train_text_tokenizer(captions, args.text_entries, args.out / "tokenizer.json")
     print(json.dumps({"pieces": count, "text_entries": tokenizer.get_vocab_size()}))
-    return 0
-
-
-def predict(argv: list[str]) -> int:
-    """An SRFM's latents of training pieces' tokens, for the last part of its HiFi-Codec."""
-    parser = argparse.ArgumentParser("python -m trainers predict", description=predict.__doc__)
-    parser.add_argument("shards", type=Path, help="shards with tokens and latents")
-    parser.add_argument("srfm", type=Path, help="folder with srfm.safetensors")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--pieces", type=int, default=300)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each piece")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(argv)
-    torch.set_num_threads(args.threads)
-    model = studio_layout.load(args.srfm, "srfm")
-    pieces = split_of(read_pieces(args.shards, latents=True), "train")[:args.pieces]
-    made = predicting.predicted(pieces, model, args.seconds, args.seed)
-    print(json.dumps({"pieces": write_pieces(args.out, made, "predicted")}))
     return 0
 
 

@@ -1,5 +1,4 @@
-"""Discriminators for the codecs' adversarial stage: of sound by periods and resolutions, and of the
-log-magnitudes a magnitude head says."""
+"""Multi-period and multi-resolution discriminators for the codecs' adversarial stage."""
 
 from __future__ import annotations
 
@@ -16,7 +15,6 @@ from core.errors import InputError
 
 SLOPE = 0.1
 LOSSES = ("hinge", "lsgan")
-LEVEL_MEAN, LEVEL_SPREAD = -1.0, 2.5  # of music's floored log-magnitudes, roughly
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,6 @@ class DiscriminatorsConfig:
         resolutions: one spectrogram discriminator for each (n_fft, hop).
         resolution_channels: its width; 2-d convolutions over spectrograms are what costs.
         resolution_layers: its layers, each halving the frequencies.
-        magnitude_channels: widths of the judges of a magnitude head, after the first halving both
-            axes each.
-        magnitude_low_hz: up to where one of them sees every bin.
         loss: `hinge` (Lim and Ye 2017) or `lsgan` (Mao et al. 2017, as HiFi-GAN).
     """
 
@@ -43,8 +38,6 @@ class DiscriminatorsConfig:
     resolutions: tuple[tuple[int, int], ...] = ((2048, 512), (1024, 256), (512, 128))
     resolution_channels: int = 12
     resolution_layers: int = 4
-    magnitude_channels: tuple[int, ...] = (16, 32, 64)
-    magnitude_low_hz: float = 4800.0
     loss: str = "hinge"
 
     def __post_init__(self) -> None:
@@ -133,82 +126,46 @@ class ResolutionDiscriminator(nn.Module):
         return self.stack(spectrum.permute(0, 3, 1, 2))  # [B, 2, L, bins]
 
 
-class MagnitudeDiscriminator(nn.Module):
-    """Judges the texture of log-magnitudes [B, N, bins] up to one frequency, patch by patch.
-
-    A regression to the mean blurs what it cannot know; whether partials are sharp, noise is grainy
-    and attacks are steep can be judged without phases (Kaneko et al. 2017, for spectra of speech).
-    The place on the frequency axis is an input of its own, as music is not alike at all of them.
-    """
-
-    def __init__(self, bins: int, stride: int, channels: tuple[int, ...]) -> None:
-        super().__init__()
-        self.bins = bins
-        first = nn.Conv2d(2, channels[0], (3, 5 + 4 * (stride > 1)), (1, stride),
-                          (1, 2 + 2 * (stride > 1)))
-        halving = [nn.Conv2d(a, b, (3, 5), (2, 2), (1, 2)) for a, b in zip(channels, channels[1:])]
-        even = nn.Conv2d(channels[-1], channels[-1], 3, padding=1)
-        self.stack = _Stack([first, *halving, even], nn.Conv2d(channels[-1], 1, 3, padding=1))
-        self.register_buffer("place", torch.linspace(-1, 1, bins), persistent=False)
-
-    def forward(self, magnitudes: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        levels = (magnitudes[..., : self.bins] - LEVEL_MEAN) / LEVEL_SPREAD  # [B, N, bins]
-        x = torch.stack((levels, self.place.expand_as(levels)), 1)  # [B, 2, N, bins]
-        return self.stack(x.contiguous(memory_format=torch.channels_last))
-
-
 class Discriminators(nn.Module):
-    """Several discriminators of one kind of input, with the losses of both sides."""
+    """All discriminators of a config, with the losses of both sides."""
 
-    def __init__(self, judges: list[nn.Module], loss: str) -> None:
+    def __init__(self, config: DiscriminatorsConfig) -> None:
         super().__init__()
-        self.judges, self.kind_of_loss = nn.ModuleList(judges), loss
+        self.config = config
+        self.judges = nn.ModuleList(
+            PeriodDiscriminator(period, config.period_channels, config.period_stride)
+            for period in config.periods)
+        self.judges.extend(
+            ResolutionDiscriminator(n_fft, hop, config.resolution_channels,
+                                    config.resolution_layers)
+            for n_fft, hop in config.resolutions)
 
-    @classmethod
-    def of_sound(cls, config: DiscriminatorsConfig) -> Discriminators:
-        """Those that judge audio [B, 1, T]."""
-        periods = [PeriodDiscriminator(period, config.period_channels, config.period_stride)
-                   for period in config.periods]
-        resolutions = [ResolutionDiscriminator(n_fft, hop, config.resolution_channels,
-                                               config.resolution_layers)
-                       for n_fft, hop in config.resolutions]
-        return cls([*periods, *resolutions], config.loss)
-
-    @classmethod
-    def of_magnitudes(cls, bins: int, sample_rate: int, config: DiscriminatorsConfig
-                      ) -> Discriminators:
-        """Those that judge log-magnitudes [B, N, bins] of the whole band: one the lowest part in
-        full resolution, one all of it."""
-        low = min(bins, round(2 * config.magnitude_low_hz / sample_rate * bins))
-        return cls([MagnitudeDiscriminator(low, 1, config.magnitude_channels),
-                    MagnitudeDiscriminator(bins, 4, config.magnitude_channels)], config.loss)
-
-    def forward(self, heard: Tensor) -> Judgement:
-        """Judge audio [B, 1, T], or log-magnitudes [B, N, bins]."""
-        found = [judge(heard) for judge in self.judges]
+    def forward(self, audio: Tensor) -> Judgement:
+        """Judge audio [B, 1, T]."""
+        found = [judge(audio) for judge in self.judges]
         return Judgement(tuple(score for score, _ in found),
                          tuple(features for _, features in found))
 
     def loss(self, real: Tensor, made: Tensor) -> Tensor:
-        """The discriminators' own scalar loss; no gradient reaches `made`, as `real` in shape."""
+        """The discriminators' own scalar loss; no gradient reaches `made` [B, 1, T]."""
         # one pass over both: the layers' fixed costs weigh much at CPU batch sizes
         both = self(torch.cat([real, made.detach()]))
         losses = []
         for scores in both.scores:
             of_real, of_made = scores[: len(real)], scores[len(real) :]
-            if self.kind_of_loss == "hinge":
+            if self.config.loss == "hinge":
                 losses.append(F.relu(1 - of_real).mean() + F.relu(1 + of_made).mean())
             else:
                 losses.append((1 - of_real).square().mean() + of_made.square().mean())
         return torch.stack(losses).mean()
 
     def generator_losses(self, real: Tensor, made: Tensor) -> GeneratorLosses:
-        """The generator's losses for `made`; the discriminators get no gradient."""
+        """The generator's losses for `made` [B, 1, T]; the discriminators get no gradient."""
         with torch.no_grad():
             of_real = self(real)
         with _frozen(self):
             of_made = self(made)
-        if self.kind_of_loss == "hinge":
+        if self.config.loss == "hinge":
             fooling = [-scores.mean() for scores in of_made.scores]
         else:
             fooling = [(1 - scores).square().mean() for scores in of_made.scores]

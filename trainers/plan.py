@@ -168,24 +168,22 @@ def _forward(run: RunConfig, model: nn.Module, training: Any) -> tuple:
 
 
 def _codec(model: nn.Module, training: Any) -> tuple:
-    from trainers.codec import judges_of
+    from trainers.discriminators import Discriminators, DiscriminatorsConfig
     from trainers.spectral_loss import RESOLUTIONS, MultiResolutionMel
 
     with torch.device("cpu"):
         distance = MultiResolutionMel(model.sample_rate)
     distance = distance.to("meta") if isinstance(distance, nn.Module) else distance
-    decoder = getattr(model, "generator", model)
-    judges = judges_of(getattr(decoder, "head", None), model.sample_rate) \
-        if training.adversarial_from is not None else None
+    judges = Discriminators(DiscriminatorsConfig()) if training.adversarial_from is not None \
+        else None
     frames = round(training.crop_seconds * model.sample_rate / model.hop) * model.hop
 
     def codec() -> Tensor:
         real = torch.empty(training.batch, 1, frames)
         made = model(real, quantize=False).decoded
         if made.ndim != real.ndim or made.shape[1] != 1:  # a magnitude head
-            loss, real = made.square().mean(), torch.empty_like(made)
-        else:
-            loss = distance(made, real, tuple(range(len(RESOLUTIONS)))[:training.resolutions])
+            return made.square().mean()
+        loss = distance(made, real, tuple(range(len(RESOLUTIONS)))[:training.resolutions])
         if judges is not None:
             judged = judges.generator_losses(real, made)
             loss = loss + judged.adversarial + judged.feature_matching

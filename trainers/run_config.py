@@ -6,8 +6,7 @@
     training: {...}                     # the task's config
     loop: {...}                         # trainers.loop.LoopConfig
 
-data, codecs: `folder` of an audio store; HiFi-Codec: `predicted`, a folder of `trainers predict`.
-Language model and SRFM: `shards`, a folder or addresses
+data, codecs: `folder` of an audio store. Language model and SRFM: `shards`, a folder or addresses
 (see trainers.shards); `text_tokenizer`, a file beside its like (language model). Every task:
 `start_from`, a model folder of either layout, or a run's best or last, with weights to begin with.
 Language model: `qwen`, a folder of Qwen2.5 whose blocks and text table are taken. `wavtokenizer` or
@@ -128,15 +127,10 @@ def _start(run: RunConfig) -> dict[str, Tensor]:
 def _codec(run: RunConfig) -> Task:
     from trainers.audio_store import AudioStore
     from trainers.hificodec import HiFiCodecTask
-    from trainers.shards import read_pieces
     from trainers.wavtokenizer import WavTokenizerTask
 
-    common = config_of(run), training_of(run), AudioStore(run.data["folder"])
-    if run.task == "wavtokenizer":
-        task = WavTokenizerTask(*common)
-    else:
-        place = run.data.get("predicted")
-        task = HiFiCodecTask(*common, read_pieces(place, latents=True) if place else ())
+    kind = {"wavtokenizer": WavTokenizerTask, "hificodec": HiFiCodecTask}[run.task]
+    task = kind(config_of(run), training_of(run), AudioStore(run.data["folder"]))
     task.model.load_state_dict(_start(run), strict=False)
     return task
 

@@ -60,15 +60,9 @@ class MagnitudeDistance(nn.Module):
         self.floor = SOFT_FLOOR * n_fft
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        """Levels [B, N, bins] of both -> scalar."""
-        return ((made - real).square() * self.weight).mean()
-
-    def levels_of(self, sound: Tensor) -> Tensor:
-        """Sound [B, 1, N * hop] -> its log-magnitudes above the floor [B, N, bins]."""
-        frames = frame(sound[:, 0].float(), self.n_fft, self.hop) * self.window
+        """Log-magnitudes [B, N, bins] against sound [B, 1, N * hop] -> scalar."""
+        frames = frame(real[:, 0].float(), self.n_fft, self.hop) * self.window
         parts = torch.view_as_real(torch.fft.rfft(frames))  # [B, N, bins, 2]
-        return (parts.square().sum(-1).sqrt() + self.floor).log()
-
-    def levels(self, magnitudes: Tensor) -> Tensor:
-        """The head's log-magnitudes [B, N, bins], above the floor as those of sound."""
-        return (magnitudes.float().clamp(max=LOUDEST).exp() + self.floor).log()
+        true = parts.square().sum(-1).sqrt()
+        difference = (made.clamp(max=LOUDEST).exp() + self.floor).log() - (true + self.floor).log()
+        return (difference.square() * self.weight).mean()

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.language_model import huge_pages
 from core.language_model.backbone import Block, rotary_tables, rotate
 from core.language_model.config import LanguageModelConfig
 from core.language_model.model import LanguageModel
@@ -124,7 +123,7 @@ class PackedModel:
         self.precision = plain(weight.dtype) if dtype is None else precision(dtype, weight.device)
         self.layers: list[PackedLayer] = []
         # Parameters may be re-bound here and must stay usable for training.
-        with torch.inference_mode(False), torch.no_grad(), huge_pages.gathered():
+        with torch.inference_mode(False), torch.no_grad():
             for block in model.backbone.layers:
                 self.layers.append(PackedLayer.of(block, self.precision))
                 if release and self.precision.copies:

@@ -30,7 +30,7 @@ def tones(batch: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("loss", ["hinge", "lsgan"])
 def test_discriminators_learn_to_tell_tones_from_noise(loss: str) -> None:
-    judges = Discriminators.of_sound(DiscriminatorsConfig(**TINY, loss=loss))
+    judges = Discriminators(DiscriminatorsConfig(**TINY, loss=loss))
     optimizer = torch.optim.Adam(judges.parameters(), lr=3e-3)
     losses = []
     for _ in range(60):
@@ -47,14 +47,14 @@ def test_discriminators_learn_to_tell_tones_from_noise(loss: str) -> None:
 
 
 def test_one_judge_for_each_period_and_resolution() -> None:
-    found = Discriminators.of_sound(DiscriminatorsConfig(**TINY))(tones(3))
+    found = Discriminators(DiscriminatorsConfig(**TINY))(tones(3))
     assert len(found.scores) == len(found.features) == 4
     assert all(scores.shape[0] == 3 and scores.isfinite().all() for scores in found.scores)
     assert all(len(features) == 2 for features in found.features)
 
 
 def test_gradients_go_only_where_they_should() -> None:
-    judges = Discriminators.of_sound(DiscriminatorsConfig(**TINY))
+    judges = Discriminators(DiscriminatorsConfig(**TINY))
     made = tones(2).requires_grad_()
     judges.loss(tones(2), made).backward()
     assert made.grad is None
@@ -68,7 +68,7 @@ def test_gradients_go_only_where_they_should() -> None:
 
 
 def test_generator_losses_reward_the_real_thing() -> None:
-    judges = Discriminators.of_sound(DiscriminatorsConfig(**TINY))
+    judges = Discriminators(DiscriminatorsConfig(**TINY))
     real = tones(2)
     assert judges.generator_losses(real, real).feature_matching == 0
     near = judges.generator_losses(real, real + 0.01 * torch.randn_like(real))
@@ -87,26 +87,3 @@ def test_feature_matching_is_free_of_scale() -> None:
 def test_wrong_choices_are_named(wrong: dict) -> None:
     with pytest.raises(InputError):
         DiscriminatorsConfig(**wrong)
-
-
-def grain(batch: int) -> torch.Tensor:
-    """Log-magnitudes of white noise [batch, 24, 65]."""
-    return torch.randn(batch, 24, 65, 2).norm(dim=-1).log()
-
-
-def test_magnitudes_are_judged_by_their_texture() -> None:
-    judges = Discriminators.of_magnitudes(65, 16_000, DiscriminatorsConfig(
-        magnitude_channels=(4, 8), magnitude_low_hz=2000))
-    assert [judge.bins for judge in judges.judges] == [16, 65]
-    optimizer = torch.optim.Adam(judges.parameters(), lr=3e-3)
-    for _ in range(80):  # noise's log-magnitudes against the same without its grain
-        value = judges.loss(grain(4), torch.full((4, 24, 65), -0.06))
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-    made = torch.zeros(2, 24, 65, requires_grad=True)
-    with torch.no_grad():
-        grainy, flat = judges(grain(8)), judges(made)
-    assert all(a.mean() > b.mean() for a, b in zip(grainy.scores, flat.scores))
-    judges.generator_losses(grain(2), made).adversarial.backward()
-    assert made.grad.abs().sum(dim=(0, 1)).gt(0).all()  # every bin is heard

@@ -11,15 +11,12 @@ import torch
 import yaml
 
 from core import audio
-from core.errors import InputError
 from core.pipeline import Pipeline
 from core.request import GenerationRequest
 from core.variants import VARIANTS
 from trainers import __main__ as trainers_main
 from trainers import run_config
 from trainers.loop import Loop
-from trainers.predicting import FIRST_FRAME
-from trainers.shards import read_pieces
 
 WAVTOKENIZER = {
     "task": "wavtokenizer",
@@ -160,39 +157,3 @@ def test_stop_and_resume_give_the_weights_of_an_undisturbed_run(work, config, mo
         stopped.run()
     assert stopped.step == straight.step == run.loop.steps
     assert same(weights(work / f"{kind}-straight"), weights(work / f"{kind}-stopped"))
-
-
-def test_a_magnitude_decoder_is_judged_and_hears_what_an_srfm_predicts(work, monkeypatch):
-    monkeypatch.setenv("STUDIO_WORK", str(work))
-    config = write_config(work / "srfm-short.yaml", SRFM, data_of(work, "srfm"))
-    trainers("train", config, "--out", work / "runs/srfm-short", "--steps", 2)
-    trainers("predict", work / "shards", work / "runs/srfm-short/last", work / "predicted",
-             "--seconds", 3)
-    found = read_pieces(work / "predicted", latents=True)
-    assert {p.split for p in found} == {"train"} and len(found) == 4
-    assert all(p.latents.shape == (8, 2 * len(p.tokens)) and len(p.tokens) == 225 for p in found)
-
-    model = {**HIFICODEC["model"], "vocos_head": "magnitude"}
-    data = {**data_of(work, "hificodec"), "start_from": str(work / "runs/hificodec/last"),
-            "predicted": str(work / "predicted")}
-    training = {**HIFICODEC["training"], "adversarial_from": 0, "decoder_only": True,
-                "predicted": 0.5}
-    run = run_config.read(write_config(work / "sharp.yaml", {
-        **HIFICODEC, "model": model, "training": training}, data))
-    task = run_config.task_of(run)
-    (entry, piece, first), = task._drawn(3)  # half of a batch of two
-    real = task.batch(3)
-    start = (piece.facts[FIRST_FRAME] + first) * 320  # the sound of those very latents
-    assert np.array_equal(real[0, 0].numpy(), task.store.crop(entry, start, task.frames))
-    kept = {k: v.clone() for k, v in task.model.state_dict().items()}
-    Loop(task, run.loop, work / "runs/sharp", run.raw).run()
-    moved = {k.split(".")[0] for k, v in task.model.state_dict().items()
-             if not torch.equal(v, kept[k])}
-    assert moved == {"generator"}
-    rows = [json.loads(line) for line in (work / "runs/sharp/log.jsonl").read_text().splitlines()]
-    assert all("feature_matching" in row for row in rows if row["kind"] == "train")
-
-    learning = {**training, "decoder_only": False}
-    with pytest.raises(InputError, match="decoder_only"):
-        run_config.task_of(run_config.read(write_config(work / "wrong.yaml", {
-            **HIFICODEC, "model": model, "training": learning}, data)))
