@@ -18,11 +18,11 @@ from core.variants import ASSETS
 
 FOLDER = ASSETS / "examples"
 COMMAND = "python -m studio examples"
-# What its card measured: rock, house, jazz, celtic and ambient are recognised in nine of ten clips
-# or more, piano ballads, string quartets and chiptunes in four or fewer.
+# What its card measured: ten of ten clips of rock, house, jazz, celtic and ambient are recognised,
+# five or six of piano ballads, string quartets and chiptunes.
 LIMITS = ("nano makes short instrumental pieces from English prompts: bands, dance music and pads "
-          "come out best, solo piano and string quartets often turn into pads. It cannot sing, "
-          "and does not understand other languages.")
+          "come out best, solo piano, string quartets and chiptunes often sound like something "
+          "else. It cannot sing, and does not understand other languages.")
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Example:
 
 
 EXAMPLES = (
-    Example("calm solo piano, slow, minor key"),
-    Example("romantic string quartet, violin, viola and cello, no drums"),
-    Example("energetic solo nylon guitar, spanish guitar, minor key"),
-    Example("festive irish jig with fiddle and acoustic guitar"),
+    Example("energetic rock with distorted electric guitar and drums"),
+    Example("house music, four on the floor, electronic dance beat with synth bass"),
     Example("swing jazz, tenor saxophone, piano and upright bass, brush kit"),
+    Example("celtic folk tune with flute and fiddle"),
+    Example("ambient pads, slow and dreamy, no drums"),
     Example("groovy funk, slap bass, clean guitar, drums, 105 bpm"),
     Example("uplifting trance, 135 bpm, saw synth lead, electronic drums"),
     Example("epic orchestral music, french horn and strings, slow"),
