@@ -30,8 +30,8 @@ CHECKED_STEPS = 4
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `bench decode`."""
     parser.add_argument("--runs", type=int, default=RUNS, help="rounds of alternating runs")
-    parser.add_argument("--steps", type=int, default=32, help="steps a run; the first few read "
-                        "weights that the loop before pushed out of the caches")
+    parser.add_argument("--steps", type=int, default=32, help="steps a run, the first of which "
+                        "reads weights that other loops pushed out of the caches")
 
 
 class PlainLoop:

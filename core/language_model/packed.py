@@ -66,8 +66,8 @@ def _stacked_already(parameters: Sequence[nn.Parameter]) -> Tensor | None:
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Rows [M, hidden] over their rms, times the weight. F.rms_norm is one kernel on a GPU and
-    twice as many on a CPU as there are here; for few rows their number is what counts."""
+    """Rows [M, hidden] over their rms, times the weight. F.rms_norm is one kernel on a GPU and a
+    chain of them on a CPU, longer than this; for few rows their number is what counts."""
     if x.device.type != "cpu":
         return F.rms_norm(x, weight.shape, weight, eps)
     length = torch.linalg.vector_norm(x, 2, -1, keepdim=True, dtype=torch.float32)  # [M, 1]
