@@ -30,6 +30,7 @@ from core.language_model import (
     decode,
     sections_within,
 )
+from trainers.contrast import ContrastedExample, contrasted_loss, false_caption
 from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.lora import Adapters, LoraConfig
 from trainers.processes import Processes, gathered
@@ -55,6 +56,9 @@ class LanguageModelTaskConfig:
         crop_weights: how often each length is drawn.
         drop_text: share of examples without text, which is the unconditional side of guidance
             (paper section 3.2 says 0.7, the released configs 0.2).
+        contrast: weight of telling a crop's caption from a false one (`trainers.contrast`), beside
+            the cross-entropy of a token; not with packing.
+        contrast_seconds: longest crops that are so compared.
         start_at_zero: share of crops that begin where the piece begins.
         lora: teach narrow matrices beside the weights instead of the weights.
         bf16: autocast.
@@ -72,6 +76,8 @@ class LanguageModelTaskConfig:
     crop_seconds: tuple[float, ...] = (10.0, 20.0, 30.0)
     crop_weights: tuple[float, ...] = (0.5, 0.3, 0.2)
     drop_text: float = 0.2
+    contrast: float = 0.0
+    contrast_seconds: float = 6.0
     start_at_zero: float = 0.25
     lora: LoraConfig | None = None
     bf16: bool = True
@@ -127,6 +133,9 @@ class LanguageModelTask:
             processes.shard(self.model, self.model.backbone.layers, "loss")
         self.sharded = shard
         self._taught()
+        if self.config.contrast and (shard or self.config.packed):
+            raise InputError("contrast", self.config.contrast, "goes with neither shard nor "
+                             "packed; leave one out")
         least = self.parts * processes.count
         longest = round(max(self.config.crop_seconds) * self.config.token_rate)
         if self.config.batch_tokens // longest < least > 1:
@@ -143,9 +152,14 @@ class LanguageModelTask:
             mine = own[part::self.parts]
             share = sum(len(e.audio_ids) + 1 for e in mine) / targets
             share *= self.parts * self.processes.count  # exactly 1 for a batch in one part
-            loss, accuracy = self._loss(mine)
-            yield "generator", loss * share, {"accuracy": float(accuracy) * share,
-                                              "crop_seconds": seconds}
+            if self.config.contrast:
+                with self._precision():
+                    loss, figures = contrasted_loss(self.model, mine, self.config.contrast,
+                                                    self.processes.device)
+            else:
+                loss, accuracy = self._loss(mine)
+                figures = {"accuracy": float(accuracy) * share}
+            yield "generator", loss * share, {**figures, "crop_seconds": seconds}
 
     def _loss(self, examples: Sequence[LanguageModelExample]) -> tuple[Tensor, Tensor]:
         batch = LanguageModelBatch.pad(examples).to(self.processes.device)
@@ -182,12 +196,17 @@ class LanguageModelTask:
         start = 0 if draw.random() < self.config.start_at_zero else int(draw.integers(last + 1))
         start -= start % self.model.config.token_group
         crop = piece.tokens[start:start + tokens]
-        text = self.encode(piece.captions[int(draw.integers(len(piece.captions)))])
+        caption = piece.captions[int(draw.integers(len(piece.captions)))]
+        text = self.encode(caption)
         if drop and draw.random() < self.config.drop_text:
             text = ()
         rate = self.config.token_rate
-        return LanguageModelExample(text, crop.astype(np.int64), sections_within(
-            _sections(piece), start / rate, (start + len(crop)) / rate))
+        sections = sections_within(_sections(piece), start / rate, (start + len(crop)) / rate)
+        false = None
+        if drop and text and self.config.contrast and tokens <= self.config.contrast_seconds * rate:
+            false = false_caption(caption, piece.facts, draw)
+        return ContrastedExample(text, crop.astype(np.int64), sections,
+                                 self.encode(false) if false else ())
 
     def _precision(self) -> contextlib.AbstractContextManager:
         if self.config.bf16:

@@ -108,20 +108,31 @@ class LanguageModel(nn.Module):
         Args:
             packed: lay the pieces after one another without padding; the same result.
         """
+        logits, wanted, _ = self._predictions(batch, packed)
+        accuracy = (logits.detach().argmax(-1) == wanted).float().mean()
+        return F.cross_entropy(logits.float(), wanted), accuracy
+
+    def nats(self, batch: LanguageModelBatch) -> Tensor:
+        """-log p(audio and end | text, sections) of every piece: [B], nats."""
+        logits, wanted, pieces = self._predictions(batch, packed=False)
+        losses = F.cross_entropy(logits.float(), wanted, reduction="none")  # [targets]
+        return losses.new_zeros(len(batch.text_ids)).index_add(0, pieces, losses)
+
+    def _predictions(self, batch: LanguageModelBatch,
+                     packed: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits [targets, V + 1], what they should say [targets] and whose they are [targets]."""
         sequence = self.embed(batch)
         targets = self.targets(batch, sequence.lengths)  # [B, N]
+        pieces = torch.arange(len(targets), device=targets.device)[:, None].expand_as(targets)
         if packed:
             real = _before(sequence.lengths, targets.shape[1])
-            targets = targets[real][None]  # [1, sum of lengths]
+            targets, pieces = targets[real][None], pieces[real][None]  # [1, sum of lengths]
             states = self.backbone(sequence.inputs[real][None], sequence.lengths.tolist())
         else:
             states = self.backbone(sequence.inputs)
         taught = targets != IGNORED
         # Only the taught positions pay for the head.
-        logits = self.head(states[taught])  # [targets, V + 1]
-        wanted = targets[taught]
-        accuracy = (logits.detach().argmax(-1) == wanted).float().mean()
-        return F.cross_entropy(logits.float(), wanted), accuracy
+        return self.head(states[taught]), targets[taught], pieces[taught]
 
 
 def _before(lengths: Tensor, width: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from trainers.corpus.piece import Piece
 from trainers.corpus.vocabulary import Words, article, joined
@@ -122,17 +122,72 @@ def factual(w: Words) -> str:
     return ", ".join(dict.fromkeys(facts))
 
 
+def exact(w: Words) -> str:
+    """Tempo and key in a few words."""
+    return w.pick((
+        f"{w.style()} in {w.key()} at {w.bpm()}", f"{w.bpm()}, {w.key()}, {w.style()}",
+        f"{w.mood()} {w.style()}, {w.key()}, {w.bpm()}", f"{w.style()}, {w.bpm()}, {w.key()}",
+        f"{w.style()} at {w.bpm()} in {w.key()}, {joined(w.instruments(2))}",
+        f"{w.style()} with {w.instrument(w.roles()[0])}, {w.bpm()}, {w.key()}"))
+
+
+def listed(w: Words) -> str:
+    """Facts in any order, tempo and key always among them, and whether there are drums."""
+    facts = [w.style(), w.bpm(), w.key(), *w.instruments(w.rng.randint(1, 3), drums=False)]
+    facts += [w.mood()] if w.rng.random() < 0.4 else []
+    facts.append(w.pick(("drums", w.instrument("drums"))) if w.piece.has_drums else w.no_drums())
+    if w.rng.random() < 0.5:
+        w.rng.shuffle(facts)
+    return ", ".join(dict.fromkeys(facts))
+
+
+def ordered(w: Words) -> str:
+    """A request that names tempo and key."""
+    verb = w.pick(("make", "create", "compose", "generate", "write", "I want", "give me"))
+    what = w.pick(("track", "piece", "song", "loop", "tune"))
+    text = f"{verb} {article(f'{w.mood()} {w.style()} {what}')} in {w.key()} at {w.bpm()}"
+    ending = [f", with {joined(w.instruments(w.rng.randint(1, 3)))}", f" for {w.use()}", ""]
+    ending += [f", {w.no_drums()}"] * 2 if not w.piece.has_drums else []
+    return text + w.rng.choice(ending)
+
+
+def told(w: Words) -> str:
+    """Sentences that name tempo and key."""
+    music = w.pick((f"{_capital(article(w.mood()))} {w.style()} instrumental.",
+                    f"This is {article(w.style())} track played on {joined(w.instruments(3))}.",
+                    f"{_capital(w.style())} with {joined(w.instruments(2))}."))
+    numbers = w.pick((f"It is in {w.key()} at {w.bpm()}.", f"Key: {w.key()}. Tempo: {w.bpm()}.",
+                      f"The key is {w.key()} and the tempo is {w.bpm()}."))
+    sentences = [music, numbers, _drum_sentence(w)]
+    return " ".join(sentences[:w.rng.randint(2, 3)])
+
+
 WRITERS: tuple[Writer, ...] = (keywords, aspects, prose, imperative, medium, partial, factual,
                                prose, partial, keywords, medium, aspects)
 
 
+# These name tempo and key, so that half of all captions do: rarer, a small model does not learn
+# what the words mean.
+EXACT_WRITERS: tuple[Writer, ...] = (exact, listed, ordered, told, listed, exact, factual, listed)
+
+
 def captions(piece: Piece) -> tuple[str, ...]:
     """At least six distinct captions, all true of the piece. The same piece, the same captions."""
-    rng = random.Random(f"{piece.seed}/{piece.style}/captions")
+    return tuple(dict.fromkeys((*everyday_captions(piece),
+                                *_written(piece, EXACT_WRITERS, "exact captions"))))
+
+
+def everyday_captions(piece: Piece) -> tuple[str, ...]:
+    """Those of them that say what most people say: few name tempo and key."""
+    return _written(piece, WRITERS, "captions")
+
+
+def _written(piece: Piece, writers: Sequence[Writer], purpose: str) -> tuple[str, ...]:
+    rng = random.Random(f"{piece.seed}/{piece.style}/{purpose}")
     words = Words(piece, rng)
-    written = [writer(words) for writer in WRITERS]
+    texts = [writer(words) for writer in writers]
     return tuple(dict.fromkeys(text[0].lower() + text[1:] if rng.random() < 0.15 else text
-                               for text in written))
+                               for text in texts))
 
 
 def _plain(tempo: str) -> str:

@@ -7,7 +7,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import soundfile
 
 from core.errors import InputError
-from trainers.corpus.captions import captions
+from trainers.corpus.captions import captions, everyday_captions
 from trainers.corpus.composer import compose, piece_id, style_of
 from trainers.corpus.piece import Piece
 from trainers.corpus.rendering import SAMPLE_RATE, render
@@ -80,18 +80,20 @@ def read_entry(path: Path) -> dict[str, Any]:
     """An ID.json with its captions written anew from the record, so that better words reach
     pieces rendered before. Raises InputError for a file that is not such a record."""
     try:
-        facts = json.loads(path.read_text())
-        facts = {key: value for key, value in facts.items()
-                 if key not in ("captions", "sample_rate")}
-        return entry(Piece.from_record(facts))
+        return entry(_piece(json.loads(path.read_text())))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError("piece", path.name, f"not a corpus record ({error}); delete it") from error
+
+
+def _piece(facts: Mapping[str, Any]) -> Piece:
+    return Piece.from_record({key: value for key, value in facts.items()
+                              if key not in ("captions", "sample_rate")})
 
 
 def write_index(folder: Path) -> dict[str, Any]:
     """Write corpus.jsonl and corpus.csv over every whole piece; returns the summary.
 
-    The CSV's caption is one of the piece's, drawn by its seed.
+    The CSV's caption is one of the piece's everyday ones, drawn by its id.
     """
     entries = []
     for path in sorted(folder.glob("*.json")):
@@ -121,7 +123,7 @@ def write_index(folder: Path) -> dict[str, Any]:
 def _row(facts: dict[str, Any]) -> dict[str, Any]:
     row = {name: facts[name] for name in COLUMNS if name in facts}
     row["path"] = f"{facts['id']}.flac"
-    row["caption"] = random.Random(f"{facts['id']}/csv").choice(facts["captions"])
+    row["caption"] = random.Random(f"{facts['id']}/csv").choice(everyday_captions(_piece(facts)))
     row["meter"] = "/".join(str(part) for part in facts["meter"])
     row["instruments"] = "; ".join(dict.fromkeys(p["instrument"] for p in facts["parts"]))
     return row

@@ -1,0 +1,95 @@
+"""False captions: a true one with another tempo, another key, or the drums' presence turned round.
+
+A crop's loss hardly asks for such facts: knowing the key saves at most log 24 nats once, after
+which the music itself tells. A model that must tell the true caption from a false one feels them
+(maximum mutual information, as speech recognisers are taught).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelExample
+from trainers.corpus.theory import KEYS
+from trainers.corpus.vocabulary import NO_DRUMS
+
+FASTER = (1.15, 1.6)  # a false tempo is so much faster, or slower; not half or double
+TEMPI = (58, 190)  # and could be some piece's
+
+
+@dataclass(frozen=True)
+class ContrastedExample(LanguageModelExample):
+    """A crop with a false caption beside its own; `false_text_ids` empty: there is none."""
+
+    false_text_ids: Sequence[int] = ()
+
+
+def contrasted_loss(model: LanguageModel, examples: Sequence[LanguageModelExample], weight: float,
+                    device: torch.device) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy (nats a target) plus `weight` times -log p(own caption | the two, crop) of
+    the examples that have a false one, and the share of those whose own is the likelier."""
+    twins = [n for n, e in enumerate(examples) if getattr(e, "false_text_ids", ())]
+    false = [replace(examples[n], text_ids=examples[n].false_text_ids) for n in twins]
+    nats = model.nats(LanguageModelBatch.pad([*examples, *false]).to(device))  # [B + twins]
+    own = nats[:len(examples)]
+    loss = own.sum() / sum(len(e.audio_ids) + 1 for e in examples)
+    if not twins:
+        return loss, {}
+    gains = nats[len(examples):] - own[twins]  # [twins]
+    return loss + weight * F.softplus(-gains).mean(), {
+        "false_told": float((gains.detach() > 0).float().mean()),
+        "caption_gain": float(gains.detach().mean())}
+
+
+def false_caption(caption: str, facts: Mapping[str, Any],
+                  draw: np.random.Generator) -> str | None:
+    """The caption with one of the facts it names made false; None when it names none.
+
+    Args:
+        facts: the piece's `tempo`, `key`, `mode` and `has_drums`, as many as are known.
+    """
+    changes = [change for change in (_tempo, _key, _drums) if change(caption, facts, draw)]
+    if not changes:
+        return None
+    return changes[int(draw.integers(len(changes)))](caption, facts, draw)
+
+
+_Change = Callable[[str, Mapping[str, Any], np.random.Generator], "str | None"]
+
+
+def _tempo(caption: str, facts: Mapping[str, Any], draw: np.random.Generator) -> str | None:
+    if "tempo" not in facts:
+        return None
+    factor = draw.uniform(*FASTER)
+    slower, faster = round(facts["tempo"] / factor), round(facts["tempo"] * factor)
+    false = slower if draw.random() < 0.5 and slower >= TEMPI[0] or faster > TEMPI[1] else faster
+    return _replaced(rf"\b{round(facts['tempo'])}(?= ?(bpm|beats per minute))", str(false), caption)
+
+
+def _key(caption: str, facts: Mapping[str, Any], draw: np.random.Generator) -> str | None:
+    if "key" not in facts:
+        return None
+    others = [key for key in KEYS if key != facts["key"]]
+    false = f"{others[int(draw.integers(len(others)))]} {facts['mode']}"
+    return _replaced(rf"(?<![\w#]){re.escape(facts['key'])} {facts['mode']}\b", false, caption)
+
+
+def _drums(caption: str, facts: Mapping[str, Any], draw: np.random.Generator) -> str | None:
+    if "has_drums" not in facts:
+        return None
+    if facts["has_drums"]:
+        return _replaced(r"(?<=, )drums\b", NO_DRUMS[int(draw.integers(len(NO_DRUMS)))], caption)
+    return _replaced(rf"(?<=, )({'|'.join(NO_DRUMS)})", "drums", caption)
+
+
+def _replaced(pattern: str, false: str, caption: str) -> str | None:
+    changed, count = re.subn(pattern, lambda _: false, caption, flags=re.IGNORECASE)
+    return changed if count else None
