@@ -26,12 +26,33 @@ from torch import Tensor
 from core.errors import InputError
 from core.language_model.backbone import rotary_tables
 from core.language_model.cache import KeyValueCache
+from core.language_model.compiling import compiled
 from core.language_model.config import LanguageModelConfig
 from core.language_model.model import LanguageModel
 from core.language_model.packed import PackedModel, rotation
 from core.language_model.prefix import Prefix, check_ids
 from core.language_model.request import DecodeRequest, StepTokens
 from core.language_model.sampling import Sampler
+
+
+@compiled
+def _attend_one(heads: Tensor, cached: Tensor, length: int, mask: Tensor | None) -> Tensor:
+    """Keep one new token's keys and values and attend to all: [rows, heads * D].
+
+    Args:
+        heads: [rows, heads + 2 kv, D].
+        cached: [rows, 2 kv, tokens, D], of which `length` are there.
+        mask: [rows, 1, 1, tokens], added to the scores.
+    """
+    end, shared = length + 1, cached.shape[1] // 2
+    own = heads.shape[1] - 2 * shared
+    cached[:, :, length] = heads[:, own:]
+    # The query heads that share a key head stand where a sequence would.
+    query = heads[:, :own].unflatten(1, (shared, -1))  # [rows, kv, group, D]
+    known = cached[:, :, :end]
+    mixed = F.scaled_dot_product_attention(query, known[:, :shared], known[:, shared:],
+                                           None if mask is None else mask[..., :end])
+    return mixed.flatten(1)
 
 
 class _Lane:
@@ -54,8 +75,6 @@ class _Lane:
         """Views of this lane's rows of the cache, made once."""
         self.heads, self.kv_heads = config.heads, config.kv_heads
         self.cached = [layer[self.rows] for layer in cache.layers]  # [rows, 2 kv, tokens, D]
-        self.keys = [c[:, :config.kv_heads] for c in self.cached]
-        self.values = [c[:, config.kv_heads:] for c in self.cached]
 
     def hide_gaps(self, gaps: list[int]) -> None:
         """Mask the cache positions before each row's first key."""
@@ -68,14 +87,7 @@ class _Lane:
 
     def attend(self, layer: int, heads: Tensor) -> Tensor:
         """One new token in each row: [rows, heads + 2 kv, D] -> [rows, heads * D]."""
-        end = self.length + 1
-        self.cached[layer][:, :, self.length] = heads[:, self.heads:]
-        # The query heads that share a key head stand where a sequence would.
-        query = heads[:, :self.heads].unflatten(1, (self.kv_heads, -1))  # [rows, kv, group, D]
-        mask = None if self.mask is None else self.mask[..., :end]
-        mixed = F.scaled_dot_product_attention(
-            query, self.keys[layer][:, :, :end], self.values[layer][:, :, :end], mask)
-        return mixed.flatten(1)
+        return _attend_one(heads, self.cached[layer], self.length, self.mask)
 
     def attend_prefix(self, layer: int, heads: Tensor, lengths: list[int]) -> Tensor:
         """Whole rows after one another: [sum of lengths, heads + 2 kv, D] -> [..., heads * D]."""

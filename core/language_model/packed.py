@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.language_model.backbone import Block, rotary_tables, rotate
+from core.language_model.compiling import compiled
 from core.language_model.config import LanguageModelConfig
 from core.language_model.model import LanguageModel
-from core.language_model.products import Plain, Precision, Product, plain, precision
+from core.language_model.products import Plain, Precision, plain, precision
 
 # (layer, rotated heads [M, heads + 2 * kv_heads, D]) -> mixed [M, heads * D]
 Attend = Callable[[int, Tensor], Tensor]
@@ -75,31 +75,38 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return (x * root).mul_(weight)
 
 
-@dataclass(frozen=True)
-class PackedLayer:
-    """One block's weights: queries, keys and values in one product, gate and up in another."""
+class PackedLayer(nn.Module):
+    """One block: queries, keys and values in one product, gate and up in another.
 
-    attention_norm: Tensor  # [hidden]
-    heads: Product  # hidden -> (heads + 2 * kv_heads) * D
-    output: Product  # heads * D -> hidden
-    mlp_norm: Tensor  # [hidden]
-    gate_up: Product  # hidden -> 2 * mlp
-    down: Product  # mlp -> hidden
+    It is compiled (see `compiled`), so Python calls two methods a block and not fifty kernels.
+    """
 
-    @classmethod
-    def of(cls, block: Block, precision: Precision) -> PackedLayer:
-        """Fuse one block's projections."""
+    def __init__(self, block: Block, precision: Precision, eps: float) -> None:
+        super().__init__()
         a, m, kind = block.attention, block.mlp, precision.blocks
         held = precision.compute if kind is Plain else a.query.weight.dtype
-        return cls(
-            attention_norm=block.attention_norm.weight.detach().to(precision.compute),
-            heads=kind(fuse((a.query.weight, a.key.weight, a.value.weight), held),
-                       fuse((a.query.bias, a.key.bias, a.value.bias), held)),
-            output=kind(a.output.weight.detach().to(held)),
-            mlp_norm=block.mlp_norm.weight.detach().to(precision.compute),
-            gate_up=kind(fuse((m.gate.weight, m.up.weight), held)),
-            down=kind(m.down.weight.detach().to(held)),
-        )
+        self.eps, self.head_dim, self.cache = eps, a.head_dim, precision.cache
+        self.attention_norm = block.attention_norm.weight.detach().to(precision.compute)
+        self.mlp_norm = block.mlp_norm.weight.detach().to(precision.compute)
+        self.heads = kind(fuse((a.query.weight, a.key.weight, a.value.weight), held),
+                          fuse((a.query.bias, a.key.bias, a.value.bias), held))
+        self.output = kind(a.output.weight.detach().to(held))
+        self.gate_up = kind(fuse((m.gate.weight, m.up.weight), held))
+        self.down = kind(m.down.weight.detach().to(held))
+
+    @torch.jit.export
+    def before(self, x: Tensor, cosine: Tensor, signed_sine: Tensor) -> Tensor:
+        """[M, hidden] -> what attention takes, rotated: [M, heads + 2 * kv_heads, D]."""
+        heads = self.heads(rms_norm(x, self.attention_norm, self.eps))
+        heads = rotate(heads.unflatten(-1, (-1, self.head_dim)), cosine, signed_sine)
+        return heads.to(self.cache)
+
+    @torch.jit.export
+    def after(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """The block's input [M, hidden] and attention's result [M, heads * D] -> [M, hidden]."""
+        x = self.output(mixed.to(x.dtype), x)
+        gate, up = self.gate_up(rms_norm(x, self.mlp_norm, self.eps)).chunk(2, -1)  # [M, mlp]
+        return self.down(F.silu(gate).mul_(up), x)
 
 
 class PackedModel:
@@ -121,11 +128,11 @@ class PackedModel:
         weight = model.head.weight
         self.model, self.config, self.device = model, model.config, weight.device
         self.precision = plain(weight.dtype) if dtype is None else precision(dtype, weight.device)
-        self.layers: list[PackedLayer] = []
+        self.layers: list[torch.jit.ScriptModule] = []
         # Parameters may be re-bound here and must stay usable for training.
         with torch.inference_mode(False), torch.no_grad():
             for block in model.backbone.layers:
-                self.layers.append(PackedLayer.of(block, self.precision))
+                self.layers.append(compiled(PackedLayer(block, self.precision, self.config.eps)))
                 if release and self.precision.copies:
                     block.to("meta")
             compute = self.precision.compute
@@ -154,14 +161,9 @@ class PackedModel:
             cosine: [M, heads + 2 * kv_heads, D], 1 for the values, which do not turn.
             signed_sine: same shape, 0 for the values.
         """
-        eps, head_dim = self.config.eps, self.config.head_dim
         for number, layer in enumerate(self.layers):
-            heads = layer.heads(rms_norm(x, layer.attention_norm, eps))
-            heads = rotate(heads.unflatten(-1, (-1, head_dim)), cosine, signed_sine)
-            mixed = attend(number, heads.to(self.precision.cache))  # [M, heads * D]
-            x = layer.output(mixed.to(x.dtype), x)
-            gate, up = layer.gate_up(rms_norm(x, layer.mlp_norm, eps)).chunk(2, -1)  # [M, mlp]
-            x = layer.down(F.silu(gate).mul_(up), x)
+            mixed = attend(number, layer.before(x, cosine, signed_sine))  # [M, heads * D]
+            x = layer.after(x, mixed)
         return x
 
     def logits(self, x: Tensor) -> Tensor:

@@ -11,11 +11,10 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import InputError
 
@@ -25,51 +24,58 @@ TYPICAL_ROWS = 8  # what oneDNN chooses its order for
 LEAST = 1e-12  # a row of zeros still has a step
 
 
-class Product(Protocol):
-    """Weights and, if any, a bias, ready to be multiplied by."""
+# TorchScript knows the type of this list of optional numbers, Python's annotations do not.
+_ordered = torch.jit.CompilationUnit("""
+def linear(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+    scalars = torch.jit.annotate(List[Optional[number]], [])
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", scalars, "")
+""").linear
 
-    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        """[M, in] -> [M, out], with `added` [M, out] where there is no bias."""
 
+class Plain(nn.Module):
+    """torch's own product; `weight` [out, in] and `bias` [out] or None are not copied.
 
-class Plain:
-    """torch's own product; `weight` [out, in] and `bias` [out] or None are not copied."""
+    Every kind of product takes [M, in] to [M, out], with `added` [M, out] where there is no bias,
+    and can be compiled by TorchScript.
+    """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
         self.weight, self.bias = weight, bias
 
-    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         made = F.linear(x, self.weight, self.bias)
         return made if added is None else made.add_(added)
 
 
-class Reordered:
+class Reordered(nn.Module):
     """fp32 weights in oneDNN's own order.
 
     With two rows or more a row's result does not depend on the rows beside it. For few rows it is
     about twice as fast as row after row on a CPU without matrix units, about as fast on one with.
     """
 
-    dtype = torch.float32
+    held = torch.float32
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.dtype = self.held
         self.ordered = torch.ops.mkldnn._reorder_linear_weight(weight.to(self.dtype),
                                                                TYPICAL_ROWS)
         self.bias = None if bias is None else bias.to(self.dtype)
 
-    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        made = torch.ops.mkldnn._linear_pointwise(x.to(self.dtype), self.ordered, self.bias,
-                                                  "none", [], "").to(x.dtype)
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        made = _ordered(x.to(self.dtype), self.ordered, self.bias).to(x.dtype)
         return made if added is None else made.add_(added)
 
 
 class ReorderedBrief(Reordered):
     """bf16 weights for matrix units, which take activations of bf16 and sum in fp32."""
 
-    dtype = torch.bfloat16
+    held = torch.bfloat16
 
 
-class Half:
+class Half(nn.Module):
     """Weights of 16 bits under fp32 activations and sums.
 
     A weight of bf16 becomes fp16 without loss between 6e-5 and 65504; a smaller one loses less
@@ -77,22 +83,24 @@ class Half:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
         bias = None if bias is None else bias.float()
         with _fbgemm():
             self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float(), bias)
 
-    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         made = torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
         return made if added is None else made.add_(added)
 
 
-class Int8:
+class Int8(nn.Module):
     """Weights and activations of 8 bits, symmetric: one step size an output channel, one a row.
 
     Sums are whole numbers, so a row's result does not depend on the rows beside it.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
         weight = weight.float()
         step = weight.abs().amax(1).clamp(min=LEAST) / 127  # [out]
         whole = (weight / step[:, None]).round().to(torch.int8)
@@ -106,8 +114,9 @@ class Int8:
         # for 2 * 127 * 127 still fits.
         self.largest = 127 if torch.cpu._is_vnni_supported() else 63
 
-    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        added = self.bias if added is None else added
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        if added is None:
+            added = self.bias
         loudest = x.abs().amax(1, keepdim=True)  # [M, 1]
         step = torch.add(self.least, loudest, alpha=1 / self.largest)
         zero = self.largest + 1  # the kernel's activations have no sign

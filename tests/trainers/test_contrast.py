@@ -10,10 +10,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.trainers import tiny
 
 from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelConfig
+from tests.trainers import tiny
 from trainers import run_config
 from trainers.contrast import ContrastedExample, contrasted_loss, false_caption
 from trainers.corpus import captions, compose
