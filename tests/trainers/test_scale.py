@@ -122,7 +122,11 @@ def test_two_processes_train_as_one(work):
     folder = work / "two"
     folder.mkdir()
     tiny.model_folder(work / "codec", work / "shards/tokenizer.json")
+    named = tiny.shards(work / "named", facts=True)
     configs = [
+        tiny.write(folder / "contrast.yaml", tiny.LANGUAGE_MODEL,
+                   {"shards": str(named), "text_tokenizer": str(named / "tokenizer.json")},
+                   loop={**steps, "steps": 10}, training={"contrast": 0.5, "parts": 2}),
         tiny.write(folder / "language_model.yaml", tiny.LANGUAGE_MODEL,
                    tiny.data_of(work, "language_model"), loop=steps),
         tiny.write(folder / "packed.yaml", tiny.LANGUAGE_MODEL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,12 @@ def pieces(count: int = 6, seconds: float = 4.0) -> list[Piece]:
     return made
 
 
-def shards(folder: Path, seconds: float = 4.0) -> Path:
-    """A folder of shards with its text tokenizer."""
+def shards(folder: Path, seconds: float = 4.0, facts: bool = False) -> Path:
+    """A folder of shards with its text tokenizer; with `facts`, captions name tempo or key."""
     made = pieces(seconds=seconds)
+    if facts:
+        known = {"tempo": 120.0, "key": "A", "mode": "minor"}
+        made = [replace(p, captions=("calm, 120 bpm", "A minor"), facts=known) for p in made]
     write_pieces(folder, made, "pieces")
     train_text_tokenizer([c for p in made for c in p.captions], 300, folder / "tokenizer.json")
     return folder
