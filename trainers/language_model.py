@@ -59,6 +59,8 @@ class LanguageModelTaskConfig:
         contrast: weight of telling a crop's caption from a false one (`trainers.contrast`), beside
             the cross-entropy of a token; not with packing.
         contrast_seconds: longest crops that are so compared.
+        contrast_others: share of comparisons with another piece's caption, which keep style and
+            instruments in mind; the rest make one fact false.
         start_at_zero: share of crops that begin where the piece begins.
         lora: teach narrow matrices beside the weights instead of the weights.
         bf16: autocast.
@@ -78,6 +80,7 @@ class LanguageModelTaskConfig:
     drop_text: float = 0.2
     contrast: float = 0.0
     contrast_seconds: float = 6.0
+    contrast_others: float = 0.4
     start_at_zero: float = 0.25
     lora: LoraConfig | None = None
     bf16: bool = True
@@ -186,27 +189,36 @@ class LanguageModelTask:
             seconds, tokens = length()
             lengths = [tokens] * max(1, config.batch_tokens // tokens)
         chosen = draw.choice(len(reach.pieces), len(lengths), p=reach.shares)
-        return [self._example(reach.pieces[i], tokens, draw)
+        return [self._example(reach.pieces[i], tokens, draw, reach.pieces)
                 for i, tokens in zip(chosen, lengths)], seconds
 
     def _example(self, piece: Piece, tokens: int, draw: np.random.Generator,
-                 drop: bool = True) -> LanguageModelExample:
-        """A crop of a piece, its sections counted from the crop's start."""
+                 taught: Sequence[Piece] = ()) -> LanguageModelExample:
+        """A crop of a piece, its sections counted from the crop's start. One of the `taught`
+        pieces may lose its text, and may get a false caption."""
         last = max(0, len(piece.tokens) - tokens)
         start = 0 if draw.random() < self.config.start_at_zero else int(draw.integers(last + 1))
         start -= start % self.model.config.token_group
         crop = piece.tokens[start:start + tokens]
         caption = piece.captions[int(draw.integers(len(piece.captions)))]
         text = self.encode(caption)
-        if drop and draw.random() < self.config.drop_text:
+        if taught and draw.random() < self.config.drop_text:
             text = ()
         rate = self.config.token_rate
         sections = sections_within(_sections(piece), start / rate, (start + len(crop)) / rate)
         false = None
-        if drop and text and self.config.contrast and tokens <= self.config.contrast_seconds * rate:
-            false = false_caption(caption, piece.facts, draw)
+        compared = self.config.contrast and tokens <= self.config.contrast_seconds * rate
+        if taught and text and compared:
+            false = self._false(caption, piece, draw, taught)
         return ContrastedExample(text, crop.astype(np.int64), sections,
                                  self.encode(false) if false else ())
+
+    def _false(self, caption: str, piece: Piece, draw: np.random.Generator,
+               taught: Sequence[Piece]) -> str | None:
+        if draw.random() >= self.config.contrast_others:
+            return false_caption(caption, piece.facts, draw)
+        other = taught[int(draw.integers(len(taught)))].captions
+        return other[int(draw.integers(len(other)))]
 
     def _precision(self) -> contextlib.AbstractContextManager:
         if self.config.bf16:
@@ -221,8 +233,7 @@ class LanguageModelTask:
         losses, hits = [], []
         for first in range(0, self.config.validation_crops, 8):
             chosen = [held_out[(first + n) % len(held_out)] for n in range(8)]
-            loss, accuracy = self._loss([self._example(p, tokens, draw, drop=False)
-                                         for p in chosen])
+            loss, accuracy = self._loss([self._example(p, tokens, draw) for p in chosen])
             losses.append(float(loss))
             hits.append(float(accuracy))
         return {"cross_entropy": float(np.mean(losses)), "accuracy": float(np.mean(hits)),

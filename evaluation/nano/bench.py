@@ -31,7 +31,7 @@ from evaluation.nano.recognition import KeyRecogniser, LabelRecogniser, key_of
 SECONDS = 10.0
 CLIPS_A_PIECE = 2
 TRAINING_PIECES = 30  # at most, a style
-RECONSTRUCTED = 120  # held-out clips that pass through each codec
+RECONSTRUCTED = 60  # held-out clips that pass through each codec
 
 
 @dataclass(frozen=True)
