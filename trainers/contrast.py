@@ -39,7 +39,8 @@ def contrasted_loss(model: LanguageModel, examples: Sequence[LanguageModelExampl
     which a crop is likelier under its own, the same mean."""
     twins = [n for n, e in enumerate(examples) if getattr(e, "false_text_ids", ())]
     false = [replace(examples[n], text_ids=examples[n].false_text_ids) for n in twins]
-    nats = model.nats(LanguageModelBatch.pad([*examples, *false]).to(device))  # [B + twins]
+    batch = LanguageModelBatch.pad([*examples, *false]).to(device)
+    nats = model.nats(batch, packed=True)  # [B + twins]; captions differ much in length
     own = nats[:len(examples)]
     loss = own.sum() / sum(len(e.audio_ids) + 1 for e in examples)
     gains = nats[len(examples):] - own[twins]  # [twins]

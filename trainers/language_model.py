@@ -57,7 +57,7 @@ class LanguageModelTaskConfig:
         drop_text: share of examples without text, which is the unconditional side of guidance
             (paper section 3.2 says 0.7, the released configs 0.2).
         contrast: weight of telling a crop's caption from a false one (`trainers.contrast`), beside
-            the cross-entropy of a token; not with packing.
+            the cross-entropy of a token.
         contrast_seconds: longest crops that are so compared.
         contrast_others: share of comparisons with another piece's caption, which keep style and
             instruments in mind; the rest make one fact false.
@@ -130,15 +130,15 @@ class LanguageModelTask:
         """See trainers.loop.Task."""
         self.processes = processes
         self.model.to(processes.device)
+        if self.config.contrast and shard:
+            raise InputError("contrast", self.config.contrast, "does not go with shard; leave "
+                             "one out")
         if shard and self.adapters:
             raise InputError("shard", True, "LoRA's matrices are small; leave it out")
         if shard:
             processes.shard(self.model, self.model.backbone.layers, "loss")
         self.sharded = shard
         self._taught()
-        if self.config.contrast and (shard or self.config.packed):
-            raise InputError("contrast", self.config.contrast, "goes with neither shard nor "
-                             "packed; leave one out")
         least = self.parts * processes.count
         longest = round(max(self.config.crop_seconds) * self.config.token_rate)
         if self.config.batch_tokens // longest < least > 1:

@@ -17,6 +17,7 @@ from trainers import run_config
 from trainers.contrast import ContrastedExample, contrasted_loss, false_caption
 from trainers.corpus import captions, compose
 from trainers.loop import Loop
+from trainers.processes import Processes
 
 CPU = torch.device("cpu")
 FACTS = {"tempo": 120.0, "key": "A", "mode": "minor", "has_drums": True}
@@ -96,20 +97,25 @@ def test_it_makes_a_model_read_what_the_loss_hardly_asks_for():
     assert gains[1] > 2 * max(gains[0], 0.05)
 
 
-def test_a_run_tells_captions_apart_and_goes_neither_with_packing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_run_tells_captions_apart(packed, tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     tiny.shards(tmp_path / "shards", facts=True)
     data = tiny.data_of(tmp_path, "language_model")
     config = tiny.write(tmp_path / "contrast.yml", tiny.LANGUAGE_MODEL, data,
-                        training={"contrast": 0.1}, loop={"steps": 3})
+                        training={"contrast": 0.1, "packed": packed}, loop={"steps": 3})
     run = run_config.read(config)
     task = run_config.task_of(run)
     Loop(task, run.loop, tmp_path / "run", run.raw).run()
     examples, _ = task.examples(0)
     assert all(bool(e.false_text_ids) == bool(e.text_ids) for e in examples)
     assert (tmp_path / "run/last/language_model.safetensors").is_file()
-    packed = tiny.write(tmp_path / "packed.yml", tiny.LANGUAGE_MODEL, data,
-                        training={"contrast": 0.1, "packed": True})
-    run = run_config.read(packed)
+
+
+def test_it_does_not_go_with_shards(tmp_path):
+    tiny.shards(tmp_path / "shards")
+    config = tiny.write(tmp_path / "run.yml", tiny.LANGUAGE_MODEL, tiny.data_of(tmp_path,
+                        "language_model"), training={"contrast": 0.1})
+    task = run_config.task_of(run_config.read(config))
     with pytest.raises(InputError, match="contrast"):
-        Loop(run_config.task_of(run), run.loop, tmp_path / "other", run.raw)
+        task.place(Processes(), shard=True)
