@@ -24,11 +24,12 @@ def value(figure: dict[str, Any] | None, digits: int = 2) -> str:
 
 
 def share(figure: dict[str, Any] | None) -> str:
-    """"share [low, high]" in per cent, and n."""
+    """"share [low, high]" in per cent, and n; almost all is not 100 %."""
     if not figure or figure.get("share") is None:
         return DASH
     low, high = figure["ci95"]
-    return f"{figure['share']:.0%} [{low:.0%}, {high:.0%}], n = {figure['n']}"
+    digits = 1 if 0.995 <= figure["share"] < 1 else 0
+    return f"{figure['share']:.{digits}%} [{low:.0%}, {high:.0%}], n = {figure['n']}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
