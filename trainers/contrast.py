@@ -8,7 +8,7 @@ which the music itself tells. A model that must tell the true caption from a fal
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,12 +32,12 @@ class ContrastedExample(LanguageModelExample):
     false_text_ids: Sequence[int] = ()
 
 
-def contrasted_loss(model: LanguageModel, examples: Sequence[LanguageModelExample], weight: float,
+def contrasted_loss(model: LanguageModel, examples: Sequence[ContrastedExample], weight: float,
                     device: torch.device) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy (nats a target) plus `weight` times -log p(own caption | the two, crop), a
     mean over examples to which those without a false caption add nothing. `caption_gain`: nats by
     which a crop is likelier under its own, the same mean."""
-    twins = [n for n, e in enumerate(examples) if getattr(e, "false_text_ids", ())]
+    twins = [n for n, e in enumerate(examples) if e.false_text_ids]
     false = [replace(examples[n], text_ids=examples[n].false_text_ids) for n in twins]
     batch = LanguageModelBatch.pad([*examples, *false]).to(device)
     nats = model.nats(batch, packed=True)  # [B + twins]; captions differ much in length
@@ -56,13 +56,9 @@ def false_caption(caption: str, facts: Mapping[str, Any],
         facts: the piece's `tempo`, `key`, `mode` and `has_drums`, as many as are known.
     """
     # Keys twice: they are the hardest to learn.
-    changes = [c for c in (_tempo, _key, _key, _drums) if c(caption, facts, draw)]
-    if not changes:
-        return None
-    return changes[int(draw.integers(len(changes)))](caption, facts, draw)
-
-
-_Change = Callable[[str, Mapping[str, Any], np.random.Generator], "str | None"]
+    changed = [change(caption, facts, draw) for change in (_tempo, _key, _key, _drums)]
+    made = [text for text in changed if text is not None]
+    return made[int(draw.integers(len(made)))] if made else None
 
 
 def _tempo(caption: str, facts: Mapping[str, Any], draw: np.random.Generator) -> str | None:

@@ -169,7 +169,7 @@ class LanguageModelTask:
         with self._precision():
             return self.model.loss(batch, self.config.packed)
 
-    def examples(self, step: int) -> tuple[list[LanguageModelExample], float]:
+    def examples(self, step: int) -> tuple[list[ContrastedExample], float]:
         """The whole batch of a step, the same in every process, and its mean crop length, s."""
         config, reach = self.config, self.pieces.at(step)
         draw = np.random.default_rng((config.seed, step))
@@ -193,7 +193,7 @@ class LanguageModelTask:
                 for i, tokens in zip(chosen, lengths)], seconds
 
     def _example(self, piece: Piece, tokens: int, draw: np.random.Generator,
-                 taught: Sequence[Piece] = ()) -> LanguageModelExample:
+                 taught: Sequence[Piece] = ()) -> ContrastedExample:
         """A crop of a piece, its sections counted from the crop's start. One of the `taught`
         pieces may lose its text, and may get a false caption."""
         last = max(0, len(piece.tokens) - tokens)
