@@ -39,8 +39,7 @@ def contrasted_loss(model: LanguageModel, examples: Sequence[ContrastedExample],
     which a crop is likelier under its own, the same mean."""
     twins = [n for n, e in enumerate(examples) if e.false_text_ids]
     false = [replace(examples[n], text_ids=examples[n].false_text_ids) for n in twins]
-    batch = LanguageModelBatch.pad([*examples, *false]).to(device)
-    nats = model.nats(batch, packed=True)  # [B + twins]; captions differ much in length
+    nats = model.nats(LanguageModelBatch.pad([*examples, *false]).to(device))  # [B + twins]
     own = nats[:len(examples)]
     loss = own.sum() / sum(len(e.audio_ids) + 1 for e in examples)
     gains = nats[len(examples):] - own[twins]  # [twins]

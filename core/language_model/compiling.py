@@ -2,7 +2,7 @@
 
 A step calls some fifty kernels a block on few rows of tokens, and what Python needs to call them is
 a sixth of an int8 step of the 0.5B model, a third of nano's. TorchScript needs no compiler on the
-machine and computes the same values; torch.compile would need one, and half a minute.
+machine and computes the same values; torch.compile would need one.
 """
 
 from __future__ import annotations

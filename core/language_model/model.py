@@ -112,9 +112,9 @@ class LanguageModel(nn.Module):
         accuracy = (logits.detach().argmax(-1) == wanted).float().mean()
         return F.cross_entropy(logits.float(), wanted), accuracy
 
-    def nats(self, batch: LanguageModelBatch, packed: bool = False) -> Tensor:
-        """-log p(audio and end | text, sections) of every piece: [B], nats."""
-        logits, wanted, pieces = self._predictions(batch, packed)
+    def nats(self, batch: LanguageModelBatch) -> Tensor:
+        """-log p(audio and end | text, sections) of every piece: [B], nats. Packed."""
+        logits, wanted, pieces = self._predictions(batch, packed=True)
         losses = F.cross_entropy(logits.float(), wanted, reduction="none")  # [targets]
         return losses.new_zeros(len(batch.text_ids)).index_add(0, pieces, losses)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,7 +77,9 @@ def test_without_weight_it_is_the_cross_entropy():
     expected, _ = model.loss(LanguageModelBatch.pad(examples))
     loss, figures = contrasted_loss(model, examples, 0.0, CPU)
     assert torch.allclose(loss, expected, atol=1e-5)
-    assert abs(figures["caption_gain"]) < 5
+    false = [replace(e, text_ids=e.false_text_ids) for e in examples]
+    own, other = (float(model.nats(LanguageModelBatch.pad(e)).sum()) for e in (examples, false))
+    assert figures["caption_gain"] == pytest.approx((other - own) / 6, abs=1e-4)
     alone = [ContrastedExample(e.text_ids, e.audio_ids, e.sections) for e in examples]
     loss, figures = contrasted_loss(model, alone, 9.0, CPU)
     assert torch.allclose(loss, expected, atol=1e-5) and figures == {"caption_gain": 0.0}
