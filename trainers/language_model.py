@@ -30,11 +30,12 @@ from core.language_model import (
     decode,
     sections_within,
 )
-from trainers.contrast import ContrastedExample, contrasted_loss, false_caption
+from trainers.contrast import TaughtExample, false_caption, taught_loss
 from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.lora import Adapters, LoraConfig
 from trainers.processes import Processes, gathered
 from trainers.reading import Reader
+from trainers.score import ScoreReader, targets_for
 from trainers.shards import Piece
 
 SAMPLE_SECONDS = 10.0
@@ -61,6 +62,8 @@ class LanguageModelTaskConfig:
         contrast_seconds: longest crops that are so compared.
         contrast_others: share of comparisons with another piece's caption, which keep style and
             instruments in mind; the rest make one fact false.
+        score: weight of what the score says at every token (`trainers.score`), beside the
+            cross-entropy of a token; the corpus's own pieces alone have one.
         start_at_zero: share of crops that begin where the piece begins.
         lora: teach narrow matrices beside the weights instead of the weights.
         bf16: autocast.
@@ -81,6 +84,7 @@ class LanguageModelTaskConfig:
     contrast: float = 0.0
     contrast_seconds: float = 6.0
     contrast_others: float = 0.4
+    score: float = 0.0
     start_at_zero: float = 0.25
     lora: LoraConfig | None = None
     bf16: bool = True
@@ -116,6 +120,7 @@ class LanguageModelTask:
             for block in self.model.backbone.layers:
                 block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
         self.adapters = config.lora and Adapters(self.model, config.lora, "backbone.")
+        self.score = ScoreReader(self.model) if config.score else None
         self._taught()
         encode = TextTokenizer.from_folder(tokenizer).encode
         self.encode = functools.lru_cache(100_000)(encode)
@@ -124,15 +129,20 @@ class LanguageModelTask:
     def _taught(self) -> None:
         taught = self.adapters or self.model
         self.modules: dict[str, nn.Module] = {"language_model": taught}
-        self.groups = {"generator": list(taught.parameters())}
+        if self.score:
+            self.modules["score"] = self.score
+        self.groups = {"generator": [p for m in self.modules.values() for p in m.parameters()]}
 
     def place(self, processes: Processes, shard: bool) -> None:
         """See trainers.loop.Task."""
         self.processes = processes
         self.model.to(processes.device)
-        if self.config.contrast and shard:
-            raise InputError("contrast", self.config.contrast, "does not go with shard; leave "
-                             "one out")
+        if self.score:
+            self.score.to(processes.device)
+        for name in ("contrast", "score"):
+            if getattr(self.config, name) and shard:
+                raise InputError(name, getattr(self.config, name), "does not go with shard; leave "
+                                 "one out")
         if shard and self.adapters:
             raise InputError("shard", True, "LoRA's matrices are small; leave it out")
         if shard:
@@ -155,10 +165,11 @@ class LanguageModelTask:
             mine = own[part::self.parts]
             share = sum(len(e.audio_ids) + 1 for e in mine) / targets
             share *= self.parts * self.processes.count  # exactly 1 for a batch in one part
-            if self.config.contrast:
+            if self.config.contrast or self.score:
                 with self._precision():
-                    loss, figures = contrasted_loss(self.model, mine, self.config.contrast,
-                                                    self.processes.device)
+                    loss, figures = taught_loss(self.model, mine, self.config.contrast,
+                                                self.processes.device, self.score,
+                                                self.config.score)
             else:
                 loss, accuracy = self._loss(mine)
                 figures = {"accuracy": float(accuracy) * share}
@@ -169,7 +180,7 @@ class LanguageModelTask:
         with self._precision():
             return self.model.loss(batch, self.config.packed)
 
-    def examples(self, step: int) -> tuple[list[ContrastedExample], float]:
+    def examples(self, step: int) -> tuple[list[TaughtExample], float]:
         """The whole batch of a step, the same in every process, and its mean crop length, s."""
         config, reach = self.config, self.pieces.at(step)
         draw = np.random.default_rng((config.seed, step))
@@ -193,7 +204,7 @@ class LanguageModelTask:
                 for i, tokens in zip(chosen, lengths)], seconds
 
     def _example(self, piece: Piece, tokens: int, draw: np.random.Generator,
-                 taught: Sequence[Piece] = ()) -> ContrastedExample:
+                 taught: Sequence[Piece] = ()) -> TaughtExample:
         """A crop of a piece, its sections counted from the crop's start. One of the `taught`
         pieces may lose its text, and may get a false caption."""
         last = max(0, len(piece.tokens) - tokens)
@@ -210,8 +221,12 @@ class LanguageModelTask:
         compared = self.config.contrast and tokens <= self.config.contrast_seconds * rate
         if taught and text and compared:
             false = self._false(caption, piece, draw, taught)
-        return ContrastedExample(text, crop.astype(np.int64), sections,
-                                 self.encode(false) if false else ())
+        score = None
+        if taught and self.score:
+            told = targets_for(piece.facts, rate, len(piece.tokens) + 1)
+            score = told[start:start + len(crop) + 1]
+        return TaughtExample(text, crop.astype(np.int64), sections,
+                             self.encode(false) if false else (), score)
 
     def _false(self, caption: str, piece: Piece, draw: np.random.Generator,
                taught: Sequence[Piece]) -> str | None:

@@ -60,6 +60,11 @@ class LanguageModelBatch:
         ends, _ = _padded([[s[2] for s in e.sections] for e in examples], torch.float64)
         return cls(text, text_lengths, audio, audio_lengths, starts, ends, structures, counts)
 
+    @property
+    def lengths(self) -> Tensor:
+        """[B] int64: of the laid out sequences (two markers, 3 vectors a section, text, audio)."""
+        return 2 + 3 * self.section_counts + self.text_lengths + self.audio_lengths
+
     def to(self, device: torch.device | str) -> LanguageModelBatch:
         """The same batch on another device."""
         moved = {f.name: getattr(self, f.name).to(device, non_blocking=True)

@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelConfig
 from tests.trainers import tiny
 from trainers import run_config
-from trainers.contrast import ContrastedExample, contrasted_loss, false_caption
+from trainers.contrast import TaughtExample, taught_loss, false_caption
 from trainers.corpus import captions, compose
 from trainers.loop import Loop
 from trainers.processes import Processes
@@ -57,7 +57,7 @@ def test_sharps_and_flats_are_other_keys():
     assert false_caption("rock, 120 bpm", {}, draw) is None  # other music than the corpus
 
 
-def crops(count: int, seed: int) -> list[ContrastedExample]:
+def crops(count: int, seed: int) -> list[TaughtExample]:
     """Noise; the text's one token is that of every twelfth token. Its false twin names another."""
     draw = np.random.default_rng(seed)
     made = []
@@ -65,8 +65,8 @@ def crops(count: int, seed: int) -> list[ContrastedExample]:
         tokens = draw.integers(16, size=48)
         key = int(draw.integers(4))
         tokens[::12] = np.where(draw.random(4) < 0.5, key, tokens[::12])
-        made.append(ContrastedExample([key], tokens, [(1, 0.0, 1.0)],
-                                      [(key + int(draw.integers(1, 4))) % 4]))
+        made.append(TaughtExample([key], tokens, [(1, 0.0, 1.0)],
+                                  [(key + int(draw.integers(1, 4))) % 4]))
     return made
 
 
@@ -75,13 +75,13 @@ def test_without_weight_it_is_the_cross_entropy():
     model = LanguageModel(LanguageModelConfig(32, 2, 2, 1, 16, 32, 4, 16))
     examples = crops(6, 0)
     expected, _ = model.loss(LanguageModelBatch.pad(examples))
-    loss, figures = contrasted_loss(model, examples, 0.0, CPU)
+    loss, figures = taught_loss(model, examples, 0.0, CPU)
     assert torch.allclose(loss, expected, atol=1e-5)
     false = [replace(e, text_ids=e.false_text_ids) for e in examples]
     own, other = (float(model.nats(LanguageModelBatch.pad(e)).sum()) for e in (examples, false))
     assert figures["caption_gain"] == pytest.approx((other - own) / 6, abs=1e-4)
-    alone = [ContrastedExample(e.text_ids, e.audio_ids, e.sections) for e in examples]
-    loss, figures = contrasted_loss(model, alone, 9.0, CPU)
+    alone = [TaughtExample(e.text_ids, e.audio_ids, e.sections) for e in examples]
+    loss, figures = taught_loss(model, alone, 9.0, CPU)
     assert torch.allclose(loss, expected, atol=1e-5) and figures == {"caption_gain": 0.0}
 
 
@@ -92,11 +92,11 @@ def test_it_makes_a_model_read_what_the_loss_hardly_asks_for():
         model = LanguageModel(LanguageModelConfig(32, 2, 2, 1, 16, 32, 4, 16))
         optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
         for step in range(60):
-            loss, _ = contrasted_loss(model, crops(16, step), weight, CPU)
+            loss, _ = taught_loss(model, crops(16, step), weight, CPU)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        gains.append(contrasted_loss(model, crops(200, 10**6), weight, CPU)[1]["caption_gain"])
+        gains.append(taught_loss(model, crops(200, 10**6), weight, CPU)[1]["caption_gain"])
     assert gains[1] > 2 * max(gains[0], 0.05)
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from core.checkpoints import studio_layout
 from core.language_model import LanguageModelExample
+from trainers.corpus import compose
 from trainers.shards import Piece, write_pieces
 from trainers.text_tokenizer import train_text_tokenizer
 
@@ -73,11 +74,13 @@ def pieces(count: int = 6, seconds: float = 4.0) -> list[Piece]:
 
 
 def shards(folder: Path, seconds: float = 4.0, facts: bool = False) -> Path:
-    """A folder of shards with its text tokenizer; with `facts`, captions name tempo or key."""
+    """A folder of shards with its text tokenizer; with `facts`, they are a corpus piece's, and
+    captions name tempo or key."""
     made = pieces(seconds=seconds)
     if facts:
-        known = {"tempo": 120.0, "key": "A", "mode": "minor"}
-        made = [replace(p, captions=("calm, 120 bpm", "A minor"), facts=known) for p in made]
+        known = compose(0).record()
+        said = (f"calm, {round(known['tempo'])} bpm", f"{known['key']} {known['mode']}")
+        made = [replace(p, captions=said, facts=known) for p in made]
     write_pieces(folder, made, "pieces")
     train_text_tokenizer([c for p in made for c in p.captions], 300, folder / "tokenizer.json")
     return folder

@@ -1,0 +1,138 @@
+"""Targets from the score are what the notes say, and a model that is asked for them finds them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import InputError
+from core.language_model import LanguageModel, LanguageModelConfig
+from tests.trainers import tiny
+from trainers import run_config
+from trainers.contrast import TaughtExample, taught_loss
+from trainers.corpus import STYLES, compose
+from trainers.corpus.theory import KEYS, MINOR_MODES
+from trainers.loop import Loop
+from trainers.processes import Processes
+from trainers.score import CLASSES, COLUMNS, PRESENT, TEMPI, ScoreReader, targets_for, targets_of
+
+RATE = 75.0
+CPU = torch.device("cpu")
+KINDS = {**PRESENT, **dict.fromkeys(CLASSES, 1)}
+PLACES = dict(zip(KINDS, np.split(np.arange(COLUMNS), np.cumsum(list(KINDS.values()))[:-1])))
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.integers(0, 10**6))
+def test_targets_are_what_the_notes_say(seed):
+    piece = compose(seed)
+    count = round(piece.duration_s * RATE)
+    table = targets_of(piece, RATE, count)
+    assert table.shape == (count, COLUMNS)
+    kinds = {kind: table[:, columns] for kind, columns in PLACES.items()}
+    beat = 60 / piece.tempo
+    draw = np.random.default_rng(seed)
+    for moment in draw.integers(count, size=40):
+        now, near = moment / RATE, 1 / RATE  # a note's edges are rounded to a moment
+        sounding = [n for n in piece.notes if n.start * beat <= now - near
+                    and (n.start + n.length) * beat >= now + near]
+        maybe = [n for n in piece.notes if n.start * beat <= now + near
+                 and (n.start + n.length) * beat + near >= now - near]
+        pitched, perhaps = ([n for n in notes if piece.parts[n.part].role != "drums"]
+                            for notes in (sounding, maybe))
+        said = set(np.flatnonzero(kinds["pitches"][moment]))
+        assert {n.pitch % 12 for n in pitched} <= said <= {n.pitch % 12 for n in perhaps}
+        if len(pitched) == len(perhaps):
+            lowest = min((n.pitch for n in pitched), default=None)
+            assert kinds["lowest"][moment, 0] == (12 if lowest is None else lowest % 12)
+    drums = sorted(n.start * beat for n in piece.notes if piece.parts[n.part].role == "drums")
+    assert bool(drums) == bool(kinds["onsets"][:, 0].any())
+    starts = np.flatnonzero(np.diff(kinds["beat"][:, 0].astype(int)) < 0) + 1
+    assert np.allclose(starts / RATE, beat * np.arange(1, len(starts) + 1), atol=1 / RATE)
+    key, tempo, style = (np.unique(kinds[k]) for k in ("key", "tempo", "style"))
+    assert key == KEYS.index(piece.key) + 12 * (piece.mode in MINOR_MODES)
+    assert style == list(STYLES).index(piece.style)
+    edges = [0, *TEMPI, np.inf]
+    assert edges[int(tempo[0])] <= piece.tempo <= edges[int(tempo[0]) + 1]
+
+
+def test_other_music_has_no_score():
+    facts = compose(3).record()
+    assert targets_for(facts, RATE, 500).shape == (500, COLUMNS)
+    for other in ({}, {**facts, "version": 0}, compose(3, seconds=30).record()):
+        with pytest.raises(InputError, match="leave score out"):
+            targets_for(other, RATE, 500)
+
+
+def crops(count: int, seed: int) -> list[TaughtExample]:
+    """Tokens of one of two halves of the codes, drawn anew every 8; the score says which."""
+    draw = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        half = draw.integers(2, size=6).repeat(8)
+        score = np.zeros((49, COLUMNS), np.uint8)
+        score[1:, PLACES["lowest"][0]] = half  # of the token just heard
+        made.append(TaughtExample([1], draw.integers(8, size=48) + 8 * half, [(1, 0.0, 1.0)],
+                                  score=score))
+    return made
+
+
+def test_what_is_asked_for_is_found_in_the_states():
+    torch.manual_seed(0)
+    model = LanguageModel(LanguageModelConfig(32, 3, 2, 1, 16, 32, 4, 16))
+    reader = ScoreReader(model)
+    expected, _ = taught_loss(model, crops(6, 0), 0.0, CPU)
+    with_score, figures = taught_loss(model, crops(6, 0), 0.0, CPU, reader, 0.5)
+    kinds = [v for k, v in figures.items() if k.startswith("score_")]
+    assert with_score.item() == pytest.approx(expected.item() + 0.5 * sum(kinds), rel=1e-5)
+    parameters = [*model.parameters(), *reader.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=3e-3)
+    for step in range(60):
+        loss, figures = taught_loss(model, crops(16, step), 0.0, CPU, reader, 1.0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert figures["score_lowest"] < 0.1 * np.log(2)
+    # Of examples of several lengths, beside false captions, each row has its own target.
+    examples = [replace(e, audio_ids=e.audio_ids[:n], score=e.score[:n + 1],
+                        false_text_ids=[2, 3]) for e, n in zip(crops(6, 99), range(8, 48, 7))]
+    _, figures = taught_loss(model, examples, 0.5, CPU, reader, 1.0)
+    assert figures["score_lowest"] < 0.2 * np.log(2)
+
+
+def test_a_run_reads_the_score_stops_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
+    tiny.shards(tmp_path / "shards", facts=True)
+    config = tiny.write(tmp_path / "score.yml", tiny.LANGUAGE_MODEL,
+                        tiny.data_of(tmp_path, "language_model"),
+                        training={"contrast": 0.1, "score": 0.2, "packed": True},
+                        loop={"steps": 4})
+    run = run_config.read(config)
+
+    def loop(steps: int) -> Loop:
+        return Loop(run_config.task_of(run), replace(run.loop, steps=steps), tmp_path / "run",
+                    run.raw)
+
+    whole = Loop(run_config.task_of(run), run.loop, tmp_path / "whole", run.raw)
+    whole.run()
+    loop(2).run()
+    resumed = loop(4)
+    resumed.run()
+    for name, weights in whole.task.modules["score"].state_dict().items():
+        assert torch.equal(weights, resumed.task.modules["score"].state_dict()[name])
+    plain = LanguageModel(whole.task.model.config)
+    assert set(plain.state_dict()) == set(whole.task.model.state_dict())  # nothing of it is kept
+
+
+def test_it_does_not_go_with_shards(tmp_path):
+    tiny.shards(tmp_path / "shards", facts=True)
+    config = tiny.write(tmp_path / "run.yml", tiny.LANGUAGE_MODEL, tiny.data_of(tmp_path,
+                        "language_model"), training={"score": 0.1})
+    task = run_config.task_of(run_config.read(config))
+    with pytest.raises(InputError, match="score"):
+        task.place(Processes(), shard=True)
