@@ -1,6 +1,4 @@
-"""What a crop teaches beside its tokens: false captions to tell from its own, and its score.
-
-A false caption is the true one with another tempo, another key, or the drums' presence turned round.
+"""False captions: a true one with another tempo, another key, or the drums' presence turned round.
 
 A crop's loss hardly asks for such facts: knowing the key saves at most log 24 nats once, after
 which the music itself tells. A model that must tell the true caption from a false one feels them
@@ -10,57 +8,16 @@ which the music itself tells. A model that must tell the true caption from a fal
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelExample
 from trainers.corpus.theory import KEYS
 from trainers.corpus.vocabulary import NO_DRUMS
-from trainers.score import ScoreReader
 
 FASTER = (1.15, 1.6)  # a false tempo is so much faster, or slower; not half or double
 TEMPI = (58, 190)  # and could be some piece's
-
-
-@dataclass(frozen=True)
-class TaughtExample(LanguageModelExample):
-    """A crop with more to learn from than its tokens.
-
-    Attributes:
-        false_text_ids: a false caption; empty: there is none.
-        score: `trainers.score` targets [N + 1, COLUMNS] of its N tokens and the end; or None.
-    """
-
-    false_text_ids: Sequence[int] = ()
-    score: np.ndarray | None = None
-
-
-def taught_loss(model: LanguageModel, examples: Sequence[TaughtExample], weight: float,
-                device: torch.device, reader: ScoreReader | None = None,
-                score_weight: float = 0.0) -> tuple[Tensor, dict[str, float]]:
-    """Cross-entropy (nats a target) plus `weight` times -log p(own caption | the two, crop), a
-    mean over examples to which those without a false caption add nothing; plus `score_weight`
-    times the reader's loss on the examples under their own captions. `caption_gain`: nats by
-    which a crop is likelier under its own, the same mean."""
-    twins = [n for n, e in enumerate(examples) if e.false_text_ids]
-    false = [replace(examples[n], text_ids=examples[n].false_text_ids) for n in twins]
-    batch = LanguageModelBatch.pad([*examples, *false]).to(device)
-    nats = model.nats(batch)  # [B + twins]
-    own = nats[:len(examples)]
-    loss = own.sum() / sum(len(e.audio_ids) + 1 for e in examples)
-    gains = nats[len(examples):] - own[twins]  # [twins]
-    loss = loss + weight * F.softplus(-gains).sum() / len(examples)
-    figures = {"caption_gain": float(gains.detach().sum()) / len(examples)}
-    if reader is None:
-        return loss, figures
-    read, kinds = reader.loss(batch.lengths.tolist(), [e.score for e in examples])
-    return loss + score_weight * read, figures | kinds
 
 
 def false_caption(caption: str, facts: Mapping[str, Any],

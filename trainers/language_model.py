@@ -30,13 +30,14 @@ from core.language_model import (
     decode,
     sections_within,
 )
-from trainers.contrast import TaughtExample, false_caption, taught_loss
+from trainers.contrast import false_caption
 from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.lora import Adapters, LoraConfig
 from trainers.processes import Processes, gathered
 from trainers.reading import Reader
 from trainers.score import ScoreReader, targets_for
 from trainers.shards import Piece
+from trainers.taught import TaughtExample, taught_loss
 
 SAMPLE_SECONDS = 10.0
 SAMPLES = 2

@@ -19,16 +19,18 @@ from core.errors import InputError
 from core.language_model import LanguageModel
 from trainers.corpus import compose
 from trainers.corpus.catalogue import STYLES
-from trainers.corpus.piece import COMPOSER_VERSION, Note, Piece
+from trainers.corpus.piece import COMPOSER_VERSION, STRUCTURES, Note, Piece
 from trainers.corpus.style import ROLES
 from trainers.corpus.theory import KEYS, MINOR_MODES
 
 SOON = 4 / 75  # s; a note begins "now" within so much
 BEATS = 8  # parts of a beat that are told apart
 TEMPI = np.geomspace(55, 200, 25)[1:-1]  # bpm between classes, 5.5 % apart
+AHEAD = (0.25, 0.5, 1, 2, 4, 8)  # s between classes of the time until a section ends
 # Columns of the targets: presences first, then classes with their numbers of values.
 PRESENT = {"pitches": 12, "onsets": 2, "roles": len(ROLES)}
-CLASSES = {"lowest": 13, "beat": BEATS, "key": 24, "tempo": len(TEMPI) + 1, "style": len(STYLES)}
+CLASSES = {"lowest": 13, "beat": BEATS, "structure": len(STRUCTURES), "ahead": len(AHEAD) + 1,
+           "key": 24, "tempo": len(TEMPI) + 1, "style": len(STYLES)}
 COLUMNS = sum(PRESENT.values()) + len(CLASSES)
 
 
@@ -37,7 +39,8 @@ def targets_of(piece: Piece, rate: float, count: int) -> np.ndarray:
 
     Columns: 12 pitch classes that sound; whether drums, and whether other notes, begin within
     `SOON`; roles that sound; then the class of the lowest sounding pitch (12: none), the part of
-    the beat, and of the whole piece key (12 major, 12 minor), tempo and style.
+    the beat, the section's structure and when it ends, and of the whole piece key (12 major, 12
+    minor), tempo and style.
     """
     table = np.zeros((count, COLUMNS), np.uint8)
     pitches, onsets, roles = np.split(
@@ -58,8 +61,13 @@ def targets_of(piece: Piece, rate: float, count: int) -> np.ndarray:
     minor = 12 * (piece.mode in MINOR_MODES)
     whole = (KEYS.index(piece.key) + minor, int(np.searchsorted(TEMPI, piece.tempo)),
              list(STYLES).index(piece.style))
-    table[:, -5] = np.where(lowest == 128, 12, lowest % 12)
-    table[:, -4] = (beats % 1 * BEATS).astype(np.uint8)
+    seconds = np.arange(count) / rate
+    ends = np.array([section.end_s for section in piece.sections])
+    here = np.searchsorted(ends, seconds, side="right").clip(max=len(ends) - 1)
+    table[:, -7] = np.where(lowest == 128, 12, lowest % 12)
+    table[:, -6] = (beats % 1 * BEATS).astype(np.uint8)
+    table[:, -5] = np.array([STRUCTURES.index(s.structure) for s in piece.sections])[here]
+    table[:, -4] = np.searchsorted(AHEAD, ends[here] - seconds)
     table[:, -3:] = whole
     return table
 

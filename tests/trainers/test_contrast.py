@@ -15,10 +15,11 @@ from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelConfig
 from tests.trainers import tiny
 from trainers import run_config
-from trainers.contrast import TaughtExample, taught_loss, false_caption
+from trainers.contrast import false_caption
 from trainers.corpus import captions, compose
 from trainers.loop import Loop
 from trainers.processes import Processes
+from trainers.taught import TaughtExample, taught_loss
 
 CPU = torch.device("cpu")
 FACTS = {"tempo": 120.0, "key": "A", "mode": "minor", "has_drums": True}
@@ -78,7 +79,8 @@ def test_without_weight_it_is_the_cross_entropy():
     loss, figures = taught_loss(model, examples, 0.0, CPU)
     assert torch.allclose(loss, expected, atol=1e-5)
     false = [replace(e, text_ids=e.false_text_ids) for e in examples]
-    own, other = (float(model.nats(LanguageModelBatch.pad(e)).sum()) for e in (examples, false))
+    own, other = (float(model.nats(LanguageModelBatch.pad(e)).detach().sum())
+                  for e in (examples, false))
     assert figures["caption_gain"] == pytest.approx((other - own) / 6, abs=1e-4)
     alone = [TaughtExample(e.text_ids, e.audio_ids, e.sections) for e in examples]
     loss, figures = taught_loss(model, alone, 9.0, CPU)

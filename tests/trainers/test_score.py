@@ -14,12 +14,22 @@ from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelConfig
 from tests.trainers import tiny
 from trainers import run_config
-from trainers.contrast import TaughtExample, taught_loss
 from trainers.corpus import STYLES, compose
+from trainers.corpus.piece import STRUCTURES
 from trainers.corpus.theory import KEYS, MINOR_MODES
 from trainers.loop import Loop
 from trainers.processes import Processes
-from trainers.score import CLASSES, COLUMNS, PRESENT, TEMPI, ScoreReader, targets_for, targets_of
+from trainers.score import (
+    AHEAD,
+    CLASSES,
+    COLUMNS,
+    PRESENT,
+    TEMPI,
+    ScoreReader,
+    targets_for,
+    targets_of,
+)
+from trainers.taught import TaughtExample, taught_loss
 
 RATE = 75.0
 CPU = torch.device("cpu")
@@ -54,6 +64,11 @@ def test_targets_are_what_the_notes_say(seed):
     assert bool(drums) == bool(kinds["onsets"][:, 0].any())
     starts = np.flatnonzero(np.diff(kinds["beat"][:, 0].astype(int)) < 0) + 1
     assert np.allclose(starts / RATE, beat * np.arange(1, len(starts) + 1), atol=1 / RATE)
+    for moment in draw.integers(count, size=20):
+        section = next((s for s in piece.sections if s.end_s > moment / RATE), piece.sections[-1])
+        assert STRUCTURES[kinds["structure"][moment, 0]] == section.structure
+        least, most = ((0, *AHEAD, np.inf)[kinds["ahead"][moment, 0] + n] for n in (0, 1))
+        assert least - 1e-9 <= max(0, section.end_s - moment / RATE) <= most
     key, tempo, style = (np.unique(kinds[k]) for k in ("key", "tempo", "style"))
     assert key == KEYS.index(piece.key) + 12 * (piece.mode in MINOR_MODES)
     assert style == list(STYLES).index(piece.style)
