@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
 from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelConfig
@@ -16,6 +17,7 @@ from tests.trainers import tiny
 from trainers import run_config
 from trainers.corpus import STYLES, compose
 from trainers.corpus.piece import STRUCTURES
+from trainers.corpus.style import ROLES
 from trainers.corpus.theory import KEYS, MINOR_MODES
 from trainers.loop import Loop
 from trainers.processes import Processes
@@ -24,6 +26,7 @@ from trainers.score import (
     CLASSES,
     COLUMNS,
     PRESENT,
+    SOON,
     TEMPI,
     ScoreReader,
     targets_for,
@@ -57,11 +60,19 @@ def test_targets_are_what_the_notes_say(seed):
                             for notes in (sounding, maybe))
         said = set(np.flatnonzero(kinds["pitches"][moment]))
         assert {n.pitch % 12 for n in pitched} <= said <= {n.pitch % 12 for n in perhaps}
+        playing, may_play = ({piece.parts[n.part].role for n in notes}
+                             for notes in (sounding, maybe))
+        roles = {ROLES[i] for i in np.flatnonzero(kinds["roles"][moment])}
+        assert playing <= roles <= may_play
         if len(pitched) == len(perhaps):
             lowest = min((n.pitch for n in pitched), default=None)
             assert kinds["lowest"][moment, 0] == (12 if lowest is None else lowest % 12)
-    drums = sorted(n.start * beat for n in piece.notes if piece.parts[n.part].role == "drums")
-    assert bool(drums) == bool(kinds["onsets"][:, 0].any())
+    for column, drums in enumerate((True, False)):
+        begun = {round(n.start * (RATE * 60 / piece.tempo)) for n in piece.notes
+                 if (piece.parts[n.part].role == "drums") == drums}
+        soon = {start - ahead for start in begun for ahead in range(round(SOON * RATE))}
+        said = np.flatnonzero(kinds["onsets"][:, column])
+        assert set(said) == {moment for moment in soon if 0 <= moment < count}
     starts = np.flatnonzero(np.diff(kinds["beat"][:, 0].astype(int)) < 0) + 1
     assert np.allclose(starts / RATE, beat * np.arange(1, len(starts) + 1), atol=1 / RATE)
     for moment in draw.integers(count, size=20):
@@ -141,7 +152,8 @@ def test_a_run_reads_the_score_stops_and_goes_on(tmp_path, monkeypatch):
     for name, weights in whole.task.modules["score"].state_dict().items():
         assert torch.equal(weights, resumed.task.modules["score"].state_dict()[name])
     plain = LanguageModel(whole.task.model.config)
-    assert set(plain.state_dict()) == set(whole.task.model.state_dict())  # nothing of it is kept
+    exported = load_file(tmp_path / "whole/last/language_model.safetensors")
+    assert set(exported) == set(plain.state_dict())  # nothing of the reader is kept
 
 
 def test_it_does_not_go_with_shards(tmp_path):
