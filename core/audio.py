@@ -26,6 +26,7 @@ MAX_CHANNELS = 64
 MAX_FILE_SECONDS = 100 * 60.0
 SILENCE_RMS = 1e-5  # -100 dBFS
 MAX_NAME_BYTES = 255
+BLOCK = 1 << 16  # frames handed to libsndfile at a time: Vorbis takes more from the stack
 FORMATS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"),
            ".mp3": ("MP3", "MPEG_LAYER_III"), ".ogg": ("OGG", "VORBIS")}
 
@@ -188,7 +189,10 @@ def write(path: Path | str, samples: np.ndarray, sample_rate: int) -> Path:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
         os.close(handle)
-        soundfile.write(name, frames.T, sample_rate, format=container, subtype=subtype)
+        with soundfile.SoundFile(name, "w", sample_rate, len(frames), subtype,
+                                 format=container) as file:
+            for start in range(0, frames.shape[1], BLOCK):
+                file.write(frames[:, start:start + BLOCK].T)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except (OSError, soundfile.LibsndfileError) as error:

@@ -276,7 +276,8 @@ class Pipeline:
                              len(job.prompt) / self.token_rate)
         least = job.total_tokens
         if request.min_seconds is not None:
-            least = round(request.min_seconds * self.token_rate)
+            asked = round(request.min_seconds * self.token_rate)
+            least = min(max(asked, 1), job.total_tokens)  # a piece of no tokens has no sound
         elif request.compat == "official":
             least = int(OFFICIAL_LEAST_SHARE * request.seconds * self.token_rate)
         return DecodeRequest(

@@ -116,6 +116,8 @@ class GenerationRequest:
         _choice("compat", self.compat, (None, "official"))
         if self.steps is not None:
             _within("steps", self.steps, 1, 1000, "")
+            if not isinstance(self.steps, int):
+                raise InputError("steps", self.steps, "must be a whole number")
         _within("guidance", self.guidance, -1.0, 20.0, "")
         _within("top-k", self.top_k, 1, 100_000, "")
         _within("top-p", self.top_p, 0.01, 1.0, "")

@@ -25,7 +25,8 @@ def false_caption(caption: str, facts: Mapping[str, Any],
     """The caption with one of the facts it names made false; None when it names none.
 
     Args:
-        facts: the piece's `tempo`, `key`, `mode` and `has_drums`, as many as are known.
+        facts: the piece's `tempo` (a number), `key`, `mode` and `has_drums`, as many as are
+            known in this form.
     """
     # Keys twice: they are the hardest to learn.
     changed = [change(caption, facts, draw) for change in (_tempo, _key, _key, _drums)]
@@ -34,7 +35,7 @@ def false_caption(caption: str, facts: Mapping[str, Any],
 
 
 def _tempo(caption: str, facts: Mapping[str, Any], draw: np.random.Generator) -> str | None:
-    if "tempo" not in facts:
+    if not isinstance(facts.get("tempo"), int | float):
         return None
     factor = draw.uniform(*FASTER)
     slower, faster = round(facts["tempo"] / factor), round(facts["tempo"] * factor)
@@ -43,7 +44,7 @@ def _tempo(caption: str, facts: Mapping[str, Any], draw: np.random.Generator) ->
 
 
 def _key(caption: str, facts: Mapping[str, Any], draw: np.random.Generator) -> str | None:
-    if "key" not in facts:
+    if facts.get("key") not in KEYS or "mode" not in facts:
         return None
     others = [key for key in KEYS if key != facts["key"]]
     false = f"{others[int(draw.integers(len(others)))]} {facts['mode']}"

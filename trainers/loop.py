@@ -192,6 +192,7 @@ class Loop:
 
     def advance(self) -> dict[str, float]:
         """One step, whole, and nothing else; returns its figures."""
+        self._between = True  # losses too change what is saved: running statistics, codebooks
         logs = self._one_step()
         self.step += 1
         self._between = False
@@ -224,7 +225,6 @@ class Loop:
                                "last good state is kept, lower the learning rate and resume")
         for group in optimizer.param_groups:
             group["lr"] = rate
-        self._between = True
         optimizer.step()
         figures = {k: sum(p[k] for p in parts) / len(parts) for k in parts[0]}
         return {**self.processes.mean(figures), f"{name}_gradient": float(norm)}
@@ -360,6 +360,8 @@ class Loop:
             values["state"] = {i: {k: scattered(v, parameters[i]) for k, v in kept.items()}
                                for i, kept in values["state"].items()}
             self.optimizers[name].load_state_dict(values)
+            for group in self.optimizers[name].param_groups:  # today's config, not the state's
+                group.update(betas=self.config.betas, weight_decay=self.config.weight_decay)
         for name, kept in state["average"].items():
             self.average[name] = {k: scattered(v, self.average[name][k]) for k, v in kept.items()}
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]

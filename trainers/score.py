@@ -78,7 +78,7 @@ def _span(note: Note, frames: float, count: int) -> tuple[int, int]:
     return first, min(max(first + 1, round((note.start + note.length) * frames)), count)
 
 
-@functools.lru_cache(10_000)
+@functools.lru_cache(3_000)  # 0.1 MB each
 def _composed(seed: int, style: str, duration: float, rate: float, count: int) -> np.ndarray | None:
     piece = compose(seed, style)
     return targets_of(piece, rate, count) if piece.duration_s == duration else None

@@ -49,7 +49,8 @@ class Piece:
 
 
 def write_pieces(folder: Path, pieces: Iterable[Piece], prefix: str) -> int:
-    """Write pieces to `folder/prefix-00000.tar`, ...; each file appears whole. Returns how many."""
+    """Write pieces to `folder/prefix-00000.tar`, ... in place of what has these names; each file
+    appears whole. Returns how many pieces."""
     folder.mkdir(parents=True, exist_ok=True)
     total, number, sink, fresh = 0, 0, None, None
 
@@ -61,6 +62,9 @@ def write_pieces(folder: Path, pieces: Iterable[Piece], prefix: str) -> int:
             sink, number = None, number + 1
 
     for piece in pieces:
+        if total == 0:
+            for old in folder.glob(f"{prefix}-{5 * '[0-9]'}.tar"):
+                old.unlink()
         if sink is None:
             fresh = folder / f".{prefix}-{number:05d}.tar.new"
             sink = webdataset.TarWriter(str(fresh))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from core.checkpoints import official_layout, studio_layout
 from core.checkpoints.contents import OFFICIAL, STUDIO, components_of, layout_of, read_config
 from core.text_tokenizer import TextTokenizer
 
-__all__ = ["OFFICIAL", "STUDIO", "about", "components_of", "config_of", "layout_of",
+__all__ = ["OFFICIAL", "STUDIO", "about", "components_of", "config_of", "fingerprint", "layout_of",
            "open_component", "text_tokenizer"]
 
 
@@ -37,6 +38,18 @@ def about(folder: Path) -> dict[str, Any]:
     if layout_of(folder) == OFFICIAL:
         return {"name": folder.name, "layout": OFFICIAL}
     return dict(read_config(folder).get("about", {}))
+
+
+def fingerprint(folder: Path) -> str:
+    """Hash of everything in a model folder that decides its sound, 16 hex digits."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix not in (".md", ".txt") \
+                and path.name != "evaluation.json":
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+            found.update(path.name.encode() + digest)
+    return found.hexdigest()[:16]
 
 
 def text_tokenizer(folder: Path) -> TextTokenizer:

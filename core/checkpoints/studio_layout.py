@@ -30,7 +30,7 @@ from core.errors import InputError
 def config_from_json(kind: type, data: dict[str, Any]) -> Any:
     """A frozen config from plain JSON: lists become tuples, nested configs their own class.
 
-    Raises: InputError for a setting the class does not have.
+    Raises: InputError for a setting the class does not have, or text where a number stands.
     """
     hints = typing.get_type_hints(kind)
     known = {f.name for f in dataclasses.fields(kind)}
@@ -38,14 +38,24 @@ def config_from_json(kind: type, data: dict[str, Any]) -> Any:
         if name not in known:
             raise InputError("setting", name, f"is unknown to {kind.__name__}")
 
-    def value_of(hint: Any, value: Any) -> Any:
+    def value_of(name: str, hint: Any, value: Any) -> Any:
         options = [h for h in typing.get_args(hint) if dataclasses.is_dataclass(h)]
         inner = hint if dataclasses.is_dataclass(hint) else (options[0] if options else None)
         if inner is not None and isinstance(value, dict):
             return config_from_json(inner, value)
+        if isinstance(value, str) and hint in (int, float):
+            return _number(name, hint, value)
         return _tuples(value)
 
-    return kind(**{name: value_of(hints[name], value) for name, value in data.items()})
+    return kind(**{name: value_of(name, hints[name], value) for name, value in data.items()})
+
+
+def _number(name: str, kind: type, text: str) -> float:
+    """A number that YAML took for text, as it does 1e-4."""
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise InputError("setting", f"{name}: {text}", "must be a number") from error
 
 
 def _tuples(value: Any) -> Any:

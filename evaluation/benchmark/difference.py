@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from core.errors import InputError
@@ -53,12 +54,19 @@ def difference(one: RunResult, two: RunResult, swaps: int = SWAPS, seed: int = 0
 
     Args:
         pairs: titles to compare; by default systems of equal title, or the only ones of each run.
-    Raises: InputError when nothing can be paired, or recipes, weights, spans or real clips differ.
+    Raises: InputError when nothing can be paired, or recipes, weights, packages, spans or real
+        clips differ.
     """
     if one.weights != two.weights:
         weights = ", ".join(name for name in one.weights | two.weights
                             if one.weights.get(name) != two.weights.get(name))
         raise InputError("metric weights", weights, "differ between the two runs")
+    if one.versions != two.versions:
+        packages = ", ".join(f"{name} {one.versions.get(name)} and {two.versions.get(name)}"
+                             for name in sorted(one.versions | two.versions)
+                             if one.versions.get(name) != two.versions.get(name))
+        raise InputError("packages", packages, "differ between the two runs; packages move "
+                         "numbers: score both with the same ones")
     found: list[Difference] = []
     for first, second in _systems(one, two, pairs):
         _comparable(first, second)
@@ -118,18 +126,21 @@ def _shared(first: SystemResult, second: SystemResult) -> list[str]:
 
 def _mean(first: SystemResult, second: SystemResult, metric: MetricResult, other: MetricResult,
           seed: int) -> Difference:
+    """Items of one real clip (captions of one track) count as one, by their mean."""
     shared = [name for name in _shared(first, second)
               if name in metric.per_item and name in other.per_item]
     weights = [metric.weights.get(name, 1) for name in shared]
     left = np.array([metric.per_item[name] for name in shared])
     right = np.array([other.per_item[name] for name in shared])
     apart = left - right
-    p = float(stats.wilcoxon(apart).pvalue) if np.any(apart) else 1.0
+    tracks = [first.pairs[name].reference for name in shared]
+    each = pd.Series(apart).groupby(tracks, sort=False).mean().to_numpy()
+    p = float(stats.wilcoxon(each).pvalue) if np.any(each) else 1.0
     return Difference(
         first.title, second.title, metric.name, metric.better,
         float(np.average(left, weights=weights)), float(np.average(right, weights=weights)),
-        mean_interval(apart, weights, seed=seed), p, None,
-        "Wilcoxon signed rank over items", len(shared),
+        mean_interval(apart, weights, seed=seed, groups=tracks), p, None,
+        "Wilcoxon signed rank over real clips", len(shared),
     )
 
 

@@ -43,10 +43,15 @@ def difference_report(one: RunResult, two: RunResult, found: Sequence[Difference
     table = Table(title, ("system", "metric"), columns, tuple(rows),
                   f"first: {one.plan}; second: {two.plan}; items that both have")
     data = [dataclasses.asdict(each) for each in found]
+    left_out = sorted({metric.name for run in (one, two) for system in run.systems
+                       for metric in system.metrics} - {each.metric for each in found})
+    facts = {"tests": "; ".join(dict.fromkeys(each.test for each in found)),
+             "recipes": ", ".join(one.recipes)}
+    if left_out:
+        facts["not compared"] = ", ".join(left_out)
     return Report(
         title=title, summary=(f"Paired by item, on {one.dataset}.",), tables=(table,),
-        facts={"tests": "; ".join(dict.fromkeys(each.test for each in found)),
-               "recipes": ", ".join(one.recipes)},
+        facts=facts,
         rows=tuple({**row, "interval": None, "low": each.interval and each.interval.low,
                     "high": each.interval and each.interval.high}
                    for row, each in zip(data, found)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -9,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core import audio
+from core import audio, variants
+from core.checkpoints import opening
 from core.errors import Cancelled, InputError
 from core.pipeline import BATCH, GenerationResult, Pipeline
 from core.request import AudioPrompt, GenerationRequest
@@ -28,6 +30,7 @@ class PipelineKeeper:
         self.device = device
         self._key: tuple[str, str, str] | None = None
         self._pipeline: Pipeline | None = None
+        self.model = functools.cache(model_of)  # of a variant by name, read once
 
     def get(self, request: GenerationRequest) -> Pipeline:
         """The pipeline that this request needs."""
@@ -68,6 +71,30 @@ def is_made(folder: Path, name: str) -> bool:
     return (folder / f"{name}.wav").is_file() and record_of(folder, name).is_file()
 
 
+def model_of(name: str) -> dict[str, Any]:
+    """What tells a variant's music from another's: what its folder says, and its content's hash.
+
+    Raises: InputError for a variant that is not here.
+    """
+    folder = variants.folder_of(variants.get(name))
+    return {"folder": folder.name, **opening.about(folder),
+            "weights_sha256": opening.fingerprint(folder)}
+
+
+def require_same(folder: Path, name: str, request: GenerationRequest) -> None:
+    """Raises: InputError when an item that is there was made from another request, e.g. from
+    another caption."""
+    kept = json.loads(record_of(folder, name).read_text(encoding="utf-8"))["request"]
+    asked = json.loads(json.dumps(request.as_dict()))
+    for plain in (kept, asked):
+        plain.pop("device", None)  # where it is made, and where its prompt lies, may change
+        (plain.get("audio") or {}).pop("path", None)
+    different = [key for key in asked if asked[key] != kept.get(key)]
+    if different:
+        raise InputError("generated clip", f"{folder / name}.wav", "was made from another "
+                         f"{', '.join(different)}; delete the folder or give another --out")
+
+
 def keep_settings(folder: Path, system: System, model: dict[str, Any]) -> None:
     """Write what makes this folder's music, or refuse to mix it with another's.
 
@@ -104,13 +131,17 @@ def generate(system: System, items: Sequence[Item], folder: Path, keeper: Pipeli
     Raises: Cancelled after `should_stop()`; InputError for settings that do not fit.
     """
     waiting = [item for item in items if not is_made(folder, item.id)]
+    if waiting or variants.installed(variants.get(system.variant)):
+        keep_settings(folder, system, keeper.model(system.variant))
+    for item in items:
+        if is_made(folder, item.id):
+            require_same(folder, item.id, item_request(system, item, keeper.device))
     for start in range(0, len(waiting), BATCH):
         if should_stop():
             raise Cancelled
         together = waiting[start:start + BATCH]
         requests = [item_request(system, item, keeper.device) for item in together]
         pipeline = keeper.get(requests[0])
-        keep_settings(folder, system, pipeline.model)
         for number, event in pipeline.stream_batch(requests, should_stop):
             if isinstance(event, GenerationResult):
                 name = together[number].id

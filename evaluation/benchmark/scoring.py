@@ -61,16 +61,20 @@ def score(
         texts = embedder.texts(recipe, [item.caption for item in sides.items])
         values = cosines(np.stack([heard[item.id]["audio"] for item in sides.items]), texts)
         per_item = {item.id: float(value) for item, value in zip(sides.items, values)}
-        interval = _mean(recipe.bootstrap, per_item)
-        found.append(MetricResult.of("CLAP", recipe.clap.name, "higher", interval, per_item))
+        interval = _mean(recipe.bootstrap, sides, per_item)
+        found.append(MetricResult.of("CLAP", recipe.clap.name, "higher", interval, per_item,
+                                     note=_drawn(sides)))
     return tuple(found)
 
 
-def _mean(choice: BootstrapChoice, values: dict[str, float],
+def _mean(choice: BootstrapChoice, sides: Sides, values: dict[str, float],
           weights: dict[str, int] | None = None) -> Interval:
+    """Items of one real clip (captions of one track) are drawn together."""
     weighing = [weights[name] for name in values] if weights else None
+    tracks = {item.id: item.reference_id for item in sides.items}
     return mean_interval(
-        list(values.values()), weighing, choice.level, choice.mean_resamples, choice.seed
+        list(values.values()), weighing, choice.level, choice.mean_resamples, choice.seed,
+        [tracks[name] for name in values]
     )
 
 
@@ -81,7 +85,8 @@ def _distances(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
     for clip, frames in zip((*sides.generated, *sides.reference), (*one, *two)):
         if not np.isfinite(frames).all():
             raise InputError("embedding", clip.file, "is not finite; leave this file out")
-    interval = frechet_interval(one, two, sides.paired, bootstrap.level,
+    tracks = _by_track(sides, one)
+    interval = frechet_interval(tracks, two, True, bootstrap.level,
                                 bootstrap.distance_resamples, bootstrap.seed)
     per_item, note = {}, ""
     if min(len(frames) for frames in one) >= 2:
@@ -95,16 +100,29 @@ def _distances(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
         bias = bias_at(two, len(one), seed=bootstrap.seed)
         result = dataclasses.replace(result, bias=bias.at_asked, bias_measured=bias.mean,
                                      bias_clips=bias.clips)
-    return [result, _kernel(choice, bootstrap, sides, one, two)] if choice.kad else [result]
+    return [result, _kernel(choice, bootstrap, tracks, two)] if choice.kad else [result]
 
 
-def _kernel(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
+def _drawn(sides: Sides) -> str:
+    """A note where several items share a real clip."""
+    count = len(sides.reference)
+    return "" if sides.paired else f"{len(sides.items)} items of {count} real clips, drawn by clip"
+
+
+def _by_track(sides: Sides, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Frames of every generated clip -> of all clips that belong to each real clip."""
+    tracks: dict[str, list[np.ndarray]] = {clip.id: [] for clip in sides.reference}
+    for item, own in zip(sides.items, frames):
+        tracks[item.reference_id].append(own)
+    return [np.concatenate(own) for own in tracks.values()]
+
+
+def _kernel(choice: DistanceChoice, bootstrap: BootstrapChoice,
             one: Sequence[np.ndarray], two: Sequence[np.ndarray]) -> MetricResult:
     bandwidth = median_bandwidth(np.concatenate(two), bootstrap.seed)
 
     def statistic(drawn: np.ndarray, real: np.ndarray) -> float:
-        left = np.concatenate([one[i] for i in drawn])
-        return kad(left, np.concatenate([two[i] for i in real]), bandwidth)
+        return kad([one[i] for i in drawn], [two[i] for i in real], bandwidth)
 
     name = choice.name.replace("FD-", "KAD-")
     note = f"bandwidth {bandwidth:.4g}, the median of the reference"
@@ -113,7 +131,7 @@ def _kernel(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
         note += f"; no interval above {KAD_FRAMES} frames a side"
         return MetricResult(name, name, "lower", estimate, None, None, len(one), None, None,
                             None, {}, {}, note)
-    interval = distance_interval(statistic, len(one), len(two), sides.paired, bootstrap.level,
+    interval = distance_interval(statistic, len(one), len(two), True, bootstrap.level,
                                  bootstrap.distance_resamples, bootstrap.seed)
     return MetricResult.of(name, name, "lower", interval, note=note)
 
@@ -133,8 +151,9 @@ def _divergences(choice: KLChoice, bootstrap: BootstrapChoice, sides: Sides,
             per_item = clip_kl(one, two, direction, choice.pooling)
         # the headline keeps the choice's own name, under which values are published
         name = choice.name if place == 0 else f"{choice.name} {direction}"
-        interval = _mean(bootstrap, per_item, weights)
+        interval = _mean(bootstrap, sides, per_item, weights)
+        note = "; ".join(filter(None, (direction, _drawn(sides))))
         found.append(
-            MetricResult.of(name, choice.name, "lower", interval, per_item, weights, direction)
+            MetricResult.of(name, choice.name, "lower", interval, per_item, weights, note)
         )
     return found

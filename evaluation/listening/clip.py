@@ -51,6 +51,11 @@ def read_end(path: Path, seconds: float, form: ClipFormat) -> np.ndarray:
     return read_cut(path, max(0.0, seconds_of(path) - seconds), seconds, form)
 
 
+def rms(samples: np.ndarray) -> float:
+    """Root mean square over all channels."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
 def low_pass(samples: np.ndarray, cutoff: float, sample_rate: int) -> np.ndarray:
     """The degraded anchor: [C, T] without what lies above `cutoff` hertz (BS.1534: 3.5 kHz)."""
     sections = signal.butter(ANCHOR_ORDER, cutoff, fs=sample_rate, output="sos")

@@ -107,9 +107,15 @@ def _warn(url: str) -> None:
         print(f"WARNING: {warning}", file=sys.stderr)
 
 
+def _say_prompt_spread(study: Study, spread: float) -> None:
+    if study.continuation is not None:
+        print(f"advice: an item's prompt differs by up to {spread:.1f} dB between its clips, "
+              "because whole clips are made equally loud; raters may hear that")
+
+
 def _check(arguments: argparse.Namespace) -> None:
     study = read_study(arguments.study)
-    require_comparable(study)
+    spread = require_comparable(study)
     _warn(_database(arguments, study))
     count, trials = len(cells(study)), study.trials_per_rater
     print(f"{study.name}: {study.method}, {study.task}, {len(study.systems)} systems, "
@@ -118,6 +124,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if study.method == "MOS" and trials % len(study.compared):
         print(f"advice: trials_per_rater {trials} is no multiple of {len(study.compared)} "
               "systems, so some (rater, item) will lack a system and drop out of differences")
+    _say_prompt_spread(study, spread)
     print(f"study digest {study.digest}")
 
 
@@ -125,6 +132,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
     study = read_study(arguments.study)
     _warn(_database(arguments, study))
     made = prepare(study)
+    _say_prompt_spread(study, made.prompt_spread)
     print(f"{len(made.clips)} clips at {made.target:.2f} LUFS in {made.folder}")
 
 

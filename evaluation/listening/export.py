@@ -11,7 +11,8 @@ from typing import Any
 
 from evaluation.report import safe_cell
 
-from .preparation import IDENTICAL, MAIN
+from .assignment import TRAINING, Trial
+from .preparation import ATTENTION, IDENTICAL, MAIN
 from .result_tables import ResultTable, ResultTables, signed_score
 from .statistics import MeanInterval
 from .storage import Store
@@ -33,8 +34,8 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
     """One row per answer and axis. `kept` are the raters who passed screening.
 
-    `score` is as given; `signed` is system minus baseline for pairs. `first` and `second` name
-    what was heard in that order.
+    `score` is as given; `signed` is system minus baseline for pairs, training too. `first` and
+    `second` name the systems heard in that order; the beeps of an attention check are none's.
     """
     columns = ("study", "study_digest", "method", "rater", "position", "kind", "item", "system",
                "baseline", "first", "second", "axis", "score", "signed", "least_heard",
@@ -48,13 +49,16 @@ def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
         for axis, score in answer.scores.items():
             rows.append((study.name, study.digest[:12], study.method, answer.rater_id,
                          answer.position, trial.kind, trial.item, trial.system,
-                         study.baseline if trial.kind == MAIN else None, first, second, axis,
-                         score, signed_score(study, answer, axis), min(heard) if heard else None,
-                         answer.comment, when, int(answer.rater_id in kept)))
+                         study.baseline if trial.kind in (MAIN, TRAINING) else None,
+                         first, second, axis, score, signed_score(study, answer, axis),
+                         min(heard) if heard else None, answer.comment, when,
+                         int(answer.rater_id in kept)))
     return csv_text(columns, rows)
 
 
-def _heard(study: Study, trial: Any) -> tuple[str, str]:
+def _heard(study: Study, trial: Trial) -> tuple[str, str]:
+    if trial.kind == ATTENTION:
+        return "", ""
     if trial.kind == IDENTICAL:
         return trial.system, trial.system
     if not trial.second:
@@ -117,7 +121,7 @@ def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, s
           v.correlation, "; ".join(v.reasons)) for v in found.verdicts])
     files["paper_tables.csv"] = csv_text(
         ("table", "row"), [(table.title, *row) for table in found.paper
-                           for row in (table.columns, *table.rows)])
+                           for row in (table.columns, *table.rows, ("note", table.note))])
     return files
 
 

@@ -13,12 +13,13 @@ import random
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from core.audio import fade
+from core.audio import SILENCE_RMS, fade
 from core.errors import InputError
 from core.workspace import work_folder
 
@@ -40,6 +41,7 @@ class ClipRecord:
     `system` is empty for attention checks, whose `item` is the number of beeps, and for the
     noise of the level check; anchors and identical copies keep the system they were made of.
     `loudness` is that of the source cut in LUFS, `gain_db` what was added, `peak` what results.
+    `join_db` was added to the new part of a continuation before, to fit it to the prompt clip.
     """
 
     name: str
@@ -51,6 +53,12 @@ class ClipRecord:
     loudness: float
     gain_db: float
     peak: float
+    join_db: float = 0.0
+
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        """Kind, system and item, which no two clips of a study share."""
+        return self.kind, self.system, self.item
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,17 @@ class Prepared:
     def main_name(self, system: str, item: str) -> str:
         """File name of a system's clip of an item."""
         return next(record.name for record in self.clips
-                    if (record.kind, record.system, record.item) == (MAIN, system, item))
+                    if record.whose == (MAIN, system, item))
+
+    @property
+    def prompt_spread(self) -> float:
+        """Largest difference (dB) between the levels at which an item's prompt is heard.
+
+        Only in continuation studies: clips are equally loud as wholes, so a prompt before loud
+        music is softer than the same prompt before soft music.
+        """
+        return _prompt_spread((record.kind, record.item, record.loudness)
+                              for record in self.clips)
 
 
 @dataclass(frozen=True)
@@ -79,6 +97,10 @@ class _Wanted:
     system: str
     item: str
     source: Path | None
+
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        return self.kind, self.system, self.item
 
 
 def prepared_folder(study: Study) -> Path:
@@ -107,6 +129,20 @@ def _wanted(study: Study) -> list[_Wanted]:
     return [*wanted, _Wanted(LEVEL, "", "", None)]
 
 
+def _join_gain(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> float:
+    """The factor that brings a whole file's own prompt to the level of the prompt clip.
+
+    1 where the file holds no prompt, or either is silent.
+    """
+    if wanted.source is None or study.continuation is None or not study.continuation.whole:
+        return 1.0
+    prompt, seconds = prompts[wanted.item], study.continuation.prompt_seconds
+    heard = sound.rms(sound.read_end(prompt, seconds, study.clip))
+    start = max(0.0, sound.seconds_of(prompt) - seconds)
+    own = sound.rms(sound.read_cut(wanted.source, start, seconds, study.clip))
+    return 1.0 if min(heard, own) < SILENCE_RMS else heard / own
+
+
 def _sound_of(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> np.ndarray:
     """The clip before levelling, [channels, T]."""
     form = study.clip
@@ -121,7 +157,9 @@ def _sound_of(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> np.nda
         parts.append(sound.read_end(prompt, length, form))
         if study.continuation.whole:
             start += sound.seconds_of(prompt)
-    parts.append(sound.read_cut(wanted.source, start, form.seconds, form))
+    # The file's prompt is replaced, so its level must not make a step at the join.
+    parts.append(_join_gain(study, wanted, prompts)
+                 * sound.read_cut(wanted.source, start, form.seconds, form))
     samples = np.concatenate(parts, axis=1)  # [channels, T]
     if wanted.kind == ANCHOR:
         samples = sound.low_pass(samples, study.controls.anchor_cutoff, form.sample_rate)
@@ -143,6 +181,15 @@ def _measure(study: Study, wanted: list[_Wanted],
     return float(target), measured
 
 
+def _prompt_spread(clips: Iterable[tuple[str, str, float]]) -> float:
+    """`Prepared.prompt_spread` of (kind, item, loudness before levelling)."""
+    levels: dict[str, list[float]] = {}
+    for kind, item, level in clips:
+        if kind in (MAIN, REFERENCE):  # the anchor's prompt is another sound
+            levels.setdefault(item, []).append(level)
+    return max(max(heard) - min(heard) for heard in levels.values())
+
+
 def _file_name(one: _Wanted, blind: bool) -> str:
     if blind:
         return f"{secrets.token_hex(NAME_BYTES)}.wav"
@@ -162,7 +209,8 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
     hashes = {one.source: _sha256(one.source) for one in wanted if one.source}
     if (folder / KEY).exists():
         made = read_prepared(study, folder)
-        if {record.source_sha256 for record in made.clips} - {""} != set(hashes.values()):
+        if ({record.whose: record.source_sha256 for record in made.clips}
+                != {one.whose: hashes.get(one.source, "") for one in wanted}):
             raise InputError("prepared clips", folder, "were made of other sound files; give the "
                              "changed study a new name")
         return made
@@ -183,7 +231,8 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
             os.utime(unfinished / name, (FIXED_TIME, FIXED_TIME))
             records[index] = ClipRecord(
                 name, one.kind, one.system, one.item, str(one.source or ""),
-                hashes.get(one.source, ""), level, target - level, gain * peak)
+                hashes.get(one.source, ""), level, target - level, gain * peak,
+                float(20 * np.log10(_join_gain(study, one, prompts))))
         shutil.rmtree(folder / CLIPS, ignore_errors=True)
         os.replace(unfinished, folder / CLIPS)
     finally:
@@ -229,6 +278,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def require_comparable(study: Study) -> None:
-    """Raises: InputError for any clip that could not be prepared, without writing any."""
-    _measure(study, _wanted(study), sources.prompt_clips(study))
+def require_comparable(study: Study) -> float:
+    """Raises: InputError for any clip that could not be prepared, without writing any.
+
+    Returns: `Prepared.prompt_spread` of the clips that would be made.
+    """
+    wanted = _wanted(study)
+    _, measured = _measure(study, wanted, sources.prompt_clips(study))
+    return _prompt_spread((one.kind, one.item, level)
+                          for one, (level, _) in zip(wanted, measured))

@@ -45,10 +45,11 @@ def _verdict(verdict: Verdict) -> Row:
 
 
 def _paper(table: PaperTable) -> Table:
-    """Tables 6 to 9 of the paper; its plus-minus is the two-way interval's, not the paper's."""
+    """Tables 6 to 9 of the paper."""
     columns = tuple(Column(name, charted=False) for name in table.columns[1:])
     rows = tuple(Row(row[:1], tuple(Cell(text=text) for text in row[1:])) for row in table.rows)
-    return Table(table.title[:1].upper() + table.title[1:], table.columns[:1], columns, rows)
+    return Table(table.title[:1].upper() + table.title[1:], table.columns[:1], columns, rows,
+                 table.note)
 
 
 class _Head:

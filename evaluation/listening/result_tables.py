@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .assignment import cells
+from .assignment import TRAINING, cells
 from .preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
 from .screening import Verdict, screen
 from .statistics import (
@@ -29,6 +29,8 @@ from .statistics import (
 from .statistics.ratings import means_by_rater
 from .storage import Store, StoredAnswer, StoredRater
 from .study import CCR, CONTINUATION, METHOD_NAMES, MOS, Study
+
+PAPER_NOTE = f"± is the half width of a 95 % interval ({METHOD}), not what the paper prints as ±."
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,15 @@ class ResultTable:
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table in the layout of the paper's Tables 6 to 9: cells are mean +- half width."""
+    """A table in the layout of the paper's Tables 6 to 9: cells are mean +- half width.
+
+    The last columns tell how many raters, items and ratings an axis has; `note` what +- is.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ def progress(study: Study, raters: Sequence[StoredRater],
 
 def signed_score(study: Study, answer: StoredAnswer, axis: str) -> int:
     """The score as MOS, or for a pair as system minus baseline."""
-    flip = study.method == CCR and answer.trial.kind == MAIN and not answer.trial.system_second
+    against_baseline = study.method == CCR and answer.trial.kind in (MAIN, TRAINING)
+    flip = against_baseline and not answer.trial.system_second
     return -answer.scores[axis] if flip else answer.scores[axis]
 
 
@@ -197,23 +204,24 @@ def paper_cell(interval: MeanInterval | None) -> str:
 
 
 def paper_tables(study: Study, table: ResultTable, raters: str) -> list[PaperTable]:
-    """Rows of Tables 6/7 (every system) and 8/9 (the ablation); empty for CCR.
-
-    The +- is the two-way 95 % half width, not what the paper printed.
-    """
+    """Rows of Tables 6/7 (every system) and 8/9 (the ablation); empty for CCR."""
     if study.method != MOS:
         return []
     found = {(mean.system, mean.axis): mean.interval for mean in table.means}
-    columns = ("Model", *(axis.label for axis in study.axes))
+    columns = ("Model", *(axis.label for axis in study.axes), "raters", "items", "ratings")
     main, ablation = ("7", "9") if study.task == CONTINUATION else ("6", "8")
 
-    def rows(labels: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
-        return [(label, *(paper_cell(found.get((name, axis.name))) for axis in study.axes))
-                for name, label in labels]
+    def row(name: str, label: str) -> tuple[str, ...]:
+        intervals = [found.get((name, axis.name)) for axis in study.axes]
+        first = intervals[0]  # an answer scores every axis, so all have the same sizes
+        sizes = (first.n_raters, first.n_items, first.n) if first else (0, 0, 0)
+        return (label, *map(paper_cell, intervals), *map(str, sizes))
 
-    tables = [PaperTable(f"layout of Table {main}, {study.task}, {raters}", columns,
-                         rows([(system.name, system.label) for system in study.systems]))]
+    def made(number: str, labels: Sequence[tuple[str, str]]) -> PaperTable:
+        return PaperTable(f"layout of Table {number}, {study.task}, {raters}", columns,
+                          [row(name, label) for name, label in labels], PAPER_NOTE)
+
+    tables = [made(main, [(system.name, system.label) for system in study.systems])]
     if study.ablation:
-        tables.append(PaperTable(f"layout of Table {ablation}, {study.task}, {raters}", columns,
-                                 rows(study.ablation)))
+        tables.append(made(ablation, study.ablation))
     return tables

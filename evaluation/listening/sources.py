@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
 from core.errors import InputError
+from evaluation.datasets import Manifest, read_manifest
 
 from .study import Item, Study, System
 
 EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
-RUN_MANIFEST = "manifest.csv"
-_ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_ITEM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")  # YouTube's may begin with - or _
+
+
+def item_id(what: str, given: object) -> str:
+    """The id. Raises: InputError when it is none."""
+    if not isinstance(given, str) or not _ITEM_ID.fullmatch(given):
+        raise InputError(what, given, "use letters, digits, '.', '_' and '-' (quote numbers)")
+    return given
 
 
 def _rows(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
@@ -31,18 +39,37 @@ def _rows(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
 def _items(path: Path, needed: tuple[str, ...]) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     for row in _rows(path, needed):
-        if not _ITEM_ID.fullmatch(row["id"] or ""):
-            raise InputError(f"item id in {path.name}", row["id"],
-                             "use letters, digits, '.', '_' and '-'")
-        if row["id"] in rows:
-            raise InputError(f"item id in {path.name}", row["id"], "stands there twice")
-        rows[row["id"]] = row
+        name = item_id(f"item id in {path.name}", row["id"])
+        if name in rows:
+            raise InputError(f"item id in {path.name}", name, "stands there twice")
+        rows[name] = row
     return rows
 
 
-def run_manifest(folder: Path) -> dict[str, dict[str, str]]:
-    """A benchmark run's items: {id: {id, caption, file}}; file counts from the run folder."""
-    return _items(folder / RUN_MANIFEST, ("id", "caption", "file"))
+def run_manifest(folder: Path) -> Manifest:
+    """What a benchmark run wrote about the files it made of one system.
+
+    Raises: InputError when the folder holds no such manifest.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.side != "generated":
+        raise InputError("run", folder, "has no manifest.json of generated files; name "
+                         "RUN/generated/SYSTEM of `python -m evaluation run`, or use `folder:`")
+    return manifest
+
+
+def _run_captions(folder: Path) -> dict[str, str]:
+    """Captions by item that a benchmark run's files were asked for, as its records keep them."""
+    captions = {}
+    for name in run_manifest(folder).files:
+        record = folder / "records" / f"{item_id('item id of the run', name)}.json"
+        try:
+            content = json.loads(record.read_text(encoding="utf-8"))
+            captions[name] = str(content["request"]["prompt"]).strip()
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError("record of the run", record, "tells no caption; name an items file "
+                             "with columns id and caption") from error
+    return captions
 
 
 def items_of(systems: tuple[System, ...], items_file: object, folder: Path) -> dict[str, Item]:
@@ -55,16 +82,15 @@ def items_of(systems: tuple[System, ...], items_file: object, folder: Path) -> d
             raise InputError("items", items_file, "name a CSV file with columns id and caption")
         rows = _items(folder / items_file, ("id", "caption"))
         return {key: Item(key, (row["caption"] or "").strip()) for key, row in rows.items()}
-    runs = [run_manifest(folder / system.source) for system in systems if system.is_run]
+    runs = [_run_captions(folder / system.source) for system in systems if system.is_run]
     if not runs:
         raise InputError("items", None, "name a CSV file with columns id and caption")
     shared = [key for key in runs[0] if all(key in run for run in runs)]
     for key in shared:
-        captions = {(run[key]["caption"] or "").strip() for run in runs}
-        if len(captions) > 1:
+        if len({run[key] for run in runs}) > 1:
             raise InputError("caption of item", key, "differs between the runs; name an items "
                              "file that decides")
-    return {key: Item(key, (runs[0][key]["caption"] or "").strip()) for key in shared}
+    return {key: Item(key, runs[0][key]) for key in shared}
 
 
 def _in_folder(folder: Path, item: str) -> Path | None:
@@ -72,12 +98,12 @@ def _in_folder(folder: Path, item: str) -> Path | None:
                  if (path := folder / f"{item}{extension}").is_file()), None)
 
 
-def _in_run(folder: Path, manifest: dict[str, dict[str, str]], item: str) -> Path | None:
-    if item not in manifest:
+def _in_run(folder: Path, manifest: Manifest, item: str) -> Path | None:
+    if item not in manifest.files:
         return None
-    path = (folder / manifest[item]["file"]).resolve()
+    path = (folder / manifest.files[item].file).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise InputError("file of the run", manifest[item]["file"],
+        raise InputError("file of the run", manifest.files[item].file,
                          "lies outside the run's folder")
     return path if path.is_file() else None
 

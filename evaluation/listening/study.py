@@ -20,8 +20,8 @@ SCALES = {MOS: (1, 5), CCR: (-3, 3)}
 
 @dataclass(frozen=True)
 class System:
-    """What is compared. Its clips lie in a folder (`<item id>.<ext>`) or in a benchmark run
-    (a folder with manifest.csv of id, caption, file); `source` is relative to the study file."""
+    """What is compared. Its clips lie in a folder (`<item id>.<ext>`) or in what a benchmark run
+    made of a system (`RUN/generated/SYSTEM`); `source` is relative to the study file."""
 
     name: str
     label: str

@@ -6,8 +6,8 @@
     seed: 7
     systems:
       nano: {folder: clips/nano}    # holds <item id>.wav (or flac, mp3, ogg)
-      other: {run: runs/other, label: Other}  # holds manifest.csv: id, caption, file
-    items: items.csv                # id, caption; may be left out when runs carry them
+      other: {run: RUN/generated/SYSTEM, label: Other}  # what `python -m evaluation run` made
+    items: items.csv                # id, caption; left out, those that all runs share
     trials_per_rater: 12            # main trials; a multiple of the systems pairs differences
     training_items: [warm-up]
     controls: {anchors: 1, references: 1, reference: clips/real, attention: 1}
@@ -80,7 +80,7 @@ def study_from(content: Any, folder: Path) -> Study:
     systems = tuple(_system(name, given) for name, given
                     in _mapping("systems", content["systems"]).items())
     found = sources.items_of(systems, content.get("items"), folder)
-    training = [_name("training item", i) for i in _list("training_items", content)]
+    training = [sources.item_id("training item", i) for i in _list("training_items", content)]
     missing = [i for i in training if i not in found]
     if missing:
         raise InputError("training item", missing[0], "is not among the items")

@@ -29,7 +29,7 @@ class Interval:
         estimate: from all clips.
         low, high: ends of the interval.
         level: its nominal coverage.
-        clips: clips resampled (the smaller side, where the sides differ).
+        clips: clips resampled, or groups of them (the smaller side, where the sides differ).
         resamples: bootstrap draws.
     """
 
@@ -54,23 +54,30 @@ def mean_interval(
     level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> Interval:
     """Interval of the (weighted) mean of one value a clip.
 
     Args:
         values: [clips].
         weights: [clips], for means over segments (`SegmentKL.weights`).
-    Raises: InputError for fewer than 2 clips or values that are not finite.
+        groups: [clips], which clips belong together (captions of one track): groups are drawn
+            whole, and `Interval.clips` counts them. None: every clip is its own.
+    Raises: InputError for fewer than 2 clips or groups, or values that are not finite.
     """
     x = np.asarray(values, np.float64)
     w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
-    if len(x) < 2 or not np.isfinite(x).all():
-        raise InputError("values", f"{len(x)} clips", "needs at least 2 finite values")
-    drawn = np.random.default_rng(seed).integers(0, len(x), (resamples, len(x)))
-    means = (x * w)[drawn].sum(axis=1) / w[drawn].sum(axis=1)  # [resamples]
-    low, high = np.quantile(means, expanded_tails(len(x), level))
-    estimate = float(np.sum(x * w) / np.sum(w))
-    return Interval(estimate, float(low), float(high), level, len(x), resamples)
+    places = {name: n for n, name in enumerate(dict.fromkeys(groups or range(len(x))))}
+    if len(places) < 2 or not np.isfinite(x).all():
+        raise InputError("values", f"{len(places)} clips", "needs at least 2 finite values")
+    group = [places[name] for name in groups or range(len(x))]
+    total = np.bincount(group, x * w)  # [groups]
+    weight = np.bincount(group, w)
+    drawn = np.random.default_rng(seed).integers(0, len(total), (resamples, len(total)))
+    means = total[drawn].sum(axis=1) / weight[drawn].sum(axis=1)  # [resamples]
+    low, high = np.quantile(means, expanded_tails(len(total), level))
+    estimate = float(total.sum() / weight.sum())
+    return Interval(estimate, float(low), float(high), level, len(total), resamples)
 
 
 def distance_interval(

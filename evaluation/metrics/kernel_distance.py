@@ -1,11 +1,15 @@
 """Kernel audio distance: unbiased squared MMD with a Gaussian kernel, times 100.
 
 Source: Chung et al., "KAD: no more FAD!" (2025). Unlike the Frechet distance its estimate is
-unbiased at every n. The bandwidth comes from the reference, explicitly: taken from the evaluated
+unbiased at every n, as long as what is averaged is independent: frames of one clip are alike, so
+pairs of them are left out here (toolkits leave them in, and are biased upwards at small n). The
+bandwidth comes from the reference, explicitly: taken from the evaluated
 set, as one shipped implementation does, it would change from system to system.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -44,17 +48,26 @@ def _kernel_sum(x: np.ndarray, y: np.ndarray, bandwidth: float) -> float:
     return total
 
 
-def kad(generated: np.ndarray, reference: np.ndarray, bandwidth: float) -> float:
-    """100 x unbiased MMD^2 between [n, d] and [m, d] frames; it may be slightly negative.
+def kad(generated: Sequence[np.ndarray], reference: Sequence[np.ndarray],
+        bandwidth: float) -> float:
+    """100 x unbiased MMD^2 between clips of [frames, d]; it may be slightly negative.
 
     Args:
-        bandwidth: `median_bandwidth(reference)`, the same for every system compared.
+        generated, reference: one array a clip. With one frame each it is the toolkits' KAD.
+        bandwidth: `median_bandwidth` of the reference's frames, the same for every system.
+    Raises: InputError for fewer than 2 clips a side, or widths that differ.
     """
-    x, y = np.asarray(generated, np.float64), np.asarray(reference, np.float64)
-    n, m = len(x), len(y)
-    if min(n, m) < 2 or x.shape[1:] != y.shape[1:]:
-        raise InputError("frames", f"{x.shape} and {y.shape}", "needs [n, d] and [m, d], n, m > 1")
-    within_x = (_kernel_sum(x, x, bandwidth) - n) / (n * (n - 1))  # the diagonal is all ones
-    within_y = (_kernel_sum(y, y, bandwidth) - m) / (m * (m - 1))
-    between = _kernel_sum(x, y, bandwidth) / (n * m)
-    return SCALE * (within_x + within_y - 2 * between)
+    one, two = ([np.asarray(c, np.float64) for c in side] for side in (generated, reference))
+    if min(len(one), len(two)) < 2 or len({c.shape[1:] for c in (*one, *two)}) > 1:
+        raise InputError("clips", f"{len(one)} and {len(two)}", "needs at least 2 a side, all "
+                         "[frames, d] with the same d")
+    x, y = np.concatenate(one), np.concatenate(two)
+    between = _kernel_sum(x, y, bandwidth) / (len(x) * len(y))
+    return SCALE * (_within(one, x, bandwidth) + _within(two, y, bandwidth) - 2 * between)
+
+
+def _within(clips: Sequence[np.ndarray], frames: np.ndarray, bandwidth: float) -> float:
+    """Mean kernel of pairs of frames that come from different clips."""
+    own = sum(_kernel_sum(clip, clip, bandwidth) for clip in clips)
+    pairs = len(frames) ** 2 - sum(len(clip) ** 2 for clip in clips)
+    return (_kernel_sum(frames, frames, bandwidth) - own) / pairs

@@ -1,7 +1,8 @@
 """What every part of the measurement shares: models, corpora, and clips that are made once.
 
 A clip is named by the hash of the weights and of its request, so a killed run goes on where it
-was, parts share clips, and new weights never meet old clips.
+was, parts share clips, and new weights never meet old clips. Code that decodes otherwise than
+before wants another --cache.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from core import audio, variants
 from core.audio import Sound
+from core.checkpoints import opening
 from core.errors import InputError
 from core.pipeline import BATCH, Pipeline
 from core.rendering import WavTokenizerRenderer
@@ -27,11 +29,13 @@ from core.request import GenerationRequest
 from evaluation.nano.hearing import Heard, Hearing
 from evaluation.nano.pieces import Piece, read_pieces
 from evaluation.nano.recognition import KeyRecogniser, LabelRecogniser, key_of
+from evaluation.source import source_digest
 
 SECONDS = 10.0
 CLIPS_A_PIECE = 2
 TRAINING_PIECES = 30  # at most, a style
 RECONSTRUCTED = 60  # held-out clips that pass through each codec
+CODE = ("core", "evaluation/metrics", "evaluation/nano")  # that figures come from
 
 
 @dataclass(frozen=True)
@@ -94,14 +98,7 @@ class Bench:
     @cached_property
     def weights(self) -> str:
         """Hash of everything in the model folder that decides its sound."""
-        folder = variants.folder_of(variants.get(self.setting.variant))
-        found = hashlib.sha256()
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and path.suffix not in (".md", ".txt") \
-                    and path.name != "evaluation.json":
-                found.update(path.name.encode())
-                found.update(hashlib.sha256(path.read_bytes()).digest())
-        return found.hexdigest()[:16]
+        return opening.fingerprint(variants.folder_of(variants.get(self.setting.variant)))
 
     @cached_property
     def held_out(self) -> list[Piece]:
@@ -217,13 +214,12 @@ class Bench:
         return KeyRecogniser(heard, [key_of(p.facts["key"], p.facts["mode"]) for p in pieces])
 
     def part(self, name: str, measure: Callable[[Bench], dict[str, Any]]) -> dict[str, Any]:
-        """A part's figures, from the cache when weights, setting, corpora and this code are the
-        same."""
-        code = hashlib.sha256(b"".join(p.read_bytes()
-                                       for p in sorted(Path(__file__).parent.glob("*.py"))))
-        corpora = [sorted(p.stem for p in folder.glob("*.json"))
-                   for folder in (self.setting.corpus, self.setting.held_out)]
-        asked = json.dumps([name, self.weights, self.setting.as_dict(), code.hexdigest(), corpora])
+        """A part's figures, from the cache when weights, setting, code and the folders' files are
+        the same."""
+        setting = self.setting
+        folders = (setting.corpus, setting.held_out, setting.captions, *setting.real)
+        asked = json.dumps([name, self.weights, setting.as_dict(), source_digest(*CODE),
+                            [_contents(folder) for folder in folders]])
         path = self.cache / "parts" / f"{name}-{_short(asked)}.json"
         if not path.is_file():
             figures = measure(self)
@@ -244,6 +240,11 @@ class Bench:
     def _read(self, path: Path) -> Made:
         with np.load(path.with_suffix(".npz")) as kept:
             return Made(audio.read(path), kept["tokens"], float(kept["join"]))
+
+
+def _contents(folder: Path) -> list[tuple[str, int]]:
+    """Every file of a folder with its size."""
+    return sorted((str(path), path.stat().st_size) for path in folder.rglob("*") if path.is_file())
 
 
 def without_flow(pipeline: Pipeline, tokens: np.ndarray, seconds: float) -> Sound:

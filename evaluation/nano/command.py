@@ -108,6 +108,8 @@ def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
 
 def _command(setting: Setting, only: tuple[str, ...]) -> str:
     words = ["python -m evaluation nano", "--variant", setting.variant, "--seed", setting.seed]
-    for option, value in (("--clips", setting.clips), ("--steps", setting.steps)):
+    held_out = None if setting.held_out == work_folder() / "held-out" else "HELD_OUT"
+    for option, value in (("--held-out", held_out), ("--clips", setting.clips),
+                          ("--steps", setting.steps)):
         words += [] if value is None else [option, value]
     return " ".join(map(str, [*words, *(["--only", *only] if only else [])]))

@@ -21,6 +21,7 @@ from evaluation.nano.prompts import prompt_of
 CLIPS = 400  # on each side
 RESAMPLES = 100
 Frames = Sequence[np.ndarray]  # [n, 200] a clip
+Distance = Callable[[Frames, Frames], float]
 
 
 def measure(bench: Bench) -> dict[str, Any]:
@@ -48,8 +49,9 @@ def measure(bench: Bench) -> dict[str, Any]:
         made = bench.generated(requests, f"generating, {name}", flow)
         heard[name] = [h.patches for h in bench.heard([clip.sound for clip in made], name)]
     bandwidth = median_bandwidth(np.concatenate(reference))
-    measures: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-        "fd_musicnn": frechet_distance, "kad": lambda a, b: kad(a, b, bandwidth)}
+    measures: dict[str, Distance] = {
+        "fd_musicnn": lambda a, b: frechet_distance(np.concatenate(a), np.concatenate(b)),
+        "kad": lambda a, b: kad(a, b, bandwidth)}
     figures: dict[str, Any] = {
         "clips_a_side": each, "asked_for": CLIPS, "seconds": SECONDS, "resamples": RESAMPLES,
         "interval": "bootstrap over clips, pairs by prompt, centred on the estimate"}
@@ -60,11 +62,11 @@ def measure(bench: Bench) -> dict[str, Any]:
     return figures
 
 
-def _table(distance: Callable[[np.ndarray, np.ndarray], float], systems: dict[str, Frames],
+def _table(distance: Distance, systems: dict[str, Frames],
            reference: Frames) -> dict[str, Any]:
     """Every system's distance, and its difference to the floor and to `generated`."""
     def between(one: Frames) -> Callable[[np.ndarray, np.ndarray], float]:
-        return lambda i, j: distance(_pooled(one, i), _pooled(reference, j))
+        return lambda i, j: distance([one[n] for n in i], [reference[n] for n in j])
 
     table = {name: _interval(between(one), len(one), len(reference))
              for name, one in systems.items()}
@@ -75,10 +77,6 @@ def _table(distance: Callable[[np.ndarray, np.ndarray], float], systems: dict[st
         table[f"{one}_minus_{two}"] = _interval(
             lambda i, j, f=first, s=second: f(i, j) - s(i, j), len(reference), len(reference))
     return table
-
-
-def _pooled(clips: Frames, drawn: np.ndarray) -> np.ndarray:
-    return np.concatenate([clips[i] for i in drawn])
 
 
 def _interval(statistic: Callable[[np.ndarray, np.ndarray], float], made: int,

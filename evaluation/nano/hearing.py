@@ -16,10 +16,12 @@ import numpy as np
 from core import audio
 from core.audio import Sound
 from evaluation.metrics.musicnn import SAMPLE_RATE, MusicNN
+from evaluation.source import source_digest
 
 TEMPO_HOP = 160  # 10 ms
 CHROMA_HOP = 512
 BASS_OCTAVES = 2  # from C1 to B2
+CODE = ("evaluation/nano/hearing.py", "evaluation/metrics/musicnn.py", "core/audio.py")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def chroma_of(samples: np.ndarray) -> np.ndarray:
 
 
 class Hearing:
-    """Hears clips, each of them once: what was heard lies in `folder`, named by the sound."""
+    """Hears clips, each of them once: what was heard lies in `folder`, named by the sound and by
+    the code that hears."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -72,7 +75,8 @@ class Hearing:
 
     def hear(self, sound: Sound) -> Heard:
         """Raises: InputError for a clip of less than one musicnn patch (3 s)."""
-        name = hashlib.sha256(sound.samples.tobytes() + str(sound.sample_rate).encode())
+        name = hashlib.sha256(sound.samples.tobytes() + str(sound.sample_rate).encode()
+                              + source_digest(*CODE).encode())
         path = self.folder / f"{name.hexdigest()[:32]}.npz"
         if not path.is_file():
             self._write(path, self._listen(sound))

@@ -28,6 +28,14 @@ def test_what_is_written_can_be_read(tmp_path, suffix):
     assert loudest == pytest.approx(440, abs=2)
 
 
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg"])
+def test_long_sound_is_written(tmp_path, suffix):
+    # In one piece Vorbis overflowed the stack from about 40 s on, and the process died.
+    made = 0.1 * np.random.default_rng(0).normal(size=(2, 60 * 48000)).astype(np.float32)
+    assert soundfile.info(audio.write(tmp_path / f"x{suffix}", made, 48000)).duration == (
+        pytest.approx(60, abs=0.1))
+
+
 def test_channels_and_rates_are_kept_apart(tmp_path):
     eight = np.stack([tone(0.5, 192000, 100.0 * (n + 1)) for n in range(8)])
     soundfile.write(tmp_path / "eight.wav", eight.T, 192000)

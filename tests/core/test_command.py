@@ -17,6 +17,7 @@ import soundfile
 from core import audio, variants
 from core.command import main
 from core.errors import InputError
+from core.language_model import decode
 from core.pipeline import Pipeline
 from core.request import GenerationRequest
 
@@ -240,6 +241,18 @@ def test_a_batch_holds_what_its_requests_give_alone():
     other = GenerationRequest("rock", 1.0, "nano-no-flow", dtype="bf16")
     with pytest.raises(InputError, match="same batch"):
         pipeline.generate_batch([requests[0], other])
+
+
+@pytest.mark.parametrize(("asked", "least"), [
+    ({"seconds": 1.0, "min_seconds": 0.0}, 1),
+    ({"seconds": 1.01, "min_seconds": 1.01, "compat": "official"}, 75)])
+def test_a_piece_has_a_token_at_least_and_never_more_than_fit(monkeypatch, asked, least):
+    given = []
+    monkeypatch.setattr("core.pipeline.decode", lambda model, requests, **more: given.extend(
+        requests) or decode(model, requests, **more))
+    request = GenerationRequest("calm piano", variant="nano-no-flow", seed=98, **asked)
+    result = Pipeline.load("nano-no-flow").generate(request)
+    assert [r.min_tokens for r in given] == [least] and len(result.samples) > 0
 
 
 def test_int8_makes_music(tmp_path, capsys):

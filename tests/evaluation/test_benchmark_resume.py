@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -104,3 +105,20 @@ def test_two_workers_merge_to_the_same_numbers(
     assert (tmp_path / "run" / "offline" / "results.json").read_bytes() == undisturbed
     assert "1 of 2" in progress[0] and "1 of 1" in progress[1]  # three items, shared
     assert "score" not in progress[1]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "told"), [
+    ("plan.yaml", "seed: 5}", "seed: 5, guidance: 7.0}", "other settings or weights"),
+    ("captions.csv", "330 Hz", "a storm", "was made from another prompt"),
+])
+def test_a_finished_run_is_not_taken_for_another(
+    folder: Path, tmp_path: Path, file: str, old: str, new: str, told: str
+) -> None:
+    plan = tmp_path / "plan"
+    shutil.copytree(folder, plan)
+    finish(plan, tmp_path)
+    (plan / file).write_text((plan / file).read_text(encoding="utf-8").replace(old, new),
+                             encoding="utf-8")
+    process = start(plan, tmp_path)
+    _, progress = process.communicate()
+    assert process.returncode == 2 and told in progress

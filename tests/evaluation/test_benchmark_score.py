@@ -194,6 +194,8 @@ def test_differences_need_the_same_real_clips_spans_and_weights(
         difference(one, dataclasses.replace(one, systems=(elsewhere,)))
     with pytest.raises(InputError, match="metric weights.*musicnn"):
         difference(one, dataclasses.replace(one, weights={"musicnn": "0" * 64}))
+    with pytest.raises(InputError, match="packages numpy .* and 0.1: differ"):
+        difference(one, dataclasses.replace(one, versions=one.versions | {"numpy": "0.1"}))
 
 
 def test_continuation_requests_begin_from_the_real_clip(made: Path, tmp_path: Path) -> None:

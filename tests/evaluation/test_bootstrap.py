@@ -24,6 +24,17 @@ def test_weights_give_the_mean_over_segments():
     assert mean_interval([1.0, 4.0], weights=[1, 3]).estimate == pytest.approx(3.25)
 
 
+def test_values_of_one_group_are_drawn_together():
+    generator = np.random.default_rng(5)
+    tracks = np.repeat(np.arange(60), 3)
+    values = generator.normal(size=60)[tracks] + 0.1 * generator.normal(size=180)
+    alone, grouped = mean_interval(values), mean_interval(values, groups=list(map(str, tracks)))
+    assert grouped.estimate == pytest.approx(alone.estimate) and grouped.clips == 60
+    ratio = (grouped.high - grouped.low) / (alone.high - alone.low)
+    assert 1.5 < ratio < 2.0  # three copies of a value are one: sqrt(3)
+    assert mean_interval(values, groups=list(map(str, range(180)))) == alone
+
+
 def test_frames_of_a_clip_stay_together():
     generator = np.random.default_rng(0)
     apart = [generator.normal(size=(1, 2)) for _ in range(20)]

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from core.errors import InputError
+from evaluation.listening.command import main
 from evaluation.listening.preparation import prepare, read_prepared
 from evaluation.listening.sample_study import write_clips, write_sample_study
 
@@ -97,6 +98,18 @@ def test_other_sound_under_a_started_study_is_refused(tmp_path):
         read_prepared(study, tmp_path / "prepared")
 
 
+@pytest.mark.parametrize("one, other", [
+    ("system-a", "system-b"), ("system-a/item-00.wav", "system-a/item-01.wav")])
+def test_the_same_sounds_under_other_names_are_refused(tmp_path, one, other):
+    study = write_sample_study(tmp_path, systems=2, items=2, trials=2)
+    prepare(study, tmp_path / "prepared")
+    (tmp_path / one).rename(tmp_path / "aside")
+    (tmp_path / other).rename(tmp_path / one)
+    (tmp_path / "aside").rename(tmp_path / other)
+    with pytest.raises(InputError, match="other sound"):
+        prepare(study, tmp_path / "prepared")
+
+
 @pytest.mark.parametrize("audio, mend", [
     (np.zeros(32000), "silent"), (np.full(800, 0.1), "cut less")])
 def test_a_clip_that_cannot_be_made_is_named_and_leaves_nothing(tmp_path, audio, mend):
@@ -139,3 +152,58 @@ def test_a_continuation_is_heard_after_the_end_of_its_prompt(tmp_path, files):
     expected = np.concatenate([prompt[rate:], new[:rate]]) * 10 ** (record.gain_db / 20)
     assert len(heard) == 3 * rate == study.clip_seconds * rate
     np.testing.assert_allclose(heard[200:-200], expected[200:-200], atol=2e-4)
+
+
+def write_whole_study(folder, own_prompts):
+    """A continuation study of one item whose files hold prompts at levels of their own.
+
+    Args:
+        own_prompts: system -> (factor of the whole file, of its prompt, of its new part).
+    """
+    rate, random = 16000, np.random.default_rng(5)
+    prompt, new = random.normal(0, 0.1, 3 * rate), random.normal(0, 0.1, 2 * rate)
+    for name in ("prompts", *own_prompts):
+        (folder / name).mkdir()
+    soundfile.write(folder / "prompts" / "item-00.wav", prompt, rate, subtype="FLOAT")
+    study = write_sample_study(
+        folder, systems=len(own_prompts), items=1, trials=1, task="continuation",
+        continuation={"prompts": "prompts", "prompt_seconds": 2.0, "files": "whole"})
+    for name, (all_of_it, of_prompt, of_new) in own_prompts.items():
+        whole = all_of_it * np.concatenate([of_prompt * prompt, of_new * new])
+        soundfile.write(folder / name / "item-00.wav", whole, rate, subtype="FLOAT")
+    return study
+
+
+def step_at_the_join(prepared, system):
+    """Level of the new part over that of the prompt, in dB."""
+    record = next(r for r in prepared.of_kind("main") if r.system == system)
+    heard, rate = samples(prepared, record)
+    levels = [np.sqrt(np.mean(part ** 2)) for part in (heard[200:2 * rate], heard[2 * rate:-200])]
+    return 20 * np.log10(levels[1] / levels[0])
+
+
+def test_the_level_of_a_whole_file_makes_no_step_at_the_join(tmp_path):
+    study = write_whole_study(tmp_path, {
+        "system-a": (0.35, 1, 1), "system-b": (0.35, 1, 0.5), "system-c": (1, 0, 1)})
+    prepared = prepare(study, tmp_path / "prepared")
+    assert step_at_the_join(prepared, "system-a") == pytest.approx(0, abs=0.2)
+    assert step_at_the_join(prepared, "system-b") == pytest.approx(-6, abs=0.3)  # its own music
+    assert step_at_the_join(prepared, "system-c") == pytest.approx(0, abs=0.2)  # prompt is silent
+    joins = {record.system: record.join_db for record in prepared.of_kind("main")}
+    assert joins["system-a"] == pytest.approx(-20 * np.log10(0.35), abs=0.01)
+    assert joins["system-c"] == 0
+    assert prepared == read_prepared(study, prepared.folder)
+
+
+def test_how_far_the_levels_of_a_prompt_differ_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path / "work"))
+    study = write_whole_study(tmp_path, {"system-a": (1, 1, 1), "system-b": (1, 1, 3)})
+    prepared = prepare(study, tmp_path / "prepared")
+    levels = []
+    for record in prepared.of_kind("main"):
+        heard, rate = samples(prepared, record)
+        levels.append(20 * np.log10(np.sqrt(np.mean(heard[200:2 * rate] ** 2))))
+    assert prepared.prompt_spread == pytest.approx(np.ptp(levels), abs=0.05) and np.ptp(levels) > 2
+    for command in ("check", "prepare"):
+        assert main([command, str(tmp_path)]) == 0
+        assert f"differs by up to {prepared.prompt_spread:.1f} dB" in capsys.readouterr().out

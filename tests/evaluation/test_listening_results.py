@@ -13,8 +13,10 @@ from evaluation.listening.desk import RaterDesk
 from evaluation.listening.export import csv_text, result_files
 from evaluation.listening.preparation import prepare
 from evaluation.listening.printing import results_text
+from evaluation.listening.result_report import report_tables
 from evaluation.listening.result_tables import results
 from evaluation.listening.sample_study import write_sample_study
+from evaluation.listening.statistics import METHOD
 from evaluation.listening.storage import Store, new_token
 from evaluation.report import safe_cell
 
@@ -84,10 +86,29 @@ def test_controls_stay_out_of_the_means(ratings):
 def test_layout_of_the_papers_tables(ratings):
     table, ablation = results(*ratings).paper[:2]
     assert "Table 6" in table.title and "Table 8" in ablation.title
-    assert table.columns == ("Model", "Audio quality", "Overall")
+    assert table.columns == ("Model", "Audio quality", "Overall", "raters", "items", "ratings")
     assert [row[0] for row in table.rows] == list(QUALITY)
     assert [row[0] for row in ablation.rows] == ["full", "w/o flow-matching"]
-    assert all("±" in cell for row in table.rows for cell in row[1:])
+    assert all("±" in cell for row in table.rows for cell in row[1:3])
+
+
+def test_the_papers_layout_tells_sizes_and_method(ratings):
+    study, store = ratings
+    found = results(study, store)
+    rows = list(csv.reader(io.StringIO(result_files(study, store, found)["paper_tables.csv"])))
+    for table in found.paper:
+        raters = "6" if table.title.endswith("all raters") else "5"
+        sizes = (raters, "5", str(5 * int(raters)))
+        assert [row[3:] for row in table.rows] == [sizes] * len(table.rows)
+        assert METHOD in table.note and "95 %" in table.note and "not what the paper" in table.note
+        written = [row[1:] for row in rows if row[0] == table.title]
+        assert written == [list(row) for row in (table.columns, *table.rows,
+                                                 ("note", table.note))]
+    shown = [one for one in report_tables(study, found, screened=False) if "layout" in
+             one.title.lower()]
+    assert len(shown) == 2 and all(METHOD in " ".join(one.notes) for one in shown)
+    text = results_text(study, found)
+    assert text.count("not what the paper") == 4  # two tables each of all and screened raters
 
 
 def comparing(rater, trial):
@@ -118,6 +139,28 @@ def test_pairs_are_turned_to_system_minus_baseline(tmp_path):
             assert int(row["signed"]) > 0
             assert int(row["score"]) == int(row["signed"]) * (
                 1 if row["second"] == row["system"] else -1)
+
+
+def test_answers_of_pairs_name_what_was_heard(tmp_path):
+    study, store = run_study(tmp_path, comparing, 6, systems=3, items=5, trials=4, method="CCR",
+                             baseline="system-a", axes=["overall"],
+                             training_items=["item-00", "item-01"],
+                             controls={"identical_pairs": 1, "attention": 1})
+    text = result_files(study, store, results(study, store))["answers.csv"]
+    by_kind: dict[str, list[dict[str, str]]] = {}
+    for row in csv.DictReader(io.StringIO(text)):
+        by_kind.setdefault(row["kind"], []).append(row)
+    assert {kind: len(rows) for kind, rows in by_kind.items()} == {
+        "training": 12, "main": 24, "identical": 6, "attention": 6}
+    for row in (*by_kind["training"], *by_kind["main"]):
+        assert {row["first"], row["second"]} == {row["system"], "system-a"}
+        assert row["baseline"] == "system-a"
+        assert int(row["signed"]) == {"system-b": 1, "system-c": 2}[row["system"]]
+    assert any(row["score"] != row["signed"] for row in by_kind["training"])
+    for row in by_kind["identical"]:
+        assert row["first"] == row["second"] == row["system"] and not row["baseline"]
+    for row in by_kind["attention"]:
+        assert row["first"] == row["second"] == row["system"] == row["baseline"] == ""
 
 
 def test_a_study_without_answers_and_one_with_a_single_rater_have_results(tmp_path):

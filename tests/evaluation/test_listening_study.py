@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 
 import pytest
 import yaml
 
 from core.errors import InputError
+from core.request import GenerationRequest
+from evaluation.benchmark.generation import record_of
+from evaluation.datasets import inspect_folder, write_manifest
+from evaluation.listening.preparation import prepare
 from evaluation.listening.sample_study import write_clips, write_sample_study
 from evaluation.listening.study_file import read_study, study_from
 
@@ -91,18 +96,44 @@ def test_yaml_that_asks_to_run_something_is_refused(tmp_path):
 
 
 def make_run(folder, captions):
-    write_clips(folder / "audio", list(captions), 16000, 2.0, 0.1)
-    rows = "".join(f'{item},"{caption}",audio/{item}.wav\n' for item, caption in captions.items())
-    (folder / "manifest.csv").write_text("id,caption,file\n" + rows)
+    """A system's folder as the benchmark leaves it: sounds, records and manifest.json."""
+    write_clips(folder, list(captions), 16000, 2.0, 0.1)
+    for item, caption in captions.items():
+        record_of(folder, item).parent.mkdir(exist_ok=True)
+        request = GenerationRequest(caption, seconds=2)
+        record_of(folder, item).write_text(json.dumps({"request": request.as_dict()}))
+    write_manifest(inspect_folder(folder, list(captions)), "generated", {"variant": "nano"})
 
 
 def test_items_come_from_benchmark_runs(tmp_path):
-    make_run(tmp_path / "one", {"x": "calm, slow", "y": "loud"})
-    make_run(tmp_path / "two", {"y": "loud", "z": "other"})
+    make_run(tmp_path / "one", {"x": "calm, slow", "-y": "loud"})  # as YouTube's ids may begin
+    make_run(tmp_path / "two", {"-y": "loud", "z": "other"})
     content = {"name": "runs", "task": "text-to-music", "method": "MOS", "seed": 1,
-               "trials_per_rater": 2, "systems": {"a": {"run": "one"}, "b": {"run": "two"}}}
+               "clip": {"seconds": 1}, "trials_per_rater": 2,
+               "systems": {"a": {"run": "one"}, "b": {"run": "two"}}}
     study = study_from(content, tmp_path)
-    assert [(item.id, item.caption) for item in study.items] == [("y", "loud")]
-    make_run(tmp_path / "two", {"y": "quiet"})
+    assert [(item.id, item.caption) for item in study.items] == [("-y", "loud")]
+    clips = prepare(study, tmp_path / "made").of_kind("main")
+    assert {clip.system: clip.source for clip in clips} == {
+        "a": str(tmp_path / "one/-y.wav"), "b": str(tmp_path / "two/-y.wav")}
+    make_run(tmp_path / "two", {"-y": "quiet"})
     with pytest.raises(InputError, match="differs between the runs"):
         study_from(content, tmp_path)
+    record_of(tmp_path / "two", "-y").unlink()
+    with pytest.raises(InputError, match="name an items file"):
+        study_from(content, tmp_path)
+    (tmp_path / "items.csv").write_text("id,caption\n-y,loud\n")
+    assert study_from({**content, "items": "items.csv"}, tmp_path).items[0].caption == "loud"
+    (tmp_path / "two" / "manifest.json").unlink()
+    with pytest.raises(InputError, match="RUN/generated/SYSTEM"):
+        study_from(content, tmp_path)
+
+
+def test_a_run_reaches_no_file_outside_its_folder(tmp_path):
+    make_run(tmp_path / "one", {"x": "loud"})
+    manifest = tmp_path / "one" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"x.wav"', '"../x.wav"'))
+    study = study_from({"name": "runs", "task": "text-to-music", "method": "MOS", "seed": 1,
+                        "trials_per_rater": 1, "systems": {"a": {"run": "one"}}}, tmp_path)
+    with pytest.raises(InputError, match="outside the run's folder"):
+        prepare(study, tmp_path / "made")

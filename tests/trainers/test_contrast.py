@@ -48,6 +48,12 @@ def test_one_named_fact_of_a_piece_is_made_false(seed):
     assert changed >= 6
 
 
+@pytest.mark.parametrize("facts", [{"tempo": "120", "key": "Am"}, {"tempo": "", "key": ""}, {}])
+def test_facts_of_prepared_folders_are_left_alone(facts):
+    # `prepare` keeps what a table says as text, and knows no mode.
+    assert false_caption("rock, 120 bpm, Am", facts, np.random.default_rng(0)) is None
+
+
 def test_sharps_and_flats_are_other_keys():
     draw = np.random.default_rng(0)
     assert false_caption("rock in A minor", {**FACTS, "key": "A", "mode": "major"}, draw) is None

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import FailureError
+from core.errors import FailureError, InputError
 from tests.trainers import tiny
 from trainers import loop as loops
 from trainers import run_config
@@ -165,6 +165,33 @@ def test_a_run_of_minutes_ends_with_a_validation_and_resumes_no_further(work):
     assert again.step == loop.step
 
 
+def test_what_a_bad_loss_changed_is_not_saved(work, monkeypatch):
+    def loop() -> Loop:
+        run = run_config.read(tiny.write(
+            work / "bad.yaml", tiny.WAVTOKENIZER, tiny.data_of(work, "wavtokenizer"),
+            loop={"checkpoint_minutes": 0.0, "steps": 8}))
+        return Loop(run_config.task_of(run), run.loop, work / "bad", run.raw)
+
+    first = loop()
+    heard = first.task.reconstruct
+    monkeypatch.setattr(first.task, "reconstruct", lambda real, quantized, step: heard(
+        real * (float("nan") if step == 5 else 1.0), quantized, step))
+    with pytest.raises(FailureError, match="the last good state is kept"):
+        first.run()
+    state = torch.load(work / "bad/state.pt", weights_only=True)
+    assert state["step"] == 5
+    assert all(v.isfinite().all() for v in state["modules"]["wavtokenizer"].values())
+    again = loop()
+    assert again.run()["codes"] > 1 and again.step == 8
+
+
+def test_a_resumed_run_takes_todays_settings(work):
+    loop_of(work, "settings", steps=2).run()
+    again = loop_of(work, "settings", steps=3, weight_decay=0.5, betas=[0.5, 0.6])
+    group = again.optimizers["generator"].param_groups[0]
+    assert group["weight_decay"] == 0.5 and tuple(group["betas"]) == (0.5, 0.6)
+
+
 def test_half_a_log_row_of_a_killed_run_is_dropped(work):
     loop = loop_of(work, "half", steps=3)
     loop.run()
@@ -173,3 +200,14 @@ def test_half_a_log_row_of_a_killed_run_is_dropped(work):
     (work / "cut/log.jsonl").write_text(whole + '{"kind": "train", "st')
     loop_of(work, "cut", steps=3)
     assert (work / "cut/log.jsonl").read_text() == whole
+
+
+@pytest.mark.parametrize(("rate", "told"), [("1e-4", None), ("fast", "learning_rate: fast")])
+def test_numbers_that_yaml_takes_for_text(work, rate, told):
+    path = tiny.write(work / "text.yaml", tiny.LANGUAGE_MODEL,
+                      tiny.data_of(work, "language_model"), loop={"learning_rate": rate})
+    if told is None:
+        assert run_config.read(path).loop.learning_rate == 1e-4
+        return
+    with pytest.raises(InputError, match=told):
+        run_config.read(path)

@@ -146,3 +146,11 @@ def test_a_run_over_the_net_is_stopped_and_resumed(place, address, tmp_path, mon
 
     straight, resumed = trained("straight", 11), trained("resumed", 4, 11)
     assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+
+
+def test_fewer_pieces_in_the_same_folder_leave_none_of_the_old(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards_module, "PIECES_PER_SHARD", 3)
+    made = tiny.pieces(8)
+    write_pieces(tmp_path, made, "pieces")
+    write_pieces(tmp_path, made[:2], "pieces")
+    assert [p.id for p in read_pieces(tmp_path, False)] == [p.id for p in made[:2]]
