@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,20 @@ from studio.library import Record
 
 FEWEST, MOST = 2, 4
 SHORTEST_BLOCK_SECONDS = 0.4  # ITU-R BS.1770: one gating block
+ONE_AT_A_TIME = threading.Lock()  # reading a whole piece takes hundreds of MB
 SETTINGS = ("prompt", "seconds", "variant", "seed", "sections", "preset", "steps", "guidance",
             "top_k", "top_p", "temperature", "audio")
 
 
 def loudness(file: Path) -> float:
     """Integrated loudness of a file, LUFS (ITU-R BS.1770-4); -70 for silence."""
-    sound = audio.read(file)
-    samples = sound.mono()
-    short = round(SHORTEST_BLOCK_SECONDS * sound.sample_rate) + 1 - len(samples)
-    if short > 0:
-        samples = np.pad(samples, (0, short))
-    value = pyloudnorm.Meter(sound.sample_rate).integrated_loudness(samples)
+    with ONE_AT_A_TIME:
+        sound = audio.read(file)
+        samples = sound.mono()
+        short = round(SHORTEST_BLOCK_SECONDS * sound.sample_rate) + 1 - len(samples)
+        if short > 0:
+            samples = np.pad(samples, (0, short))
+        value = pyloudnorm.Meter(sound.sample_rate).integrated_loudness(samples)
     return float(max(value, -70.0)) if np.isfinite(value) else -70.0
 
 

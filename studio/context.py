@@ -69,7 +69,8 @@ class Studio:
         if not variants.installed(variant):
             raise InputError("variant", variant.name, "has no complete weights here; choose "
                              "another, or download it in Models")
-        identity, file = self.library.new_result(person)
+        given = {Path(request.audio.path).name} if request.audio is not None else set()
+        identity, file = self.library.new_result(person, self.queue.needed() | given)
         try:
             return self.queue.submit(person, request, identity, file)
         except StudioError:
@@ -124,8 +125,11 @@ class Studio:
 
     def _sweep(self) -> None:
         while not self._stopping.wait(SWEEP_SECONDS):
-            self.library.sweep(self.queue.needed())
-            downloads.sweep()
+            try:
+                self.library.sweep(self.queue.needed())
+                downloads.sweep()
+            except Exception:  # whatever it is, the next round must come
+                log.exception("old music could not be swept; tried again in %.0f s", SWEEP_SECONDS)
 
 
 def _executor(settings: Settings) -> Executor:

@@ -135,5 +135,8 @@ def _unwritten(error: Exception) -> FailureError:
 def sweep() -> None:
     """Delete temporary files that nobody can still be fetching."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if time.time() - path.stat().st_mtime > LONGEST_SENDING_SECONDS:
-            path.unlink(missing_ok=True)
+        try:
+            if time.time() - path.stat().st_mtime > LONGEST_SENDING_SECONDS:
+                path.unlink(missing_ok=True)
+        except OSError:  # deleted meanwhile, or not ours
+            continue

@@ -8,6 +8,7 @@ finds the piece in that browser's History too; of all others nothing is kept her
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from core.errors import InputError, StudioError
 from core.request import AudioPrompt, GenerationRequest, parse_sections
 from studio import downloads
 from studio.context import Studio
+from studio.jobs import Job
 from studio.people import person_at, person_of
 from studio.sampling_fields import DEFAULTS
 from studio.uploads import accept
@@ -53,8 +55,7 @@ def build(studio: Studio) -> None:
         settings = (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
                     min_seconds)
         with answering_errors():
-            return await _make(studio, _caller(request), _request(
-                studio, prompt, seconds, None, settings))
+            return await _make(studio, _caller(request), prompt, seconds, None, settings)
 
     async def continue_audio(request: gr.Request, audio: str, prompt: str, seconds: float,
                              start: float, end: float | None, only_new: bool, variant: str,
@@ -67,15 +68,11 @@ def build(studio: Studio) -> None:
             if not audio:
                 raise InputError("audio", "", "give a file to continue")
             caller, library = _caller(request), studio.library
-            given = accept(library, caller.person, Path(audio), studio.settings.upload_minutes)
+            given = accept(library, caller.person, Path(audio), studio.settings.upload_minutes,
+                           studio.queue.needed())
             path = library.upload(caller.person, given["upload"])
             part = AudioPrompt(str(path), float(start or 0.0), end, bool(only_new))
-            try:
-                return await _make(studio, caller, _request(
-                    studio, prompt, seconds, part, settings))
-            finally:
-                if not caller.browser:
-                    library.delete_upload(caller.person, given["upload"])
+            return await _make(studio, caller, prompt, seconds, part, settings)
 
     settings = [variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
                 min_seconds]
@@ -142,17 +139,43 @@ def _whole(name: str, value: Any) -> int | None:
     return int(text)
 
 
-async def _make(studio: Studio, caller: _Caller, request: GenerationRequest) -> tuple[str, dict]:
-    """Queue the request, wait for it without holding a thread, hand its file over."""
-    person = caller.person
-    job = studio.submit(person, request)
-    while job.active:
-        await asyncio.sleep(POLL_SECONDS)
-    if job.error is not None:
-        raise job.error
-    record = studio.library.record(person, job.id)
-    file = downloads.tagged(record, studio.library.sound(person, job.id), "wav")
-    if not caller.browser:
-        studio.library.delete(person, job.id)
+async def _make(studio: Studio, caller: _Caller, prompt: str, seconds: float,
+                audio: AudioPrompt | None, settings: Any) -> tuple[str, dict]:
+    """Queue the request, wait for it without holding a thread, hand its file over.
+
+    Whoever stops waiting cancels the job. `audio` is an upload of the caller's.
+    """
+    person, job = caller.person, None
+    try:
+        job = studio.submit(person, _request(studio, prompt, seconds, audio, settings))
+        while job.active:
+            await asyncio.sleep(POLL_SECONDS)
+        if job.error is not None:
+            raise job.error
+        record = studio.library.record(person, job.id)
+        file = downloads.tagged(record, studio.library.sound(person, job.id), "wav")
+    except asyncio.CancelledError:
+        if job is not None:
+            studio.queue.cancel(person, job.id)
+        raise
+    finally:
+        if not caller.browser:
+            _forget(studio, job, audio)
     about = {k: v for k, v in record.about.items() if k != "peaks"}
     return str(file), {**about, "request": downloads.request_without_paths(record)}
+
+
+def _forget(studio: Studio, job: Job | None, audio: AudioPrompt | None) -> None:
+    """Delete what a caller without a History got and gave, but not under a job that runs."""
+    if job is not None and job.active:  # cancelled, and soon to stop
+        threading.Thread(target=_forget_ended, args=(studio, job, audio), daemon=True).start()
+    else:
+        _forget_ended(studio, job, audio)
+
+
+def _forget_ended(studio: Studio, job: Job | None, audio: AudioPrompt | None) -> None:
+    if job is not None:
+        studio.queue.wait(job)
+        studio.library.delete(job.person, job.id)
+    if audio is not None:
+        Path(audio.path).unlink(missing_ok=True)

@@ -64,12 +64,15 @@ class Library:
             raise _missing(identity)
         return self._of(person, "results") / identity
 
-    def new_result(self, person: str) -> tuple[str, Path]:
+    def new_result(self, person: str, needed: set[str]) -> tuple[str, Path]:
         """(id, file to write) of a result about to be made.
+
+        Args:
+            needed: names of the uploads that jobs still need; of the others, old ones make room.
 
         Raises: FailureError when the disk or the person's share of it is full.
         """
-        self._require_room(person)
+        self._require_room(person, needed)
         identity = secrets.token_hex(12)
         folder = self._result(person, identity)
         try:
@@ -79,16 +82,37 @@ class Library:
                                "runs this studio") from error
         return identity, folder / "sound.wav"
 
-    def _require_room(self, person: str) -> None:
+    def _require_room(self, person: str, needed: set[str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES:
             raise FailureError("disk of this studio", "", "is full; delete music you no longer "
                                "need, or try later")
         used = folder_bytes(self.folder / person)
         if used > self.person_bytes:
+            used -= self._drop_uploads(person, used - self.person_bytes, needed)
+        if used > self.person_bytes:
             raise FailureError("your music", f"{used / 1e6:.0f} MB", "is more than the "
                                f"{self.person_bytes / 1e6:.0f} MB kept for one person; delete "
                                "some in History")
+
+    def _drop_uploads(self, person: str, excess: int, needed: set[str]) -> int:
+        """Delete uploads that no record and no job names, oldest first and never the youngest,
+        until `excess` bytes are free. Returns how many came free."""
+        given = [r.request["audio"] for r in self.records(person) if r.request.get("audio")]
+        named = needed | {audio["path"] for audio in given}
+        found = []
+        for path in self._of(person, "uploads").glob("*"):
+            try:
+                state = path.stat()
+            except OSError:
+                continue
+            found.append((state.st_mtime_ns, state.st_size, path))
+        freed = 0
+        for _, size, path in sorted(found)[:-1]:
+            if freed < excess and path.name not in named:
+                path.unlink(missing_ok=True)
+                freed += size
+        return freed
 
     def keep(self, person: str, identity: str, request: GenerationRequest,
              about: dict[str, Any]) -> Record:
@@ -162,9 +186,10 @@ class Library:
         """Remove a result, finished or not."""
         shutil.rmtree(self._result(person, identity), ignore_errors=True)
 
-    def new_upload(self, person: str, source: Path, suffix: str) -> str:
-        """Copy a file of sound into the person's folder; returns its name."""
-        self._require_room(person)
+    def new_upload(self, person: str, source: Path, suffix: str, needed: set[str]) -> str:
+        """Copy a file of sound into the person's folder; returns its name. `needed` and errors
+        as for `new_result`."""
+        self._require_room(person, needed)
         name = f"{secrets.token_hex(12)}{suffix}"
         folder = self._of(person, "uploads")
         try:
@@ -182,10 +207,6 @@ class Library:
         if not (ID.fullmatch(stem) and suffix.isalnum() and path.is_file()):
             raise InputError("audio to continue", "", "is no longer kept; give it again")
         return path
-
-    def delete_upload(self, person: str, name: str) -> None:
-        """Remove a sound that was given to be continued."""
-        self.upload(person, name).unlink(missing_ok=True)
 
     def delete_all(self, person: str, needed: set[str]) -> None:
         """Remove everything of one person but what a job still needs, by name."""
@@ -205,12 +226,16 @@ class Library:
                 continue
             try:
                 age = now - path.stat().st_mtime
-            except OSError:
+                unfinished = path.is_dir() and not (path / "record.json").exists()
+                if age <= self.keep_seconds and not (unfinished and age > 3600):
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+            except OSError:  # deleted meanwhile
                 continue
-            unfinished = path.is_dir() and not (path / "record.json").exists()
-            if age > self.keep_seconds or (unfinished and age > 3600):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-                count += 1
+            count += 1
         return count
 
 

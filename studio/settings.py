@@ -89,8 +89,8 @@ def help_lines() -> str:
     rows.append(f"  {'STUDIO_WORK':<24}folder for all work in progress "
                 "[~/.cache/inspiremusic-studio]")
     rows.append(f"  {'STUDIO_MODELS':<24}folder of model folders [STUDIO_WORK/models]")
-    rows.append(f"  {'STUDIO_ADMIN_TOKEN':<24}opens the results of listening tests, at least 16 "
-                "characters [none: closed]")
-    rows.append(f"  {'STUDIO_DATABASE':<24}their database, sqlite:///FILE or postgresql://... "
-                "[a file beside each study's clips]")
+    rows.append(f"  {'STUDIO_ADMIN_TOKEN':<24}asked for in Results, Benchmark and Train, at "
+                "least 16 characters [none: Results closed, the others for this machine alone]")
+    rows.append(f"  {'STUDIO_DATABASE':<24}database of listening tests, sqlite:///FILE or "
+                "postgresql://... [a file beside each study's clips]")
     return "\n".join(rows)

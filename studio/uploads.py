@@ -20,15 +20,19 @@ SUFFIXES = {"WAV": ".wav", "FLAC": ".flac", "MP3": ".mp3", "OGG": ".ogg", "AIFF"
 FIELD = "audio"
 
 
-def accept(library: Library, person: str, file: Path, most_minutes: float) -> dict[str, Any]:
+def accept(library: Library, person: str, file: Path, most_minutes: float,
+           needed: set[str]) -> dict[str, Any]:
     """Check a file of sound and keep a copy of it for this person.
+
+    Args:
+        needed: names of the uploads that jobs still need; of the others, old ones make room.
 
     Returns: {"upload": name, "seconds", "peaks": [0..100]}.
     Raises: InputError that says what is wrong with the file; FailureError on a full disk.
     """
     suffix, seconds = _check(file, most_minutes)
     shape = _peaks(file)
-    name = library.new_upload(person, file, suffix)
+    name = library.new_upload(person, file, suffix, needed)
     return {"upload": name, "seconds": round(seconds, 3), "peaks": shape}
 
 
@@ -45,8 +49,7 @@ def _check(file: Path, most_minutes: float) -> tuple[str, float]:
     try:
         about = soundfile.info(file)
     except soundfile.LibsndfileError as error:
-        raise InputError(FIELD, "", "this is not sound that can be read; give a WAV, FLAC, MP3 or "
-                         "OGG file") from error
+        raise _unreadable() from error
     suffix = SUFFIXES.get(about.format, ".wav" if about.format.startswith("WAV") else "")
     if not suffix:
         raise InputError(FIELD, about.format, "cannot be used here; give WAV, FLAC, MP3 or OGG")
@@ -62,15 +65,23 @@ def _check(file: Path, most_minutes: float) -> tuple[str, float]:
     return suffix, about.duration
 
 
+def _unreadable() -> InputError:
+    return InputError(FIELD, "", "this is not sound that can be read; give a WAV, FLAC, MP3 or "
+                      "OGG file")
+
+
 def _peaks(file: Path) -> list[int]:
     """Largest magnitudes of the file in PEAKS parts, read in blocks to keep memory small."""
-    with soundfile.SoundFile(file) as sound:
-        shape, at = np.zeros(PEAKS), 0
-        frames = max(1, BLOCK_SAMPLES // sound.channels)
-        for block in sound.blocks(frames, dtype="float32", always_2d=True):
-            part = ((at + np.arange(len(block))) * PEAKS // max(1, sound.frames)).clip(0, PEAKS - 1)
-            np.maximum.at(shape, part, np.nan_to_num(np.abs(block).max(axis=1)))
-            at += len(block)
+    shape, at = np.zeros(PEAKS), 0
+    try:
+        with soundfile.SoundFile(file) as sound:
+            frames, total = max(1, BLOCK_SAMPLES // sound.channels), max(1, sound.frames)
+            for block in sound.blocks(frames, dtype="float32", always_2d=True):
+                part = ((at + np.arange(len(block))) * PEAKS // total).clip(0, PEAKS - 1)
+                np.maximum.at(shape, part, np.nan_to_num(np.abs(block).max(axis=1)))
+                at += len(block)
+    except soundfile.LibsndfileError as error:  # damaged after a sound header
+        raise _unreadable() from error
     if shape.max() < SILENCE_RMS:
         raise InputError(FIELD, "", "the file is silent; choose one with sound")
     return [round(100 * min(1.0, float(p))) for p in shape]

@@ -1,4 +1,9 @@
-"""Who may start benchmarks: whoever sits at this machine, or knows the admin token."""
+"""Who may start benchmarks: whoever knows the admin token; while none is set, whoever sits at
+this machine.
+
+A proxy on this machine need not say that it forwards, and then looks like a browser here: set a
+token behind one.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +19,9 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
 def require_permission(gate: AdminGate, token: str, request: Request | None) -> None:
-    """Raises: InputError for anybody who is neither at this machine nor has the token."""
-    if request is not None and is_local(request):
+    """Raises: InputError for anybody without the token, but for a browser at this machine while
+    none is set."""
+    if not gate.token_set and request is not None and is_local(request):
         return
     address = request.client.host if request is not None and request.client else ""
     gate.check(token, address)

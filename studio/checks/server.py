@@ -34,7 +34,8 @@ class Server:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self._environment = {**os.environ, "STUDIO_WORK": str(self.folder), **variables}
+        self._environment = {**os.environ, "STUDIO_WORK": str(self.folder),
+                             "STUDIO_ADMIN_TOKEN": "", **variables}
         self.start_seconds = 0.0
 
     def __enter__(self) -> Server:

@@ -7,7 +7,7 @@ import re
 import threading
 from pathlib import Path
 
-from core.errors import InputError, StudioError
+from core.errors import FailureError, InputError
 from core.workspace import work_folder
 from evaluation.listening import (
     Prepared,
@@ -43,12 +43,18 @@ class Studies:
         return sorted(path.parent.name for path in self.folder.glob("*/study.yaml"))
 
     def desk(self, name: str) -> RaterDesk:
-        """The desk of an open study. Raises: InputError that tells a stranger no reason; the
-        log has it."""
+        """The desk of an open study.
+
+        Raises: InputError for what is none, FailureError when it could be opened another time;
+            neither tells a stranger the reason, the log has it.
+        """
         try:
             return self.researchers_desk(name)
-        except StudioError as error:
+        except InputError as error:
             log.warning("study %r is not open: %s", name, error)
+        except FailureError as error:
+            log.warning("study %r cannot be opened: %s", name, error)
+            raise FailureError("study", "", "cannot be opened now; try again in a moment") from None
         raise InputError("study", "", "is not open")
 
     def researchers_desk(self, name: str) -> RaterDesk:

@@ -34,6 +34,7 @@ PAGE_HEADERS = PRIVATE | {"Content-Security-Policy": (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "media-src blob:; img-src data:; base-uri 'none'; form-action 'none'")}
 CLOSED = "This study is not open."
+LATER = "This study cannot be opened right now. Please try again in a moment."
 log = logging.getLogger("studio.rating")
 
 
@@ -45,16 +46,18 @@ def add_rating(app: FastAPI, studies: Studies, gate: AdminGate) -> None:
     def rate(study: str = "") -> HTMLResponse:
         try:
             view = studies.desk(study).study_view()
-        except StudioError:
-            return HTMLResponse(_filled(page, CLOSED, {"closed": CLOSED}), 404, PAGE_HEADERS)
+        except StudioError as error:
+            told, status = (CLOSED, 404) if isinstance(error, InputError) else (LATER, 503)
+            return HTMLResponse(_filled(page, told, {"closed": told}), status, PAGE_HEADERS)
         return HTMLResponse(_filled(page, view.title, asdict(view)), headers=PAGE_HEADERS)
 
     @app.get("/rate/clips/{study}/{name}")
     def clip(study: str, name: str) -> Response:
         try:
             content = studies.desk(study).clip_path(name).read_bytes()
-        except StudioError:
-            return Response(status_code=404, headers=PRIVATE)
+        except StudioError as error:
+            return Response(status_code=404 if isinstance(error, InputError) else 503,
+                            headers=PRIVATE)
         return Response(content, media_type="audio/wav", headers=PRIVATE)
 
     @app.get("/rate/results/{study}")

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from core import audio
 from studio import plots
-from studio.comparison import compare
+from studio.comparison import ONE_AT_A_TIME, compare
 from studio.context import Studio
 from studio.routes.asking import PRIVATE, Person
 
@@ -28,6 +28,8 @@ def add(router: APIRouter, studio: Studio) -> None:
     def spectrogram(identity: str, person: Person,
                     seconds: Annotated[float, Query(ge=0.0)] = 0.0) -> Response:
         """`seconds`: what the whole width stands for; 0: the piece's own length."""
-        sound = audio.read(library.sound(person, identity))
-        return Response(plots.spectrogram(sound, max(seconds, sound.seconds)),
-                        media_type="image/png", headers=PRIVATE)
+        file = library.sound(person, identity)
+        with ONE_AT_A_TIME:
+            sound = audio.read(file)
+            picture = plots.spectrogram(sound, max(seconds, sound.seconds))
+        return Response(picture, media_type="image/png", headers=PRIVATE)

@@ -26,12 +26,13 @@ def add(router: APIRouter, studio: Studio) -> None:
         with tempfile.NamedTemporaryFile(prefix="studio-upload-") as file:
             await _receive(request, file, settings.upload_megabytes)
             return await run_in_threadpool(accept, library, person, Path(file.name),
-                                           settings.upload_minutes)
+                                           settings.upload_minutes, studio.queue.needed())
 
     @router.post("/results/{identity}/as-prompt")
     def from_result(identity: str, person: Person) -> dict[str, Any]:
         """One of this person's results as the sound to continue."""
-        return accept(library, person, library.sound(person, identity), settings.upload_minutes)
+        return accept(library, person, library.sound(person, identity), settings.upload_minutes,
+                      studio.queue.needed())
 
     @router.get("/uploads/{name}/about")
     def about(name: str, person: Person) -> dict[str, Any]:

@@ -32,8 +32,8 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 2}
 QUIET = {**PRIVATE, "show_progress": "hidden"}
 NOTE = ('<p class="tab-note">Objective scores with their recipe and their intervals. A benchmark '
         "may take hours: it runs beside the music at the lowest priority, one at a time, and goes "
-        "on where it was stopped. It is for whoever sits at the machine of this studio; from "
-        "elsewhere it wants the admin token.</p>")
+        "on where it was stopped. It is for whoever knows the admin token; while none is set, for "
+        "whoever sits at the machine of this studio.</p>")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def build(studio: Studio) -> None:
     errors = FieldErrors("benchmark")
     with gr.Row():
         token = gr.Textbox(label="Admin token", type="password", elem_id="benchmark-token",
-                           max_length=256, placeholder="not needed at this machine",
+                           max_length=256, placeholder="empty while none is set",
                            min_width=260)
         enter = gr.Button("Open", elem_id="benchmark-open", min_width=120, scale=0)
     errors.line("form")

@@ -136,25 +136,27 @@ def _connect(studio: Studio, errors: FieldErrors, parts: _Parts, buttons: list) 
     def compute(token: str, name: str, raters: str, request: gr.Request) -> dict:
         try:
             studio.admin.check(token, _address(request))
-            return {**errors.clear(), **_filled(parts, studio.studies.researchers_desk(name),
-                                                raters == SCREENED)}
+            return {**errors.clear(), parts.timer: gr.Timer(active=True),
+                    **_filled(parts, studio.studies.researchers_desk(name), raters == SCREENED)}
         except StudioError as error:
             return errors.show(error)
 
-    def tick(token: str, name: str, request: gr.Request) -> Any:
+    def tick(token: str, name: str, request: gr.Request) -> dict:
         try:
             studio.admin.check(token, _address(request))
-            return _progress_html(studio.studies.researchers_desk(name))
-        except StudioError:
-            return gr.skip()
+            return {parts.progress: _progress_html(studio.studies.researchers_desk(name))}
+        except StudioError:  # until somebody opens or computes again
+            return {parts.timer: gr.Timer(active=False)}
 
-    asked, outputs = [parts.token, parts.study, parts.raters], [*parts.shown, *errors.outputs]
+    asked = [parts.token, parts.study, parts.raters]
+    outputs = [*parts.shown, parts.timer, *errors.outputs]
     entered = [parts.area, parts.timer, parts.study, *errors.outputs]
     for event in (look.click, parts.token.submit):
         event(enter, parts.token, entered, **PRIVATE)
     for event in (parts.study.change, parts.raters.change, again.click):
         event(compute, asked, outputs, **PRIVATE)
-    parts.timer.tick(tick, asked[:2], parts.progress, show_progress="hidden", **PRIVATE)
+    parts.timer.tick(tick, asked[:2], [parts.progress, parts.timer], show_progress="hidden",
+                     **PRIVATE)
     download.click(None, asked[:2], None, js=DOWNLOAD)
 
 

@@ -31,8 +31,8 @@ LIVE_SECONDS = 600.0  # a validation or a sample may take as long between two ro
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 2}
 QUIET = {**PRIVATE, "show_progress": "hidden"}
 NOTE = ('<p class="tab-note">What the trainers of this machine do. Nothing is started or stopped '
-        "here. It is for whoever sits at the machine of this studio; from elsewhere it wants the "
-        "admin token.</p>")
+        "here. It is for whoever knows the admin token; while none is set, for whoever sits at "
+        "the machine of this studio.</p>")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def build(studio: Studio) -> None:
     errors = FieldErrors("train")
     with gr.Row():
         token = gr.Textbox(label="Admin token", type="password", elem_id="train-token",
-                           max_length=256, placeholder="not needed at this machine",
+                           max_length=256, placeholder="empty while none is set",
                            min_width=260)
         enter = gr.Button("Open", elem_id="train-open", min_width=120, scale=0)
     errors.line("form")

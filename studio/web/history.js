@@ -67,7 +67,6 @@ class StudioHistory extends HTMLElement {
     const all = this.cards.size;
     this.count.textContent = all === 0 ? "Nothing yet: what you make in Create and Continue is kept here."
       : shown === all ? `${all} ${all === 1 ? "piece" : "pieces"}` : `${shown} of ${all} pieces`;
-    this.erase.hidden = all === 0;
     this.querySelector(".history-export").hidden = all === 0;
   }
 

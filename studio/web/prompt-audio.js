@@ -10,6 +10,7 @@ class StudioPromptAudio extends HTMLElement {
   connectedCallback() {
     if (this.error) return;
     this.given = null; // {upload, seconds, peaks}
+    this.turn = 0; // counts what was asked for: only the youngest answer is shown
     this.file = make("input", { type: "file", id: "continue-file", accept: "audio/*,.wav,.flac,.mp3,.ogg",
       onchange: () => this.file.files[0] && this.send(this.file.files[0], this.file.files[0].name) });
     this.recording = make("button", { type: "button", class: "quiet-button continue-record",
@@ -36,53 +37,64 @@ class StudioPromptAudio extends HTMLElement {
   }
 
   fail(text) {
+    this.forget();
     this.error.textContent = text;
     this.error.hidden = false;
     this.note.textContent = "";
+  }
+
+  forget() {
+    if (this.player) this.hush();
     this.given = null;
     this.region.hidden = true;
   }
 
-  async send(blob, name) {
+  // Shows what `read` answers, unless something else has been asked for meanwhile.
+  async take(note, read) {
+    const turn = this.turn += 1;
+    this.forget();
     this.error.hidden = true;
-    const most = Number(this.dataset.megabytes);
-    if (blob.size > most * 1e6) {
-      this.fail(`${name} is ${Math.round(blob.size / 1e6)} MB; at most ${most} MB can be given: cut it, or give it as MP3 or FLAC`);
-      return;
-    }
-    this.note.textContent = `Reading ${name}…`;
+    this.note.textContent = note;
     try {
-      const answer = await fetch("/studio/uploads", { method: "POST", body: blob, headers: { "X-Studio": "1" } });
-      const content = await answer.json();
-      if (!answer.ok) throw new Error(content.error?.text || content.detail);
-      this.show(content, name);
+      const show = await read();
+      if (turn === this.turn) show();
     } catch (error) {
-      this.fail(error.message);
+      if (turn === this.turn) this.fail(error.message);
     }
   }
 
+  async send(blob, name) {
+    const most = Number(this.dataset.megabytes);
+    await this.take(`Reading ${name}…`, async () => {
+      if (blob.size > most * 1e6) {
+        throw new Error(`${name} is ${Math.round(blob.size / 1e6)} MB; at most ${most} MB can be given: cut it, or give it as MP3 or FLAC`);
+      }
+      const answer = await fetch("/studio/uploads", { method: "POST", body: blob, headers: { "X-Studio": "1" } });
+      const content = await answer.json();
+      if (!answer.ok) throw new Error(content.error?.text || content.detail);
+      return () => this.show(content, name);
+    });
+  }
+
   async takeResult(id) {
-    this.error.hidden = true;
-    this.note.textContent = "Reading your piece…";
-    try {
+    await this.take("Reading your piece…", async () => {
       const { title } = await ask(`/studio/results/${id}`);
-      this.show(await ask(`/studio/results/${id}/as-prompt`, "POST"), title);
-    } catch (error) {
-      this.fail(error.message);
-    }
+      const given = await ask(`/studio/results/${id}/as-prompt`, "POST");
+      return () => this.show(given, title);
+    });
   }
 
   // The sound and the part of it that an earlier request used.
   async takePart({ path, start, end }) {
-    this.error.hidden = true;
-    try {
-      this.show(await ask(`/studio/uploads/${path}/about`), "The sound used before");
-      this.from.value = start;
-      if (end !== null) this.to.value = end;
-      this.settle();
-    } catch (error) {
-      this.fail(error.message);
-    }
+    await this.take("Reading the sound used before…", async () => {
+      const given = await ask(`/studio/uploads/${path}/about`);
+      return () => {
+        this.show(given, "The sound used before");
+        this.from.value = start;
+        if (end !== null) this.to.value = end;
+        this.settle();
+      };
+    });
   }
 
   async toggleRecording() {
@@ -152,6 +164,7 @@ class StudioPromptAudio extends HTMLElement {
 
   // Keeps both ends inside the sound and at least LEAST_SECONDS apart.
   settle() {
+    if (!this.given) return; // the field was left because another sound is on its way
     const all = this.given.seconds;
     const number = (field, fallback) => (Number.isFinite(field.valueAsNumber) ? field.valueAsNumber : fallback);
     let from = Math.min(Math.max(0, number(this.from, 0)), Math.max(0, all - LEAST_SECONDS));
@@ -175,6 +188,7 @@ class StudioPromptAudio extends HTMLElement {
     }
     claimSound(this);
     const go = () => {
+      if (!this.given) return;
       this.player.currentTime = Number(this.from.value);
       this.player.play();
       this.hear.textContent = "Stop";
@@ -187,6 +201,7 @@ class StudioPromptAudio extends HTMLElement {
   }
 
   follow() {
+    if (!this.given) return;
     this.wave.mark(this.player.currentTime / this.given.seconds);
     if (this.player.currentTime >= Number(this.to.value) || this.player.ended) this.hush();
   }

@@ -174,13 +174,20 @@ def _request(client: str, host: str, **headers: str) -> Request:
 
 
 def test_only_this_machine_or_the_token_may_start():
-    gate = AdminGate("a-token-that-is-long")
-    for host in ("127.0.0.1:7860", "localhost:7860", "[::1]:7860"):
-        require_permission(gate, "", _request("127.0.0.1", host))
-    for request in (_request("10.0.0.7", "127.0.0.1"), _request("127.0.0.1", "evil.example:7860"),
-                    _request("127.0.0.1", "localhost", x_forwarded_for="10.0.0.7")):
+    here = [_request("127.0.0.1", host)
+            for host in ("127.0.0.1:7860", "localhost:7860", "[::1]:7860")]
+    elsewhere = [_request("10.0.0.7", "127.0.0.1"), _request("127.0.0.1", "evil.example:7860"),
+                 _request("127.0.0.1", "localhost", x_forwarded_for="10.0.0.7")]
+    none_set, too_short, gate = (AdminGate(t) for t in ("", "short", "a-token-that-is-long"))
+    for request in here:
+        require_permission(none_set, "", request)
+    for request in elsewhere:
         with pytest.raises(InputError, match="admin token"):
-            require_permission(gate, "wrong", request)
+            require_permission(none_set, "", request)
+    for request in (*here, *elsewhere):  # a proxy here that does not say so looks local
+        for closed, token in ((gate, "wrong"), (too_short, "short")):
+            with pytest.raises(InputError, match="admin token"):
+                require_permission(closed, token, request)
         require_permission(gate, "a-token-that-is-long", request)
 
 

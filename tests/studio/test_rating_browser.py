@@ -48,6 +48,9 @@ def test_from_link_to_completion_code(browser, address, studies):
     rater.context.set_offline(False)
     rater.open()  # the study's plain address knows the rater again
     rater.at(3)
+    unopened = {"error": "study: is not open", "name": "study"}
+    rater.page.route("**/listening_answer", lambda route: route.fulfill(
+        status=400, json=unopened), times=1)  # the answer is kept, and given again
     for position in (3, 4):
         rater.at(position)
         rater.listen()

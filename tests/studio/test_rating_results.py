@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import pytest
 from rating_visit import TOKEN, WAIT_MS, open_study, served, work_folder_of_its_own
 
 from evaluation.listening import new_token, report_tables, results, screening_table
 from evaluation.report import table_html
-from studio.rating import Studies, result_charts
+from studio.rating import AdminGate, Studies, result_charts
 
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -112,7 +113,7 @@ def address(work):
     from fastapi import FastAPI
 
     from studio.context import Studio
-    from studio.rating import AdminGate, add_rating
+    from studio.rating import add_rating
     from studio.settings import Settings
     from studio.tabs import results as tab
     studio = Studio(Settings())
@@ -158,3 +159,18 @@ def test_tab_answers_the_token_alone(browser, address, tmp_path):
     page.click("#results-plan")
     page.locator("#results-power").get_by_text("raters for 80 %").wait_for()
     context.close()
+
+
+def test_a_tab_left_open_with_a_wrong_token_stops_asking(work):
+    import gradio as gr
+
+    from studio.tabs import results as tab
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        tab.build(SimpleNamespace(admin=AdminGate(TOKEN), studies=Studies()))
+    [tick] = [one.fn for one in blocks.fns.values() if getattr(one.fn, "__name__", "") == "tick"]
+    request = SimpleNamespace(request=SimpleNamespace(client=SimpleNamespace(host="a")))
+    [(shown, text)] = tick(TOKEN, "secret-mos", request).items()
+    assert shown.elem_id == "results-progress" and "4 finished" in text
+    for token, study in ((TOKEN + "x", "secret-mos"), (TOKEN, "no-study")):
+        [(timer, update)] = tick(token, study, request).items()
+        assert isinstance(timer, gr.Timer) and update.active is False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import soundfile
 from playwright.sync_api import expect
@@ -81,6 +83,41 @@ def test_an_upload_is_continued_from_a_chosen_region(browser, studio_address, tm
         assert abs(len(samples) / rate - record["about"]["join_seconds"] - 1) < 0.001
         desk = visit.page.locator("#continue-desk")
         assert desk.get_by_role("button", name="Hear the join").is_visible()
+
+
+def test_only_the_sound_that_was_given_last_is_used(browser, studio_address, tmp_path):
+    held = []
+    with Visit(browser, studio_address) as visit:
+        page = visit.page
+
+        def give(seconds: int) -> None:
+            file = tmp_path / f"{seconds}-s.wav"
+            soundfile.write(file, 0.3 * np.sin(np.arange(seconds * 8000) * 0.2), 8000)
+            with page.expect_request("**/studio/uploads"):
+                page.set_input_files("#continue-file", file)
+
+        visit.tab("Continue")
+        note, value = page.locator("studio-prompt-audio .card-message"), "studio.promptAudio()"
+        give(2)
+        note.get_by_text("2-s.wav, 0:02").wait_for()
+        page.route("**/studio/uploads", lambda route: held.append(route), times=1)
+        give(3)  # slow
+        assert page.evaluate(value) == "" and page.locator(".region").is_hidden()
+        give(4)
+        note.get_by_text("4-s.wav, 0:04").wait_for()
+        chosen = page.evaluate(value)
+        with page.expect_response("**/studio/uploads"):
+            held[0].continue_()
+        page.wait_for_timeout(500)
+        assert "4-s.wav" in note.inner_text() and page.evaluate(value) == chosen
+
+        visit.tab("History")  # where nothing is, but uploads can still be deleted
+        for _ in range(2):
+            page.click(".history-erase")
+        name = json.loads(chosen)["upload"]
+        page.wait_for_function(
+            "name => fetch(`/studio/uploads/${name}`).then((answer) => answer.status === 404)",
+            arg=name)
 
 
 def test_two_results_are_compared_and_switching_keeps_the_position(browser, studio_address):

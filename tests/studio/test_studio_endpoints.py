@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import gradio as gr
 import mutagen
 import numpy as np
 import pytest
@@ -13,7 +19,12 @@ import soundfile
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from core import audio
+from core.errors import Cancelled, FailureError
+from studio import context, downloads, endpoints
+from studio.executor import Finished, Stage
 from studio.people import person_at
+from studio.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +76,123 @@ def test_health_and_strangers(studio_address):
     assert health["status"] in ("ok", "starting") and "prompt" not in str(health)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(studio_address + "/studio/results")
+
+
+class Slow:
+    """An executor that stops only when it is allowed to, or writes a piece at once."""
+
+    def __init__(self, holds: bool) -> None:
+        self.asked_to_stop, self.may_stop = threading.Event(), threading.Event()
+        self.holds = holds
+
+    def run(self, task):
+        yield Stage("tokens", 0.1, 1.0)
+        if self.holds:
+            assert self.may_stop.wait(60)
+            raise Cancelled()
+        audio.write(task.file, np.full(24000, 0.1, np.float32), 24000)
+        yield Finished({"seconds": 1.0})
+
+    def stop(self, number: int) -> None:
+        self.asked_to_stop.set()
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def studio_with(tmp_path, monkeypatch):
+    """A studio around an executor, and its named endpoints as functions."""
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
+    monkeypatch.setattr(context.variants, "installed", lambda variant: True)
+    opened = []
+
+    def build(executor):
+        monkeypatch.setattr(context, "_executor", lambda settings: executor)
+        studio = context.Studio(Settings())
+        opened.append(studio)
+        studio.queue.start()
+        with gr.Blocks(analytics_enabled=False) as blocks:
+            endpoints.build(studio)
+        return studio, {one.api_name: one.fn for one in blocks.fns.values()}
+    yield build
+    for studio in opened:
+        studio.close()
+
+
+NOBODY = SimpleNamespace(request=SimpleNamespace(cookies={}, client=None))
+SETTINGS = ("nano", "1", "", 3.0, 50, 1.0, "", "", 1.0, "")
+
+
+def run(coroutine) -> None:
+    """On a thread of its own: the browser of other tests keeps a loop on this one."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, coroutine).result()
+
+
+def files_kept(studio) -> list:
+    return [path for path in studio.library.folder.glob("*/*/*")]
+
+
+def until(true) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_caller_who_goes_cancels_the_job_which_keeps_its_sound_to_the_end(studio_with, tmp_path):
+    executor = Slow(holds=True)
+    studio, named = studio_with(executor)
+    given = audio.write(tmp_path / "given.wav", np.full(48000, 0.1, np.float32), 24000)
+
+    async def call() -> None:
+        task = asyncio.create_task(named["continue"](
+            NOBODY, str(given), "", 1.0, 0.0, None, False, *SETTINGS))
+        while not studio.queue.of_person(person_at("")) or (
+                studio.queue.of_person(person_at(""))[0]["state"] != "running"):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    run(call())
+    assert executor.asked_to_stop.is_set()
+    assert any(path.parent.name == "uploads" for path in files_kept(studio))
+    executor.may_stop.set()
+    until(lambda: not files_kept(studio))
+
+
+def test_a_caller_who_goes_leaves_the_queue(studio_with):
+    studio, named = studio_with(executor := Slow(holds=True))
+
+    async def call() -> None:
+        tasks = [asyncio.create_task(named["generate"](NOBODY, "a tune", 1.0, *SETTINGS))
+                 for _ in range(2)]
+        while studio.queue.length < 2:
+            await asyncio.sleep(0.01)
+        tasks[1].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[1]
+        assert studio.queue.length == 1 and len(files_kept(studio)) == 1
+        tasks[0].cancel()
+        await asyncio.wait([tasks[0]])
+    run(call())
+    executor.may_stop.set()
+    until(lambda: not files_kept(studio))
+
+
+def test_nothing_is_kept_of_a_piece_that_cannot_be_handed_over(studio_with, monkeypatch):
+    def full(*_):
+        raise FailureError("disk", "", "cannot be written (full)")
+    monkeypatch.setattr(downloads, "tagged", full)
+    studio, named = studio_with(Slow(holds=False))
+    with pytest.raises(gr.Error, match="disk"):
+        run(named["generate"](NOBODY, "a tune", 1.0, *SETTINGS))
+    assert files_kept(studio) == []
+
+
+def test_nothing_is_kept_of_a_wrong_request_to_continue(studio_with, tmp_path):
+    studio, named = studio_with(Slow(holds=False))
+    given = audio.write(tmp_path / "given.wav", np.full(48000, 0.1, np.float32), 24000)
+    with pytest.raises(gr.Error, match="seconds"):
+        run(named["continue"](NOBODY, str(given), "", -1.0, 0.0, None, False, *SETTINGS))
+    assert files_kept(studio) == []

@@ -76,7 +76,8 @@ export class Outbox {
     localStorage.removeItem(this.key);
   }
 
-  // Sends everything in order. Resolves with the last answer to `path`, null without one.
+  // Sends everything in order; waits while the study is not open. Resolves with the last answer
+  // to `path`, null without one.
   send(path) {
     this.sending = (this.sending || Promise.resolve(null)).then(() => this.sendAll(path));
     return this.sending;
@@ -84,13 +85,21 @@ export class Outbox {
 
   async sendAll(path) {
     let last = null;
+    let closed = 0; // tries in a row that met a study that is not open
     for (let entry = this.waiting[0]; entry; entry = this.waiting[0]) {
       try {
         const answer = await insist(entry.path, entry.body, this.onLost);
         if (entry.path === path) last = answer;
         this.onSent(entry);
+        closed = 0;
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
+        if (error.about === "study") {
+          this.onLost();
+          await pauseBeforeRetry(closed);
+          closed += 1;
+          continue;
+        }
         console.warn(error.message); // what the server will never take must not block the rest
       }
       const left = this.waiting.filter((other) => other.key !== entry.key);
