@@ -32,7 +32,7 @@ class CodecTaskConfig:
     Attributes:
         batch, crop_seconds: shape of a step.
         unquantized_steps: first steps without the codebook, which then starts from data
-            (on from step 0 it collapses).
+            (on from step 0 it collapses). None where `start_from` gives the whole codebook.
         quantizer_weight: of the codebook and commitment loss beside the mel distance.
         resolutions: mel resolutions drawn a step (of four); all in validation. A magnitude head
             is compared by its magnitudes instead.
@@ -68,6 +68,7 @@ class CodecTask:
     """A trainers.loop.Task; a codec's own file says how it reconstructs."""
 
     component: str
+    codebook: str  # how the names of its codebooks' tensors begin
     watched = "mel"
 
     def __init__(self, model: nn.Module, decoder: list[nn.Module], head: nn.Module | None,
@@ -75,6 +76,7 @@ class CodecTask:
         """`decoder`: the modules that learn when `decoder_only`; `head`: the last of them where
         it works at the frame rate."""
         self.config, self.store, self.model = config, store, model
+        self.codebook_learnt = config.decoder_only
         self.device = torch.device("cpu")
         self.averaged = (self.component,)
         self.modules: dict[str, nn.Module] = {self.component: model}
@@ -112,6 +114,14 @@ class CodecTask:
             if module is not None:
                 module.to(self.device)
 
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Load what another codec learnt, as many tensors as there are; a whole codebook stays in
+        use, so that tokens keep their meaning."""
+        own = self.model.state_dict()
+        self.model.load_state_dict(weights, strict=False)
+        if all(name in weights for name in own if name.startswith(self.codebook)):
+            self.codebook_learnt = True
+
     def reconstruct(self, real: Tensor, quantize: bool,
                     step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
         """(decoded, quantizer loss, figures) of real sound [B, 1, T], in training; decoded is
@@ -137,12 +147,13 @@ class CodecTask:
         """Distance of the reconstruction, the quantizer's own loss, and what the discriminators
         say."""
         config = self.config
-        quantize = config.decoder_only or step >= config.unquantized_steps
-        if not config.decoder_only and step == config.unquantized_steps:
+        quantize = self.codebook_learnt or step >= config.unquantized_steps
+        if not self.codebook_learnt and step == config.unquantized_steps:
             self.begin_quantizing(step)
         real = self.batch(step)
         with self.precision():
             made, loss, logs = self.reconstruct(real, quantize, step)
+        made = made.float()  # distances and discriminators are not computed in bf16
         if self.magnitudes is not None:
             distance = self.magnitudes(made, real)
             logs["magnitude"] = float(distance.detach())

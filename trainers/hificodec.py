@@ -16,13 +16,19 @@ START_BATCHES = 40
 class HiFiCodecTask(CodecTask):
     """See trainers.codec."""
 
-    component = "hificodec"
+    component, codebook = "hificodec", "quantizer.layers."
 
     def __init__(self, model: HiFiCodecConfig, config: CodecTaskConfig, store: AudioStore) -> None:
         torch.manual_seed(config.seed)
         module = HiFiCodec(model)
         head = getattr(module.generator, "head", None)
         super().__init__(module, [module.generator], head, config, store)
+
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """See CodecTask."""
+        super().begin_with(weights)
+        if self.codebook_learnt:
+            self.model.quantizer.mark_started()
 
     def reconstruct(self, real: Tensor, quantize: bool,
                     step: int) -> tuple[Tensor, Tensor, dict[str, float]]:

@@ -47,7 +47,8 @@ class LoopConfig:
         clip_norm: largest gradient norm of a group.
         average: decay of the exponential moving average of weights that is validated and kept.
         shard: FSDP: weights, averages and optimizer states are divided among the processes.
-        seed: of batches, crops, dropout and noise.
+        seed: of dropout and noise; also of the first weights, batches and crops where `training`
+            has no seed.
         threads: torch threads.
         checkpoint_minutes, log_every, validate_every, sample_every: how often (steps).
         validate_first: validate before the first step too, so that the weights a run begins with

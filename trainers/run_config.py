@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from core.workspace import work_folder
 from trainers.loop import LoopConfig, Task
 from trainers.qwen import from_qwen
 from trainers.reading import Reader
-from trainers.shards import is_address
+from trainers.shards import Piece, is_address
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def config_of(run: RunConfig) -> Any:
 
 
 def training_of(run: RunConfig) -> Any:
-    """The task's config."""
-    return config_from_json(_training_class(run.task), run.training)
+    """The task's config; without a seed of its own it takes the loop's."""
+    return config_from_json(_training_class(run.task), {"seed": run.loop.seed, **run.training})
 
 
 def task_of(run: RunConfig) -> Task:
@@ -131,7 +132,8 @@ def _codec(run: RunConfig) -> Task:
 
     kind = {"wavtokenizer": WavTokenizerTask, "hificodec": HiFiCodecTask}[run.task]
     task = kind(config_of(run), training_of(run), AudioStore(run.data["folder"]))
-    task.model.load_state_dict(_start(run), strict=False)
+    if start := _start(run):
+        task.begin_with(start)
     return task
 
 
@@ -148,17 +150,22 @@ def _language_model(run: RunConfig) -> Task:
 
 
 def _srfm(run: RunConfig) -> Task:
-    from trainers.srfm import SRFMTask
+    from trainers.srfm import SRFMTask, whole_tokens
 
     training = training_of(run)
+
+    def long_enough(piece: Piece) -> bool:
+        return whole_tokens(piece, training.ratio) >= training.crop_tokens
+
     own_statistics = bool(run.model) or "start_from" not in run.data
-    return SRFMTask(config_of(run), training, _pieces(run, training, latents=True), _start(run),
+    return SRFMTask(config_of(run), training, _pieces(run, training, True, long_enough), _start(run),
                     own_statistics, _sound(run, "hificodec"))
 
 
-def _pieces(run: RunConfig, training: Any, latents: bool = False) -> Reader:
+def _pieces(run: RunConfig, training: Any, latents: bool = False,
+            *fits: Callable[[Piece], bool]) -> Reader:
     return Reader(run.data["shards"], latents, training.open_shards, training.steps_a_shard,
-                  training.seed)
+                  training.seed, *fits)
 
 
 def _sound(run: RunConfig, component: str) -> nn.Module | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 import time
@@ -190,6 +191,8 @@ def _resolved(shard: str) -> tuple[str, dict[str, str]]:
 
 def _piece(sample: dict[str, Any], keep_latents: bool) -> Piece:
     about = json.loads(sample["json"])
+    if re.search(r"[/\\\0]|^\.*$", about["id"]):  # samples are written under this name
+        raise ValueError(f"id {about['id']!r} is no file name")
     latents = sample.get("latents.npy") if keep_latents else None
     return Piece(about["id"], about["split"], tuple(about["captions"]),
                  tuple((s, float(a), float(b)) for s, a, b in about["sections"]),

@@ -59,6 +59,17 @@ class SRFMTaskConfig:
     seed: int = 0
 
 
+def whole_tokens(piece: Piece, ratio: int) -> int:
+    """Tokens of a piece that have all their latents.
+
+    Raises: InputError for a piece without any.
+    """
+    if piece.latents is None:
+        raise InputError("piece", piece.id, "has no latents; make them with python -m trainers "
+                         "tokenise --hificodec")
+    return min(len(piece.tokens), piece.latents.shape[1] // ratio)
+
+
 class SRFMTask:
     """See trainers.loop.Task."""
 
@@ -104,7 +115,7 @@ class SRFMTask:
         tokens, latents = [], []
         for index in chosen:
             piece, length = pieces[index], self.config.crop_tokens
-            whole = min(len(piece.tokens), piece.latents.shape[1] // self.config.ratio)
+            whole = whole_tokens(piece, self.config.ratio)
             start = int(draw.integers(max(1, whole - length + 1)))
             start -= start % self.config.token_group
             tokens.append(piece.tokens[start:start + length].astype(np.int64))

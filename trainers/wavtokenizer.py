@@ -16,7 +16,7 @@ INITIALISE_BATCHES = 48
 class WavTokenizerTask(CodecTask):
     """See trainers.codec."""
 
-    component = "wavtokenizer"
+    component, codebook = "wavtokenizer", "quantizer.codebook"
 
     def __init__(self, model: WavTokenizerConfig, config: CodecTaskConfig,
                  store: AudioStore) -> None:

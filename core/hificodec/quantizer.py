@@ -108,7 +108,7 @@ class GroupResidualQuantizer(nn.Module):
         """Set every codebook to k-means centres of encoder outputs `rows` [M, D].
 
         Best with several times more rows than codes; with fewer, the codes beyond M / 4 are
-        single rows, shifted a little. Needs `restart_below` above 0.
+        single rows, shifted a little.
         """
         count = min(self.config.codes, max(1, len(rows) // ROWS_PER_CENTRE))
         residual = rows
@@ -123,7 +123,12 @@ class GroupResidualQuantizer(nn.Module):
             # against the centres alone: a code for every row would leave the next layer nothing
             residual = residual - torch.cat(
                 [found[_nearest(part, found)] for part, found in zip(parts, centres)], dim=1)
-        self.started.fill_(True)
+        self.mark_started()
+
+    def mark_started(self) -> None:
+        """The codebooks hold what was learnt; they are not to begin from the first batch."""
+        if self.config.restart_below > 0:
+            self.started.fill_(True)
 
     def _books(self) -> list[nn.Embedding]:
         return [book for books in self.layers for book in books]

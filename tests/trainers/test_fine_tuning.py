@@ -22,9 +22,12 @@ from core.pipeline import Pipeline
 from core.request import GenerationRequest
 from tests.trainers import tiny
 from trainers.__main__ import main
-from trainers.fine_tuning import hearing
+from trainers.corpus import compose
+from trainers.corpus.folder import entry
+from trainers.fine_tuning import data, hearing
 from trainers.fine_tuning.losses import crop_starts
 from trainers.fine_tuning.place import Begun, Place, corpus_of
+from trainers.shards import read_pieces
 
 RATE = 16_000
 ROOT = Path(__file__).parents[2]
@@ -143,6 +146,49 @@ def test_crops_do_not_overlap(tokens, starts):
     assert found == starts or len(found) == starts
     assert all(b - a >= 750 for a, b in zip(found, found[1:]))
     assert found[-1] + min(750, tokens) <= tokens
+
+
+def test_the_composers_pieces_have_clips_too(tmp_path):
+    """Their records name no source."""
+    piece = compose(0)
+    record = {**entry(piece), "split": "test", "duration_s": 11.0}
+    (tmp_path / f"{piece.id}.json").write_text(json.dumps(record))
+    soundfile.write(tmp_path / f"{piece.id}.flac", np.zeros(11 * RATE), RATE)
+    assert len(hearing.cut_clips(tmp_path, 4, tmp_path / "cut")) == 4
+    with open(tmp_path / "cut.csv", newline="", encoding="utf-8") as file:
+        assert {row["source"] for row in csv.DictReader(file)} == {piece.id}
+
+
+def corpus_split(folder: Path, **splits: str) -> Path:
+    """A folder of silent pieces of these splits in place of what it holds."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    for name, split in splits.items():
+        record = {"id": name, "split": split, "captions": ["a tone"], "sections": []}
+        (folder / f"{name}.json").write_text(json.dumps(record))
+        soundfile.write(folder / f"{name}.flac", np.zeros(RATE), RATE)
+    return folder
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_piece_that_was_trained_on_cannot_be_held_out(work, tmp_path, split, noted):
+    model = studio_layout.load(work / "models/tiny", "wavtokenizer").eval()
+    corpus, shards = tmp_path / "corpus", tmp_path / "shards"
+    data.tokenise(corpus_split(corpus, a="train", b="train", c="test"), model, shards)
+    if not noted:  # as earlier versions left it
+        (shards / data.TRAINED).unlink()
+    before = (shards / "pieces-00000.tar").read_bytes()
+    with pytest.raises(InputError, match="1 held-out pieces b: .* trained on .*--as"):
+        data.tokenise(corpus_split(corpus, a="train", b=split, c="test"), model, shards)
+    assert (shards / "pieces-00000.tar").read_bytes() == before
+    # Nor after it was away; what was held out may be taught, and new pieces held out.
+    data.tokenise(corpus_split(corpus, a="train", c="train", d=split), model, shards)
+    assert {p.id: p.split for p in read_pieces(shards)} == {"a": "train", "c": "train", "d": split}
+    if noted:
+        with pytest.raises(InputError, match="--as"):
+            data.tokenise(corpus_split(corpus, a="train", b=split), model, shards)
 
 
 def test_names_that_are_taken_are_refused(work, tones, monkeypatch):

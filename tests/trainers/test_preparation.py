@@ -152,6 +152,59 @@ def test_captioner_is_asked_only_for_files_without_captions(tmp_path):
                         "untold.wav": (("written by a model",), "captioner")}
 
 
+def split_by_song(prepared, song_of) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for piece in prepared.pieces:
+        found.setdefault(song_of(piece.source), set()).add(piece.split)
+    return found
+
+
+def test_a_song_in_two_files_is_in_one_split(tmp_path):
+    folder = tmp_path / "in"
+    for number in range(20):
+        tone(folder / f"song {number:02d}.wav", pitch=200 + number)
+        tone(folder / f"song {number:02d}_part 2.ogg", pitch=500 + number)
+    options = PreparationOptions(validation=0.2, test=0.2)
+    prepared = prepare(folder, tmp_path / "out", options)
+    found = split_by_song(prepared, lambda source: source[:7])
+    assert len(prepared.pieces) == 40 and len(found) == 20
+    assert all(len(splits) == 1 for splits in found.values())
+    assert {"train", "validation", "test"} == set.union(*found.values())
+    assert any("40 files are of 20 songs" in remark.reason for remark in prepared.remarks)
+
+
+def test_the_table_tells_which_files_are_one_song(tmp_path):
+    folder = tmp_path / "in"
+    rows = ["file,caption,group"]
+    for number in range(20):
+        tone(folder / f"{number:02d}.wav", pitch=200 + number)
+        rows.append(f"{number:02d}.wav,a tone,group {number % 10}")
+    (folder / "captions.csv").write_text("\n".join(rows))
+    prepared = prepare(folder, tmp_path / "out", PreparationOptions(validation=0.3, test=0.3))
+    found = split_by_song(prepared, lambda source: int(source[:2]) % 10)
+    assert len(found) == 10 and all(len(splits) == 1 for splits in found.values())
+
+
+def test_copies_bind_the_names_they_have(tmp_path):
+    """x.wav and y.flac have the same sound, y.ogg is y.flac with losses: one song."""
+    folder = tmp_path / "in"
+    sound, _ = soundfile.read(tone(folder / "x.wav", pitch=300))
+    soundfile.write(folder / "y.flac", sound, RATE)
+    soundfile.write(folder / "y.ogg", sound, RATE)
+    tone(folder / "z.wav", pitch=400)
+    prepared = prepare(folder, tmp_path / "out", PreparationOptions(validation=0.001, test=0.0))
+    split = {piece.source: piece.split for piece in prepared.pieces}
+    assert split["x.wav"] == split["y.ogg"] != split["z.wav"]
+
+
+def test_a_mere_numbered_list_can_be_held_out(tmp_path):
+    for number in range(6):
+        tone(tmp_path / "in" / f"track_{number}.wav", pitch=200 + number)
+    prepared = prepare(tmp_path / "in", tmp_path / "out", PreparationOptions())
+    assert {piece.split for piece in prepared.pieces} == {"train", "validation", "test"}
+    assert any("column `group`" in remark.reason for remark in prepared.remarks)
+
+
 def test_report_is_escaped_and_needs_nothing_else(tmp_path):
     folder = tmp_path / "in"
     name = "<img src=x onerror=alert(1)> & 'co'.wav"

@@ -15,8 +15,10 @@ import soundfile
 from core.errors import InputError
 from trainers.preparation.decoding import decode
 from trainers.preparation.measuring import content_id
-from trainers.preparation.splits import splits
+from trainers.preparation.records import Description
+from trainers.preparation.splits import song_keys, splits, together
 from trainers.preparation.tags import read_tags
+from trainers.preparation.templates import template_captions
 from trainers.preparation.workers import run_each
 
 RATE = 44_100
@@ -76,14 +78,42 @@ def test_copies_share_an_id_and_others_do_not():
 
 def test_splits_are_stable_and_never_empty_without_need():
     names = [f"piece-{n}" for n in range(400)]
-    found = splits(names, 0.1, 0.1)
+    def splits_of(chosen, validation, test):
+        return splits({name: name for name in chosen}, validation, test)
+
+    found = splits_of(names, 0.1, 0.1)
     shares = [sum(s == kind for s in found.values()) / 400 for kind in ("validation", "test")]
     assert all(0.05 < share < 0.15 for share in shares)
-    fewer = splits(names[:300], 0.1, 0.1)
+    fewer = splits_of(names[:300], 0.1, 0.1)
     assert all(found[name] == split for name, split in fewer.items())
-    assert sorted(splits(names[:3], 0.001, 0.001).values()) == ["test", "train", "validation"]
-    assert list(splits(names[:1], 0.001, 0.001).values()) == ["train"]
-    assert set(splits(names[:5], 0, 0).values()) == {"train"}
+    assert sorted(splits_of(names[:3], 0.001, 0.001).values()) == ["test", "train", "validation"]
+    assert list(splits_of(names[:1], 0.001, 0.001).values()) == ["train"]
+    assert set(splits_of(names[:5], 0, 0).values()) == {"train"}
+
+
+@pytest.mark.parametrize("other", [
+    "a/song.ogg", "a/Song.FLAC", "a/song_1.wav", "a/song-02.wav", "a/song (2).wav",
+    "a/song part 3.wav", "a/song_part03.wav", "a/song (Part 3).wav", "a/song, part 4.wav"])
+def test_files_of_a_song_share_a_key(other):
+    assert song_keys("a/song.wav") & song_keys(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("a/song.wav", "b/song.wav"), ("symphony 4.wav", "symphony 5.wav"), ("01.wav", "02.wav"),
+    ("_1.wav", "(2).wav"), ("live-1986.wav", "live-1987.wav"), ("song.wav", "song party.wav")])
+def test_other_songs_share_no_key(one, other):
+    assert not song_keys(one) & song_keys(other)
+
+
+def test_a_group_stands_for_the_part_number_but_not_for_the_name():
+    assert song_keys("a.wav", "x") & song_keys("b.wav", "x")
+    assert not song_keys("a_1.wav", "x") & song_keys("a_2.wav", "y")
+    assert song_keys("a.wav", "x") & song_keys("a.ogg")
+
+
+def test_what_shares_a_key_through_others_is_together():
+    assert together({"c": "xy", "a": "z", "b": "yz", "d": "w"}) == {
+        "a": "a", "b": "a", "c": "a", "d": "d"}
 
 
 def test_tags_by_any_name(tmp_path):
@@ -106,6 +136,24 @@ def test_tags_by_any_name(tmp_path):
         assert tags.description == "slow blues with slide guitar"
     (tmp_path / "b.mp3").write_bytes(b"ID3\x04\x00\xff\x7f\x7f\x7f\x7fTCON garbage")
     assert read_tags(tmp_path / "b.mp3").genre == ""
+
+
+@pytest.mark.parametrize(("field", "given", "kept"), [
+    ("bpm", "0", ""), ("bpm", "20", ""), ("bpm", "400", ""), ("bpm", "nan", ""),
+    ("bpm", "fast", ""), ("bpm", "127.98", "127.98"), ("initialkey", "8A", ""),
+    ("initialkey", "o", ""), ("initialkey", "H minor", ""), ("initialkey", "Bb", "Bb"),
+    ("initialkey", "F#m", "F#m"), ("initialkey", "C Minor", "C Minor"),
+    ("initialkey", "E maj", "E maj")])
+def test_tempos_and_keys_that_are_none_are_dropped(tmp_path, field, given, kept):
+    path = noise(tmp_path / "a.flac", seconds=0.1)
+    file = mutagen.File(path)
+    file.update({"GENRE": "Jazz", field: given})
+    file.save()
+    tags = read_tags(path)
+    assert (tags.tempo if field == "bpm" else tags.key) == kept
+    (first, *_) = template_captions(Description(path, tags, 0.1))
+    shown = f"{kept} BPM" if field == "bpm" else kept
+    assert first == (f"jazz, {shown}" if kept else "jazz")
 
 
 def crash_on_three(number: int) -> int:

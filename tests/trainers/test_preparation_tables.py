@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from trainers.preparation.captions import find_table, read_notes
+from trainers.preparation.captions import beside, find_table, read_notes
 from trainers.preparation.discovery import FileIndex
 from trainers.preparation.records import Description, Section, Source, Tags
 from trainers.preparation.sections import fit, read_sections
@@ -84,6 +84,19 @@ def test_useless_tables_are_one_error(tmp_path, index, text):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError):
         read_notes(path, index)
+
+
+def test_group_column(tmp_path, index):
+    path = tmp_path / "t.csv"
+    path.write_text("file,caption,Group\na.wav,p,night songs\nb c.flac,q,\n", encoding="utf-8")
+    groups = {source.name: notes.group for source, notes in read_notes(path, index)[0].items()}
+    assert groups == {"a.wav": "night songs", "b c.flac": ""}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_beside_a_file(tmp_path, encoding):
+    (tmp_path / "a.txt").write_bytes("calm piano,\r\nünder rain\r\n\r\nslow".encode(encoding))
+    assert beside(Source(tmp_path / "a.wav", "a.wav")) == ("calm piano, ünder rain", "slow")
 
 
 def test_sections_from_csv_and_json_lines(tmp_path, index):

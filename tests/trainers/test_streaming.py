@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.server
+import io
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import webdataset
 
 from core.errors import FailureError, InputError
 from tests.trainers import tiny
@@ -154,3 +159,26 @@ def test_fewer_pieces_in_the_same_folder_leave_none_of_the_old(tmp_path, monkeyp
     write_pieces(tmp_path, made, "pieces")
     write_pieces(tmp_path, made[:2], "pieces")
     assert [p.id for p in read_pieces(tmp_path, False)] == [p.id for p in made[:2]]
+
+
+@pytest.mark.parametrize("name", ["../escaped", "a/b", "..", "a\\b"])
+def test_an_id_that_could_name_a_file_elsewhere_is_refused(tmp_path, name):
+    # Samples are written under a piece's id, and shards may be anybody's.
+    about = {"id": name, "split": "train", "captions": ["x"], "sections": [], "facts": {}}
+    with webdataset.TarWriter(str(tmp_path / "pieces-00000.tar")) as sink:
+        tokens = io.BytesIO()
+        np.save(tokens, np.zeros(75, np.uint16))
+        sink.write({"__key__": "key", "json": json.dumps(about).encode(),
+                    "tokens.npy": tokens.getvalue()})
+    with pytest.raises(InputError, match="is no file name"):
+        read_pieces(tmp_path, False)
+
+
+def test_pieces_shorter_than_a_crop_are_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
+    write_pieces(tmp_path / "shards", [*tiny.pieces(4), *(
+        dataclasses.replace(p, id=f"short {p.id}") for p in tiny.pieces(3, seconds=0.2))], "pieces")
+    run = run_config.read(tiny.write(tmp_path / "run.yaml", tiny.SRFM,
+                                     tiny.data_of(tmp_path, "srfm")))
+    Loop(run_config.task_of(run), run.loop, tmp_path / "run", run.raw).run()
+    assert "left out: 3 of 7 pieces are shorter than a crop" in capsys.readouterr().err

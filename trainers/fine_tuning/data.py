@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
+from core.errors import InputError
 from trainers import audio_store, tokenising
-from trainers.shards import write_pieces
+from trainers.preparation.folder import replace
+from trainers.shards import read_pieces, write_pieces
+
+TRAINED = "trained-on.json"
 
 
 def tokenise(corpus: Path, model: nn.Module, out: Path) -> None:
@@ -19,7 +25,12 @@ def tokenise(corpus: Path, model: nn.Module, out: Path) -> None:
 
     Args:
         model: the WavTokenizer.
+
+    Raises: InputError when a piece that was in train before is now held out.
     """
+    files = audio_store.corpus_files(corpus)
+    out.mkdir(parents=True, exist_ok=True)
+    _note_trained(files, out)
     kept = out / f"tokens-{_digest(model)}"
     kept.mkdir(parents=True, exist_ok=True)
 
@@ -37,8 +48,26 @@ def tokenise(corpus: Path, model: nn.Module, out: Path) -> None:
 
     for shard in out.glob("*.tar"):  # captions and splits may have changed
         shard.unlink()
-    ids = [name for name, _, _ in audio_store.corpus_files(corpus)]
+    ids = [name for name, _, _ in files]
     write_pieces(out, tokenising.pieces_of(corpus, ids, tokens_of), "pieces")
+
+
+def _note_trained(files: Sequence[tuple[str, str, Path]], out: Path) -> None:
+    """Keep the ids of all pieces that were ever in train, beside the shards, which are written
+    anew; see that none is held out now."""
+    note = out / TRAINED
+    if note.is_file():
+        trained = set(json.loads(note.read_text(encoding="utf-8")))
+    elif any(out.glob("*.tar")):  # of a fine-tuning that was begun before there was a note
+        trained = {piece.id for piece in read_pieces(out) if piece.split == "train"}
+    else:
+        trained = set()
+    if held := sorted(name for name, split, _ in files if split != "train" and name in trained):
+        raise InputError(f"{len(held)} held-out pieces", ", ".join(held), "this model was trained "
+                         "on them before the folder was prepared again; name another model with "
+                         "--as")
+    trained |= {name for name, split, _ in files if split == "train"}
+    replace(note, json.dumps(sorted(trained)))
 
 
 def _digest(model: nn.Module) -> str:

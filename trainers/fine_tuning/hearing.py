@@ -43,7 +43,8 @@ def long_enough(corpus: Path) -> list[dict]:
     found = [r for r in records if r.get("split") == "test" and r["duration_s"] >= SECONDS]
     if not found:
         raise InputError("test pieces", corpus.name, f"none of {SECONDS:g} s or more is held out; "
-                         "prepare it again with a larger --test")
+                         "prepare it again with a larger --test; if this model was trained before, "
+                         "name another with --as")
     return found
 
 
@@ -61,7 +62,8 @@ def cut_clips(corpus: Path, count: int, out: Path) -> dict[str, str]:
         if not path.is_file():
             sound = audio.read(corpus / f"{piece['id']}.flac", start, start + SECONDS)
             audio.write(path, sound.samples, sound.sample_rate)
-        rows.append({"id": name, "caption": piece["captions"][0], "source": piece["source"]})
+        rows.append({"id": name, "caption": piece["captions"][0],
+                     "source": piece.get("source", piece["id"])})
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, ("id", "caption", "source"))
     writer.writeheader()

@@ -86,7 +86,8 @@ def loss_table(found: Findings) -> Table:
             "the mean over pieces, 95 % interval by bootstrap over pieces, pairs kept for the "
             "difference; fp32")
     if len(found.pieces) < FEWEST:
-        note += "; one piece gives no interval, prepare with a larger --test"
+        note += ("; one piece gives no interval, prepare with a larger --test and name another "
+                 "model with --as")
     return Table("Loss on held-out pieces", ("weights",), (
         Column("nats a token", "lower", 4), Column("pieces", charted=False)),
         tuple(Row((name,), (mean_cell(values), count)) for name, values in rows), note)

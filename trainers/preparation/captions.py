@@ -11,7 +11,7 @@ from typing import Any
 from core.request import MAX_PROMPT_CHARACTERS
 from trainers.preparation.discovery import FileIndex
 from trainers.preparation.records import CaptionSource, Description, Measured, Remark, Source
-from trainers.preparation.table import ATTRIBUTION, LICENCE, read_table
+from trainers.preparation.table import ATTRIBUTION, LICENCE, decoded, read_table
 from trainers.preparation.templates import template_captions
 
 # Writes captions for a file that came without: templates, or any model of the caller's.
@@ -19,7 +19,7 @@ Captioner = Callable[[Description], Sequence[str]]
 
 TABLE_NAMES = ("captions.csv", "captions.jsonl", "metadata.csv", "metadata.jsonl")
 _COLUMNS = {"caption": ("caption", "captions", "text", "description", "prompt"),
-            "licence": LICENCE, "attribution": ATTRIBUTION}
+            "licence": LICENCE, "attribution": ATTRIBUTION, "group": ("group",)}
 _BLANK = re.compile(r"[\x00-\x1f\x7f\s]+")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _LONGEST_TEXT_FILE = 100_000
@@ -27,11 +27,12 @@ _LONGEST_TEXT_FILE = 100_000
 
 @dataclass(frozen=True)
 class Notes:
-    """What a table says of one file."""
+    """What a table says of one file. `group`: its song, all of whose files go to one split."""
 
     captions: tuple[str, ...] = ()
     licence: str = ""
     attribution: str = ""
+    group: str = ""
 
 
 def clean(text: str) -> str:
@@ -68,7 +69,8 @@ def read_notes(table: Path, index: FileIndex) -> tuple[dict[Source, Notes], list
         notes[found[0]] = replace(
             known, captions=tuple(dict.fromkeys(known.captions + captions)),
             licence=known.licence or clean(str(row.fields.get("licence", ""))),
-            attribution=known.attribution or clean(str(row.fields.get("attribution", ""))))
+            attribution=known.attribution or clean(str(row.fields.get("attribution", ""))),
+            group=known.group or clean(str(row.fields.get("group", ""))))
     if without := sum(1 for source in index.sources if source not in notes):
         remarks.append(Remark(table.name, "used", f"has no row for {without} of "
                               f"{len(index.sources)} audio files; their captions come from text "
@@ -87,7 +89,7 @@ def beside(source: Source) -> tuple[str, ...]:
     for path in (source.path.with_suffix(".txt"), source.path.with_name(source.path.name + ".txt")):
         if path.is_file():
             with open(path, "rb") as file:
-                text = file.read(_LONGEST_TEXT_FILE).decode("utf-8-sig", errors="replace")
+                text = decoded(file.read(_LONGEST_TEXT_FILE))
             text = text.replace("\r\n", "\n").replace("\ufffd", "")
             return tuple(dict.fromkeys(c for p in _PARAGRAPH.split(text) if (c := clean(p))))
     return ()

@@ -30,7 +30,7 @@ SAMPLE_RATE = 48_000
 SILENT_PEAK = 1e-4  # -80 dBFS
 LEDGER = ".measured"
 # Part of every ledger key: a change of what is measured or written raises it.
-_VERSION = 1
+_VERSION = 2
 _REPORT_SECONDS = 10.0
 
 

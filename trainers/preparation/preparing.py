@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from trainers.preparation.records import (
     Section,
     Source,
 )
-from trainers.preparation.splits import splits
+from trainers.preparation.splits import song_keys, splits, together
 from trainers.preparation.templates import template_captions
 
 FULL_BAND_RATE = 32_000  # below it the 48 kHz side of the models hears no highs
@@ -52,7 +52,9 @@ def prepare(folder: Path, out: Path, options: PreparationOptions,
     measured = measure_all(sources, out, options)
     copies, said = _choose(sources, measured, options)
     remarks += said
-    split_of = splits(copies, options.validation, options.test)
+    groups, said = _groups(copies, notes)
+    remarks += said
+    split_of = splits(groups, options.validation, options.test)
     pieces = []
     for name in sorted(copies):
         source = copies[name][0]
@@ -68,7 +70,7 @@ def prepare(folder: Path, out: Path, options: PreparationOptions,
                              sections=sections))
     if pieces and not any(piece.split == "validation" for piece in pieces):
         remarks.append(Remark("(all pieces)", "used", "no validation piece: trainers need one; "
-                              "give two files or more and --validation above 0"))
+                              "give two songs or more and --validation above 0"))
     shown = printable(folder.resolve().name)
     prepared = Preparation(shown, len(sources), tuple(pieces), tuple(remarks))
     write_folder(prepared, out)
@@ -96,6 +98,28 @@ def _choose(sources: Sequence[Source], measured: Mapping[Source, Measured],
         copies[facts.id].append(source)
         remarks += [Remark(source.name, "used", oddity) for oddity in _oddities(facts)]
     return dict(copies), remarks
+
+
+def _groups(copies: Mapping[str, Sequence[Source]],
+            notes: Mapping[Source, Notes]) -> tuple[dict[str, str], list[Remark]]:
+    """id -> the id that stands for its song, as the table or the files' names tell."""
+    def grouped(parts: bool) -> dict[str, str]:
+        return together({name: set().union(*(
+            song_keys(source.name, notes.get(source, Notes()).group, parts) for source in sources))
+            for name, sources in copies.items()})
+
+    groups, apart, remarks = grouped(parts=True), grouped(parts=False), []
+    if len(set(groups.values())) == 1 < len(set(apart.values())):
+        groups = apart  # nothing could be held out
+        remarks.append(Remark("(all pieces)", "used", "numbers at the end of names are taken as "
+                              "those of different songs, because all names are the same else; a "
+                              "column `group` in the table of captions tells which are one song"))
+    many = [count for count in Counter(groups.values()).values() if count > 1]
+    if many:
+        remarks.append(Remark("(all pieces)", "used", f"{sum(many)} files are of {len(many)} songs "
+                              "by their names or the table's column `group`; the files of a song "
+                              "are kept together in one split"))
+    return groups, remarks
 
 
 def _oddities(facts: Measured) -> list[str]:

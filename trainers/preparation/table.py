@@ -31,6 +31,12 @@ class Row:
     fields: dict[str, Any]
 
 
+def decoded(raw: bytes) -> str:
+    """Text of UTF-16 with its BOM, or of UTF-8 with or without."""
+    utf16 = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return raw.decode("utf-16" if utf16 else "utf-8-sig", errors="replace")
+
+
 def read_table(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[Row], list[Remark]]:
     """Rows of a CSV (comma, semicolon or tab; UTF-8 or UTF-16, with or without BOM) or JSONL.
 
@@ -41,11 +47,7 @@ def read_table(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[R
     """
     if not path.is_file():
         raise InputError("table", path, "does not exist; check the path")
-    raw = path.read_bytes()
-    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        text = raw.decode("utf-16", errors="replace")
-    else:
-        text = raw.decode("utf-8-sig", errors="replace")
+    text = decoded(path.read_bytes())
     if not text.strip():
         raise InputError("table", path, "is empty")
     known = {"file": FILE, **columns}

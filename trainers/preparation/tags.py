@@ -31,6 +31,8 @@ _NO_TEXT = re.compile(r"[\x00-\x1f\x7f\s]+")
 _NO_GENRE = re.compile(r"^(other|unknown.*|misc.*|none|default|genre|\(?\d+\)?)$", re.IGNORECASE)
 _NO_CAPTION = re.compile(r"https?:|www\.|@|\b(encode|encoder|encoded|ripped|rip|lame|converted|"
                          r"downloaded|visit|copyright|comment)\b|[0-9A-Fa-f]{8}", re.IGNORECASE)
+_KEY = re.compile(r"[A-G][b#♭♯]?(\s*(?i:m|min|minor|maj|major))?")  # no Camelot "8A"
+_TEMPOS = (20, 400)  # BPM; programs write 0 for unknown
 # What mutagen raises on hostile files, beside its own error.
 _BROKEN_TAGS = (mutagen.MutagenError, ValueError, KeyError, IndexError, TypeError,
                 AttributeError, OverflowError, struct.error, EOFError)
@@ -48,9 +50,20 @@ def read_tags(path: Path) -> Tags:
         return Tags()
     if _NO_GENRE.match(found["genre"]):
         found["genre"] = ""
+    if not _KEY.fullmatch(found["key"]):
+        found["key"] = ""
+    if not _is_tempo(found["tempo"]):
+        found["tempo"] = ""
     if len(found["description"].split()) < 3 or _NO_CAPTION.search(found["description"]):
         found["description"] = ""
     return Tags(**found)
+
+
+def _is_tempo(text: str) -> bool:
+    try:
+        return _TEMPOS[0] < float(text) < _TEMPOS[1]
+    except ValueError:
+        return False
 
 
 def _look_up(tags: Any) -> Callable[..., str]:
