@@ -70,6 +70,7 @@ class CodecTask:
     component: str
     codebook: str  # how the names of its codebooks' tensors begin
     watched = "mel"
+    losses_change = True
 
     def __init__(self, model: nn.Module, decoder: list[nn.Module], head: nn.Module | None,
                  config: CodecTaskConfig, store: AudioStore) -> None:

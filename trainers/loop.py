@@ -83,6 +83,8 @@ class Task(Protocol):
         averaged: names of modules whose averaged weights are validated and exported.
         watched: validation figure by which the best weights are kept (smaller is better).
         parts: losses of one optimizer in a step, whose mean is its loss (absent: 1).
+        losses_change: whether computing losses changes what is saved, as codebooks and running
+            statistics do (absent: no).
     """
 
     modules: dict[str, nn.Module]
@@ -193,7 +195,7 @@ class Loop:
 
     def advance(self) -> dict[str, float]:
         """One step, whole, and nothing else; returns its figures."""
-        self._between = True  # losses too change what is saved: running statistics, codebooks
+        self._between = getattr(self.task, "losses_change", False)
         logs = self._one_step()
         self.step += 1
         self._between = False
@@ -226,6 +228,7 @@ class Loop:
                                "last good state is kept, lower the learning rate and resume")
         for group in optimizer.param_groups:
             group["lr"] = rate
+        self._between = True
         optimizer.step()
         figures = {k: sum(p[k] for p in parts) / len(parts) for k in parts[0]}
         return {**self.processes.mean(figures), f"{name}_gradient": float(norm)}

@@ -158,14 +158,15 @@ def _srfm(run: RunConfig) -> Task:
         return whole_tokens(piece, training.ratio) >= training.crop_tokens
 
     own_statistics = bool(run.model) or "start_from" not in run.data
-    return SRFMTask(config_of(run), training, _pieces(run, training, True, long_enough), _start(run),
-                    own_statistics, _sound(run, "hificodec"))
+    pieces = _pieces(run, training, True, long_enough)
+    return SRFMTask(config_of(run), training, pieces, _start(run), own_statistics,
+                    _sound(run, "hificodec"))
 
 
 def _pieces(run: RunConfig, training: Any, latents: bool = False,
-            *fits: Callable[[Piece], bool]) -> Reader:
+            long_enough: Callable[[Piece], bool] = lambda piece: True) -> Reader:
     return Reader(run.data["shards"], latents, training.open_shards, training.steps_a_shard,
-                  training.seed, *fits)
+                  training.seed, long_enough)
 
 
 def _sound(run: RunConfig, component: str) -> nn.Module | None:
