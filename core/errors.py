@@ -43,6 +43,12 @@ class FailureError(StudioError):
     """What the person gave was fine, but it could not be done (exit 1)."""
 
 
+def of_system(error: OSError) -> FailureError:
+    """What the system refused (a folder that may not be written, a full disk), in one line."""
+    return FailureError("file or folder", error.filename or "", f"{error.strerror or error}; "
+                        "choose another place, or make room there")
+
+
 class Cancelled(FailureError):
     """The person stopped the job."""
 

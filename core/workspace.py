@@ -15,14 +15,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from core.errors import InputError
+
 POLL_SECONDS = 0.5
 
 
 def work_folder() -> Path:
-    """$STUDIO_WORK, by default ~/.cache/inspiremusic-studio; created when missing."""
+    """$STUDIO_WORK, by default ~/.cache/inspiremusic-studio; created when missing.
+
+    Raises: InputError for a place where no folder can be.
+    """
     default = Path.home() / ".cache" / "inspiremusic-studio"
     folder = Path(os.environ.get("STUDIO_WORK") or default).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("STUDIO_WORK", folder, f"cannot be written ({error.strerror}); name "
+                         "another folder") from error
     return folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from core.errors import StudioError
+from core.errors import StudioError, of_system
 
 COMMANDS = {
     "run": "evaluation.benchmark.run_command",
@@ -26,9 +26,10 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         return int(importlib.import_module(COMMANDS[argv[0]]).main(argv[1:]) or 0)
-    except StudioError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    except (StudioError, OSError) as error:
+        told = of_system(error) if isinstance(error, OSError) else error
+        print(f"error: {told}", file=sys.stderr)
+        return told.exit_code
 
 
 if __name__ == "__main__":

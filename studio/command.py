@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
+import socket
 import sys
 
-from core.errors import StudioError
+from core.errors import InputError, StudioError
 from studio.settings import Settings, help_lines
 
 
@@ -38,6 +39,20 @@ def serve(settings: Settings) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    _require_port(settings)
     print(f"studio: http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
     uvicorn.run(application(Studio(settings)), host=settings.host, port=settings.port,
                 log_level="warning", timeout_graceful_shutdown=3)
+
+
+def _require_port(settings: Settings) -> None:
+    """Raises: InputError when nothing can listen there."""
+    try:
+        address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(address[0], socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((address[4][0], settings.port, *address[4][2:]))  # 65536 and more fail here
+    except (OSError, OverflowError) as error:
+        raise InputError("port", f"{settings.port} of {settings.host}", "cannot be listened on "
+                         f"({getattr(error, 'strerror', None) or error}); choose another with "
+                         "--port") from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import InputError
 from evaluation.benchmark.hearing import HeardClip, shortest_seconds
 from evaluation.benchmark.plan import System
 from evaluation.datasets import (
@@ -78,6 +79,9 @@ def compare_sides(
     missing = tuple(item.id for item in items
                     if item.id in out["generated"] or item.reference_id in out["reference"])
     presence = Presence(len(items), missing)
+    why = next((problem_text(p) for p in problems if p.consequence == "exclude"), "")
+    if items and not presence.used and why:
+        raise InputError("items", f"0 of {len(items)}", f"nothing to average: {why}")
     counts = presence.require(recipe.smallest_share, incomplete)
     used = tuple(item for item in items if item.id not in set(missing))
     kept = list(dict.fromkeys(item.reference_id for item in used))

@@ -88,7 +88,8 @@ class Presence:
         counts = f"{self.used} of {self.expected}"
         shown = ", ".join(self.missing[:5])
         if not self.used:
-            raise InputError("items", counts, f"nothing to average; missing {shown}")
+            raise InputError("items", counts, "nothing to average; "
+                             + (f"missing {shown}" if shown else "the table lists none"))
         if self.share >= smallest:
             return counts
         if not incomplete:

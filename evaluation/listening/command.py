@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.errors import InputError, StudioError
 
-from . import simulation
+from . import simulation, study_file
 from .assignment import cells, plan_trials
 from .backup import backup, restore
 from .check_raters import check_raters
@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m evaluation listening", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation listening", description=__doc__, epilog=study_file.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
             ("check", _check, "read a study and all its clips, write nothing"),

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--corpus", type=Path, default=work / "corpus",
                       help="what the models were taught from")
     made.add_argument("--held-out", type=Path, default=work / "held-out",
-                      help="python -m trainers corpus --out HELD_OUT --pieces 800 --seed 100000")
+                      help="python -m trainers corpus --out HELD_OUT --pieces 367 --seed 100000")
     made.add_argument("--real", type=Path, nargs="*", default=[], metavar="DIR",
                       help="real music; by default what these Debian packages install: "
                       + ", ".join(p.name for p in PACKAGES))

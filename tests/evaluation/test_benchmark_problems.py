@@ -12,6 +12,7 @@ import soundfile
 
 from evaluation.__main__ import main
 from evaluation.benchmark import RunResult
+from trainers.__main__ import main as trainers
 
 RATE = 48_000
 GOOD = ("one", "two", "three")
@@ -124,3 +125,31 @@ def test_weights_by_path_belong_to_the_recipe(
                            ("openl3=x.h5", "offline has musicnn")):
         assert score(*given, "--weights", weights) in (1, 2)
         assert named in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_where_nothing_is_left_the_reason_is_named(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    for name in GOOD:
+        soundfile.write(ours / f"{name}.wav", sound(1, 2.0), RATE)
+    assert score(ours, folders / "real", folders / "good.csv", tmp_path / "out") == 2
+    assert "nothing to average: too short" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("room", ["evaluation", "trainers"])
+def test_a_place_that_cannot_be_written_is_named(
+    room: str, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    commands = {"evaluation": lambda: score(folders / "ours", folders / "real",
+                                            folders / "good.csv", tmp_path / "file" / "out"),
+                "trainers": lambda: trainers(["corpus", "--out", str(tmp_path / "file" / "out"),
+                                              "--pieces", "1"])}
+    assert commands[room]() == 1
+    assert f"file or folder {tmp_path / 'file'}" in capsys.readouterr().err.replace("/out", "")
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path / "file"))
+    assert main(["nano", "--help"]) == 2
+    assert "STUDIO_WORK" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -26,7 +27,7 @@ from scipy.signal import stft
 from core import audio
 from core.errors import FailureError, InputError
 from core.request import AudioPrompt, GenerationRequest, parse_sections
-from studio import comparison, context, downloads, plots, section_plan
+from studio import command, comparison, context, downloads, plots, section_plan
 from studio.context import Studio
 from studio.executor import ExecutorState, Finished, Task
 from studio.job_queue import JobQueue
@@ -349,3 +350,14 @@ def test_settings_come_from_the_environment():
 def test_a_record_holds_no_path_of_the_machine(library, tmp_path):
     identity = keep(library, ANNE)
     assert str(tmp_path) not in json.dumps(library.record(ANNE, identity).request)
+
+
+def test_a_port_that_is_taken_is_named(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert command.main(["--host", "127.0.0.1", "--port", str(port)]) == 2
+    assert f"port {port} of 127.0.0.1: cannot be listened on" in capsys.readouterr().err
+    assert command.main(["--port", "99999"]) == 2
+    assert "choose another with --port" in capsys.readouterr().err

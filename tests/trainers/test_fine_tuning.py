@@ -151,12 +151,21 @@ def test_crops_do_not_overlap(tokens, starts):
 def test_the_composers_pieces_have_clips_too(tmp_path):
     """Their records name no source."""
     piece = compose(0)
-    record = {**entry(piece), "split": "test", "duration_s": 11.0}
+    record = {**entry(piece), "split": "test", "duration_s": 41.0}
     (tmp_path / f"{piece.id}.json").write_text(json.dumps(record))
-    soundfile.write(tmp_path / f"{piece.id}.flac", np.zeros(11 * RATE), RATE)
-    assert len(hearing.cut_clips(tmp_path, 4, tmp_path / "cut")) == 4
+    soundfile.write(tmp_path / f"{piece.id}.flac", np.zeros(41 * RATE), RATE)
+    assert len(hearing.cut_clips(tmp_path, 12, tmp_path / "cut")) == 4  # none overlaps another
     with open(tmp_path / "cut.csv", newline="", encoding="utf-8") as file:
         assert {row["source"] for row in csv.DictReader(file)} == {piece.id}
+
+
+def test_too_few_clips_are_told_before_the_training(tmp_path):
+    piece = compose(0)
+    record = {**entry(piece), "split": "test", "duration_s": 10.0}
+    (tmp_path / f"{piece.id}.json").write_text(json.dumps(record))
+    soundfile.write(tmp_path / f"{piece.id}.flac", np.zeros(10 * RATE), RATE)
+    with pytest.raises(InputError, match="hold 1 clips of 10 s, at least 4 are needed"):
+        hearing.long_enough(tmp_path)
 
 
 def corpus_split(folder: Path, **splits: str) -> Path:

@@ -36,27 +36,34 @@ TASK = Task("text-to-music", reference=Span(0, SECONDS))
 def long_enough(corpus: Path) -> list[dict]:
     """What is known of the test pieces that hold a clip.
 
-    Raises: InputError when there are none.
+    Raises: InputError when they hold fewer clips than a distance needs, side by side.
     """
     records = [json.loads(path.read_text(encoding="utf-8"))
                for path in sorted(corpus.glob("*.json")) if path.with_suffix(".flac").is_file()]
     found = [r for r in records if r.get("split") == "test" and r["duration_s"] >= SECONDS]
-    if not found:
-        raise InputError("test pieces", corpus.name, f"none of {SECONDS:g} s or more is held out; "
-                         "prepare it again with a larger --test; if this model was trained before, "
-                         "name another with --as")
+    clips = sum(map(_clips_of, found))
+    if clips < FEWEST:
+        raise InputError("test pieces", corpus.name, f"hold {clips} clips of {SECONDS:g} s, at "
+                         f"least {FEWEST} are needed; prepare it again with a larger --test; if "
+                         "this model was trained before, name another with --as")
     return found
+
+
+def _clips_of(piece: dict) -> int:
+    """How many clips fit into a piece side by side."""
+    return int(piece["duration_s"] // SECONDS)
 
 
 def cut_clips(corpus: Path, count: int, out: Path) -> dict[str, str]:
     """Clips of the test pieces in turn, spread over each, as NAME.flac, and a CSV of them beside
-    the folder; returns name -> caption."""
+    the folder; as many as fit side by side. Returns name -> caption."""
     pieces, rows = long_enough(corpus), []
     out.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        piece, turn = pieces[number % len(pieces)], number // len(pieces)
-        turns = -(-(count - number % len(pieces)) // len(pieces))  # clips of this piece
-        start = (turn + 0.5) / turns * (piece["duration_s"] - SECONDS)
+    chosen = sorted((turn, n) for n, piece in enumerate(pieces) for turn in range(_clips_of(piece)))
+    chosen = chosen[:count]
+    for turn, number in chosen:
+        piece, turns = pieces[number], sum(n == number for _, n in chosen)
+        start = (turn + 0.5) * piece["duration_s"] / turns - SECONDS / 2
         name = f"{piece['id']}-{turn + 1}of{turns}"
         path = out / f"{name}.flac"
         if not path.is_file():
