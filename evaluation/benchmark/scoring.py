@@ -125,7 +125,8 @@ def _kernel(choice: DistanceChoice, bootstrap: BootstrapChoice,
         return kad([one[i] for i in drawn], [two[i] for i in real], bandwidth)
 
     name = choice.name.replace("FD-", "KAD-")
-    note = f"bandwidth {bandwidth:.4g}, the median of the reference"
+    note = (f"bandwidth {bandwidth:.4g}, the median of the reference; pairs of frames of one clip "
+            "left out")
     if max(sum(map(len, one)), sum(map(len, two))) > KAD_FRAMES:
         estimate = statistic(np.arange(len(one)), np.arange(len(two)))
         note += f"; no interval above {KAD_FRAMES} frames a side"
