@@ -18,9 +18,11 @@ from studio import bridge, endpoints, examples  # noqa: E402
 from studio.benchmark.routes import add_benchmarks  # noqa: E402
 from studio.context import Studio, web_folder  # noqa: E402
 from studio.element import element  # noqa: E402
+from studio.input_guard import GuardedBlocks  # noqa: E402
 from studio.people import PersonCookie  # noqa: E402
 from studio.rating import add_rating  # noqa: E402
 from studio.rating.endpoints import add_endpoints  # noqa: E402
+from studio.route_guard import RouteGuard  # noqa: E402
 from studio.routes import add_routes  # noqa: E402
 from studio.tabs import (  # noqa: E402
     benchmark,
@@ -56,7 +58,8 @@ class Scripts(StaticFiles):
 
 def build(studio: Studio) -> gr.Blocks:
     """All tabs of the studio."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE_SECONDS) as blocks:
+    with GuardedBlocks(title=TITLE, analytics_enabled=False,
+                       delete_cache=CACHE_SECONDS) as blocks:
         element(f'<header class="studio-header"><h1>{TITLE}</h1>'
                 "<p>Make music from words. What you make is kept for this browser only.</p>"
                 "</header>")
@@ -81,6 +84,7 @@ def application(studio: Studio) -> FastAPI:
 
     app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(PersonCookie)
+    app.add_middleware(RouteGuard, hosts=studio.settings.host_names)  # the outermost
     add_routes(app, studio)
     add_rating(app, studio.studies, studio.admin)
     add_benchmarks(app, studio.benchmarks)

@@ -25,6 +25,9 @@ class Settings:
 
     host: str = _setting("STUDIO_HOST", "127.0.0.1", "address to listen on")
     port: int = _setting("STUDIO_PORT", 7860, "port to listen on")
+    hosts: str = _setting("STUDIO_HOSTS", "", "host names by which the page is reached, with "
+                          "commas between; *.example.org for all below. localhost and IP "
+                          "addresses always are; on a Space its own name is")
     variant: str = _setting("STUDIO_VARIANT", "", "variant chosen at first; empty: nano, or what "
                             "is installed of it")
     executor: str = _setting("STUDIO_EXECUTOR", "worker", "worker (a process that owns the "
@@ -43,7 +46,10 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Raises: InputError naming the variable whose value cannot be used."""
         environment = os.environ if environment is None else environment
-        values = {"host": "0.0.0.0"} if environment.get("SPACE_ID") else {}  # noqa: S104
+        values: dict[str, Any] = {}
+        if environment.get("SPACE_ID"):
+            values = {"host": "0.0.0.0",  # noqa: S104
+                      "hosts": environment.get("SPACE_HOST") or "*.hf.space"}
         for each in fields(cls):
             text = environment.get(each.metadata["variable"], "")
             if text:
@@ -55,6 +61,11 @@ class Settings:
         if settings.variant:
             variants.get(settings.variant)
         return settings
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """Names by which the page may be asked (see studio.route_guard.RouteGuard)."""
+        return (*self.hosts.split(","), self.host)
 
     @property
     def first_variant(self) -> str:

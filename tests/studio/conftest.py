@@ -43,7 +43,7 @@ def studio_process(studio_folder: Path) -> Iterator[tuple[subprocess.Popen, str]
     port = free_port()
     environment = {**os.environ, "STUDIO_WORK": str(studio_folder), "STUDIO_UPLOAD_MB": "5",
                    "STUDIO_UPLOAD_MINUTES": "2", "STUDIO_VARIANT": "nano-no-flow",
-                   "STUDIO_ADMIN_TOKEN": ""}
+                   "STUDIO_ADMIN_TOKEN": "", "GRADIO_TEMP_DIR": str(studio_folder / "gradio")}
     log = studio_folder / "server.log"
     with open(log, "w") as output:
         server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)],
