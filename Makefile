@@ -42,7 +42,8 @@ studio: $(STAMP) ## the page on http://127.0.0.1:7860
 test: $(STAMP) debian ## all tests
 	$(PY) -m pytest
 
-lint: $(STAMP) ## ruff
+lint: $(STAMP) ## format and rules
+	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 
 screenshots: $(STAMP) debian ## every tab at 1280 and 390 px, light and dark

@@ -1,7 +1,7 @@
 """Makes music: WavTokenizer, language model, SRFM and HiFi-Codec joined in a pipeline.
 
-    from core import GenerationRequest, Pipeline
-    result = Pipeline.load("nano").generate(GenerationRequest("calm solo piano", seconds=10))
+from core import GenerationRequest, Pipeline
+result = Pipeline.load("nano").generate(GenerationRequest("calm solo piano", seconds=10))
 """
 
 from __future__ import annotations
@@ -9,10 +9,15 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOMES = {"Pipeline": "core.pipeline", "GenerationRequest": "core.request",
-          "AudioPrompt": "core.request", "Section": "core.request",
-          "GenerationResult": "core.result", "Progress": "core.result",
-          "AudioChunk": "core.result"}
+_HOMES = {
+    "Pipeline": "core.pipeline",
+    "GenerationRequest": "core.request",
+    "AudioPrompt": "core.request",
+    "Section": "core.request",
+    "GenerationResult": "core.result",
+    "Progress": "core.result",
+    "AudioChunk": "core.result",
+}
 __all__ = list(_HOMES)  # noqa: PLE0604
 
 

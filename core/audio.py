@@ -27,8 +27,12 @@ MAX_FILE_SECONDS = 100 * 60.0
 SILENCE_RMS = 1e-5  # -100 dBFS
 MAX_NAME_BYTES = 255
 BLOCK = 1 << 16  # frames handed to libsndfile at a time: Vorbis takes more from the stack
-FORMATS = {".wav": ("WAV", "PCM_24"), ".flac": ("FLAC", "PCM_24"),
-           ".mp3": ("MP3", "MPEG_LAYER_III"), ".ogg": ("OGG", "VORBIS")}
+FORMATS = {
+    ".wav": ("WAV", "PCM_24"),
+    ".flac": ("FLAC", "PCM_24"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+    ".ogg": ("OGG", "VORBIS"),
+}
 
 
 @dataclass(frozen=True)
@@ -61,21 +65,32 @@ def read(path: Path | str, start: float = 0.0, end: float | None = None) -> Soun
         with soundfile.SoundFile(path) as file:
             rate, frames = file.samplerate, file.frames
             if frames / rate > MAX_FILE_SECONDS:
-                raise InputError("audio file", path.name, f"is {frames / rate / 60:.0f} minutes "
-                                 f"long; at most {MAX_FILE_SECONDS / 60:.0f} can be read")
+                raise InputError(
+                    "audio file",
+                    path.name,
+                    f"is {frames / rate / 60:.0f} minutes "
+                    f"long; at most {MAX_FILE_SECONDS / 60:.0f} can be read",
+                )
             if file.channels > MAX_CHANNELS:
-                raise InputError("audio file", path.name, f"has {file.channels} channels; "
-                                 f"at most {MAX_CHANNELS} can be read")
+                raise InputError(
+                    "audio file",
+                    path.name,
+                    f"has {file.channels} channels; at most {MAX_CHANNELS} can be read",
+                )
             first = _frame(start, rate, frames, "start of the audio span")
             last = frames if end is None else _frame(end, rate, frames, "end of the audio span")
             if last <= first:
-                raise InputError("audio span", f"{start:g} to {end if end is not None else 'end'}",
-                                 f"holds no sound; the file has {frames / rate:.2f} s")
+                raise InputError(
+                    "audio span",
+                    f"{start:g} to {end if end is not None else 'end'}",
+                    f"holds no sound; the file has {frames / rate:.2f} s",
+                )
             file.seek(first)
             samples = file.read(last - first, dtype="float32", always_2d=True).T  # [C, T]
     except soundfile.LibsndfileError as error:
-        raise InputError("audio file", path.name, "is not sound that can be read; "
-                         "give WAV, FLAC, MP3 or OGG") from error
+        raise InputError(
+            "audio file", path.name, "is not sound that can be read; give WAV, FLAC, MP3 or OGG"
+        ) from error
     if not np.isfinite(samples).all():
         raise InputError("audio file", path.name, "holds values that are not numbers; export again")
     return Sound(np.ascontiguousarray(samples), rate)
@@ -83,8 +98,9 @@ def read(path: Path | str, start: float = 0.0, end: float | None = None) -> Soun
 
 def _frame(seconds: float, rate: int, frames: int, name: str) -> int:
     if not (np.isfinite(seconds) and 0 <= seconds <= frames / rate + 1e-3):
-        raise InputError(name, f"{seconds:g} s", f"lies outside the file (0 to "
-                         f"{frames / rate:.2f} s)")
+        raise InputError(
+            name, f"{seconds:g} s", f"lies outside the file (0 to {frames / rate:.2f} s)"
+        )
     return min(frames, round(seconds * rate))
 
 
@@ -107,8 +123,9 @@ def rms(samples: np.ndarray) -> float:
 def require_sounding(sound: Sound, name: str, at_least: float) -> None:
     """Raises: InputError when the sound is shorter than `at_least` seconds, or silent."""
     if sound.seconds < at_least:
-        raise InputError(name, f"{sound.seconds:.2f} s", f"is too short; at least {at_least:g} s "
-                         "is needed")
+        raise InputError(
+            name, f"{sound.seconds:.2f} s", f"is too short; at least {at_least:g} s is needed"
+        )
     if rms(sound.samples) < SILENCE_RMS:
         raise InputError(name, f"{sound.seconds:.2f} s", "is silent; choose a part with sound")
 
@@ -146,10 +163,10 @@ class Limiter:
         need = np.minimum(1.0, self.ceiling / np.maximum(np.abs(span), 1e-9))
         least = minimum_filter1d(need, 2 * self.reach + 1, mode="nearest")
         smooth = uniform_filter1d(least, 2 * self.reach + 1, mode="nearest")
-        gain = smooth[2 * self.reach:2 * self.reach + ready]
+        gain = smooth[2 * self.reach : 2 * self.reach + ready]
         out = self._held[:ready] * gain.astype(np.float32)
         joined = np.concatenate([self._past, self._held[:ready]])
-        self._past = joined[-2 * self.reach:]
+        self._past = joined[-2 * self.reach :]
         self._held = self._held[ready:]
         return np.clip(out, -self.ceiling, self.ceiling)
 
@@ -162,7 +179,7 @@ def fade(samples: np.ndarray, sample_rate: int, fade_in: float, fade_out: float)
     if rise:
         out[..., :rise] *= np.linspace(0, 1, rise, endpoint=False, dtype=np.float32)
     if fall:
-        out[..., length - fall:] *= np.linspace(1, 0, fall, endpoint=False, dtype=np.float32)
+        out[..., length - fall :] *= np.linspace(1, 0, fall, endpoint=False, dtype=np.float32)
     return out
 
 
@@ -189,10 +206,11 @@ def write(path: Path | str, samples: np.ndarray, sample_rate: int) -> Path:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
         os.close(handle)
-        with soundfile.SoundFile(name, "w", sample_rate, len(frames), subtype,
-                                 format=container) as file:
+        with soundfile.SoundFile(
+            name, "w", sample_rate, len(frames), subtype, format=container
+        ) as file:
             for start in range(0, frames.shape[1], BLOCK):
-                file.write(frames[:, start:start + BLOCK].T)
+                file.write(frames[:, start : start + BLOCK].T)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except (OSError, soundfile.LibsndfileError) as error:
@@ -211,8 +229,9 @@ def check_writable(path: Path) -> None:
     if not os.access(path.parent, os.W_OK):
         raise InputError("output folder", path.parent, "may not be written to; choose another")
     if len(os.fsencode(path.name)) > MAX_NAME_BYTES:
-        raise InputError("output file", path.name, "has too long a name; at most "
-                         f"{MAX_NAME_BYTES} bytes")
+        raise InputError(
+            "output file", path.name, f"has too long a name; at most {MAX_NAME_BYTES} bytes"
+        )
     if path.is_dir():
         raise InputError("output file", path.name, "is a folder; name a file")
 

@@ -15,9 +15,13 @@ from typing import Any, NoReturn
 from core.checkpoints import command as checkpoints
 from core.errors import FailureError, InputError, StudioError
 
-BENCHES = {"load": "core.checkpoints.load_bench",  # name -> module with `arguments` and `run`
-           **{name: f"core.bench.{name}" for name in (
-               "decode", "accuracy", "srfm", "windows", "codec", "nano", "long", "table")}}
+BENCHES = {
+    "load": "core.checkpoints.load_bench",  # name -> module with `arguments` and `run`
+    **{
+        name: f"core.bench.{name}"
+        for name in ("decode", "accuracy", "srfm", "windows", "codec", "nano", "long", "table")
+    },
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,32 +70,46 @@ def _parser() -> argparse.ArgumentParser:
 
     generate = _add(commands, "generate", _generate, "music from text")
     generate.add_argument("--prompt", help="what the music should be like")
-    generate.add_argument("--prompts", type=Path, metavar="FILE.csv",
-                          help="columns id and prompt; --out is then a folder")
+    generate.add_argument(
+        "--prompts",
+        type=Path,
+        metavar="FILE.csv",
+        help="columns id and prompt; --out is then a folder",
+    )
     _making(generate)
 
     continuing = _add(commands, "continue", _continue, "new music after a piece of audio")
     continuing.add_argument("--audio", required=True, help="the file to continue")
-    continuing.add_argument("--from", dest="start", type=float, default=0.0, metavar="S",
-                            help="first second of it to use")
-    continuing.add_argument("--to", dest="end", type=float, metavar="S",
-                            help="last second of it to use")
+    continuing.add_argument(
+        "--from",
+        dest="start",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="first second of it to use",
+    )
+    continuing.add_argument(
+        "--to", dest="end", type=float, metavar="S", help="last second of it to use"
+    )
     continuing.add_argument("--only-new", action="store_true", help="leave the prompt out")
     continuing.add_argument("--prompt", default="", help="what the music should be like")
     _making(continuing)
 
     reconstruct = _add(commands, "reconstruct", _reconstruct, "audio through a codec and back")
     reconstruct.add_argument("--audio", required=True)
-    reconstruct.add_argument("--through", default="wavtokenizer",
-                             choices=["wavtokenizer", "hificodec", "srfm"])
+    reconstruct.add_argument(
+        "--through", default="wavtokenizer", choices=["wavtokenizer", "hificodec", "srfm"]
+    )
     reconstruct.add_argument("--variant", help="default: nano")
     reconstruct.add_argument("--out", type=Path, required=True)
 
     _add(commands, "variants", _variants, "the models of Table 1 and nano")
     checkpoints.inspect_arguments(
-        _add(commands, "inspect", checkpoints.inspect, "what a model folder holds"))
+        _add(commands, "inspect", checkpoints.inspect, "what a model folder holds")
+    )
     checkpoints.convert_arguments(
-        _add(commands, "convert", checkpoints.convert, "released layout to ours, or back"))
+        _add(commands, "convert", checkpoints.convert, "released layout to ours, or back")
+    )
     bench = commands.add_parser("bench", help="what things cost on this machine")
     bench.set_defaults(run=_bench)
     bench.add_argument("name", choices=BENCHES)
@@ -99,8 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], None],
-         help_text: str) -> argparse.ArgumentParser:
+def _add(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], help_text: str
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help_text, description=help_text)
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
@@ -122,20 +141,45 @@ def _making(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-seconds", type=float, help="allow a natural end after this many")
     parser.add_argument("--variant", help="default: nano")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--sections", default="", metavar="PLAN|FILE",
-                        help='for example "intro:0-10,verse:10-30"')
-    for name, kind in (("preset", str), ("steps", int), ("guidance", float), ("top-k", int),
-                       ("temperature", float), ("top-p", float), ("dtype", str),
-                       ("device", str), ("compat", str)):
+    parser.add_argument(
+        "--sections", default="", metavar="PLAN|FILE", help='for example "intro:0-10,verse:10-30"'
+    )
+    for name, kind in (
+        ("preset", str),
+        ("steps", int),
+        ("guidance", float),
+        ("top-k", int),
+        ("temperature", float),
+        ("top-p", float),
+        ("dtype", str),
+        ("device", str),
+        ("compat", str),
+    ):
         parser.add_argument(f"--{name}", type=kind)
     parser.add_argument("--out", type=Path, required=True)
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Request fields the person named; what was not named keeps the request's default."""
-    named = {name: getattr(args, name) for name in (
-        "seconds", "min_seconds", "variant", "seed", "preset", "steps", "guidance", "top_k",
-        "temperature", "top_p", "dtype", "device", "compat") if getattr(args, name) is not None}
+    named = {
+        name: getattr(args, name)
+        for name in (
+            "seconds",
+            "min_seconds",
+            "variant",
+            "seed",
+            "preset",
+            "steps",
+            "guidance",
+            "top_k",
+            "temperature",
+            "top_p",
+            "dtype",
+            "device",
+            "compat",
+        )
+        if getattr(args, name) is not None
+    }
     return {**named, "sections": _sections(args.sections)}
 
 
@@ -149,8 +193,9 @@ def _sections(given: str) -> tuple[Any, ...]:
         except UnicodeDecodeError as error:
             raise InputError("sections", given, "is no text in UTF-8") from error
     elif given.strip() and ":" not in given:
-        raise InputError("sections", given, "is neither a plan like 'intro:0-10,verse:10-30' "
-                         "nor a file")
+        raise InputError(
+            "sections", given, "is neither a plan like 'intro:0-10,verse:10-30' nor a file"
+        )
     return parse_sections(given)
 
 
@@ -169,8 +214,10 @@ def _generate(args: argparse.Namespace) -> None:
         return
     if not args.out.is_dir():
         raise InputError("output folder", args.out, "does not exist; create it first")
-    jobs = [(GenerationRequest(prompt=prompt, **settings), args.out / f"{name}.wav")
-            for name, prompt in read_prompts(args.prompts)]
+    jobs = [
+        (GenerationRequest(prompt=prompt, **settings), args.out / f"{name}.wav")
+        for name, prompt in read_prompts(args.prompts)
+    ]
     for _, path in jobs:
         check_writable(path)
     _make(jobs, args.json)
@@ -194,18 +241,27 @@ def _make(jobs: list[tuple[Any, Path]], as_json: bool) -> None:
     first = jobs[0][0]
     pipeline = Pipeline.load(first.variant, first.dtype, first.device)
     for start in range(0, len(jobs), BATCH):
-        together = jobs[start:start + BATCH]
+        together = jobs[start : start + BATCH]
         for number, event in pipeline.stream_batch([request for request, _ in together]):
             if isinstance(event, Progress) and sys.stderr.isatty():
-                print(f"\r{event.stage} {event.fraction:4.0%}, about {event.seconds_left:.0f} s "
-                      "left ", end="", file=sys.stderr, flush=True)
+                print(
+                    f"\r{event.stage} {event.fraction:4.0%}, about {event.seconds_left:.0f} s "
+                    "left ",
+                    end="",
+                    file=sys.stderr,
+                    flush=True,
+                )
             elif isinstance(event, GenerationResult):
                 path = together[number][1]
                 audio.write(path, event.channels, event.sample_rate)
                 line = {**event.as_dict(), "file": str(path)}
-                print(json.dumps(line) if as_json else f"{path}: {event.seconds:.2f} s at "
-                      f"{event.sample_rate} Hz, seed {event.request.seed}, "
-                      f"{event.rtf:.2f} x real time")
+                print(
+                    json.dumps(line)
+                    if as_json
+                    else f"{path}: {event.seconds:.2f} s at "
+                    f"{event.sample_rate} Hz, seed {event.request.seed}, "
+                    f"{event.rtf:.2f} x real time"
+                )
         if sys.stderr.isatty():
             print(file=sys.stderr)
 
@@ -219,24 +275,39 @@ def _reconstruct(args: argparse.Namespace) -> None:
     pipeline = Pipeline.load(args.variant or variants.default())
     made = pipeline.reconstruct(sound, args.through)
     audio.write(args.out, made.samples, made.sample_rate)
-    about = {"through": args.through, "variant": pipeline.variant.name,
-             "sample_rate": made.sample_rate, "seconds": round(made.seconds, 6),
-             "file": str(args.out)}
-    print(json.dumps(about) if args.json else f"{args.out}: {made.seconds:.2f} s at "
-          f"{made.sample_rate} Hz through {args.through}")
+    about = {
+        "through": args.through,
+        "variant": pipeline.variant.name,
+        "sample_rate": made.sample_rate,
+        "seconds": round(made.seconds, 6),
+        "file": str(args.out),
+    }
+    print(
+        json.dumps(about)
+        if args.json
+        else f"{args.out}: {made.seconds:.2f} s at {made.sample_rate} Hz through {args.through}"
+    )
 
 
 def _variants(args: argparse.Namespace) -> None:
     from core import variants
 
-    rows = [{"name": v.name, "title": v.title, "sample_rate": v.sample_rate,
-             "flow": v.flow, "super_resolution": v.super_resolution,
-             "parameters": v.parameters, "installed": variants.installed(v), "hub": v.hub}
-            for v in variants.known().values()]
+    rows = [
+        {
+            "name": v.name,
+            "title": v.title,
+            "sample_rate": v.sample_rate,
+            "flow": v.flow,
+            "super_resolution": v.super_resolution,
+            "parameters": v.parameters,
+            "installed": variants.installed(v),
+            "hub": v.hub,
+        }
+        for v in variants.known().values()
+    ]
     if args.json:
         print(json.dumps(rows))
         return
     for row in rows:
         state = "installed" if row["installed"] else "not installed"
         print(f"{row['name']:34}{row['sample_rate']:>6} Hz  {row['parameters']:24}{state}")
-

@@ -24,8 +24,12 @@ class Conditioning:
     sections: tuple[tuple[int, float, float], ...]
 
 
-def conditioning(request: GenerationRequest, tokenizer: TextTokenizer, default_structure: str,
-                 prompt_seconds: float) -> Conditioning:
+def conditioning(
+    request: GenerationRequest,
+    tokenizer: TextTokenizer,
+    default_structure: str,
+    prompt_seconds: float,
+) -> Conditioning:
     """Ids and section triples of a request; times count from the start of the audio prompt.
 
     With an audio prompt the first section is the prompt itself, in the structure of what follows,

@@ -45,8 +45,11 @@ class FailureError(StudioError):
 
 def of_system(error: OSError) -> FailureError:
     """What the system refused (a folder that may not be written, a full disk), in one line."""
-    return FailureError("file or folder", error.filename or "", f"{error.strerror or error}; "
-                        "choose another place, or make room there")
+    return FailureError(
+        "file or folder",
+        error.filename or "",
+        f"{error.strerror or error}; choose another place, or make room there",
+    )
 
 
 class Cancelled(FailureError):

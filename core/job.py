@@ -27,8 +27,14 @@ class Job:
         stages: compute seconds by stage.
     """
 
-    def __init__(self, request: GenerationRequest, total_tokens: int, prompt: np.ndarray,
-                 front: np.ndarray, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        request: GenerationRequest,
+        total_tokens: int,
+        prompt: np.ndarray,
+        front: np.ndarray,
+        should_stop: Callable[[], bool],
+    ) -> None:
         self.request, self.total_tokens = request, total_tokens
         self.prompt, self.front = prompt, front
         self.stages: dict[str, float] = {}
@@ -64,9 +70,15 @@ class Job:
         yield from self._sound(self._renderer.flush())
         yield from self._chunks(self._mastering.finish())
         tokens = np.concatenate(self._tokens) if self._tokens else np.zeros(0, np.int64)
-        yield GenerationResult(self._mastering.joined(), self._mastering.sample_rate, tokens,
-                               self.request, model, {"load": load_seconds, **self.stages},
-                               self._mastering.join_seconds)
+        yield GenerationResult(
+            self._mastering.joined(),
+            self._mastering.sample_rate,
+            tokens,
+            self.request,
+            model,
+            {"load": load_seconds, **self.stages},
+            self._mastering.join_seconds,
+        )
 
     def _sound(self, pieces: Iterator[Piece]) -> Iterator[Event]:
         while True:

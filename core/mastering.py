@@ -25,8 +25,15 @@ class Mastering:
         fade_in: seconds of linear fade at the start where there is no front.
     """
 
-    def __init__(self, sample_rate: int, front: np.ndarray, overlap: int, length: int,
-                 fade_in: float, fade_out: float) -> None:
+    def __init__(
+        self,
+        sample_rate: int,
+        front: np.ndarray,
+        overlap: int,
+        length: int,
+        fade_in: float,
+        fade_out: float,
+    ) -> None:
         self.sample_rate, self.front, self.overlap = sample_rate, front, overlap
         self.join_seconds = len(front) / sample_rate
         self._limiter = Limiter(sample_rate)
@@ -41,11 +48,11 @@ class Mastering:
     def start(self) -> Iterator[np.ndarray]:
         """The prompt's own sound, but for what is cross-faded."""
         if len(self.front):
-            yield from self._emit(self._limiter.feed(self.front[:len(self.front) - self.overlap]))
+            yield from self._emit(self._limiter.feed(self.front[: len(self.front) - self.overlap]))
 
     def add(self, piece: np.ndarray) -> Iterator[np.ndarray]:
         """One piece of new sound [T]."""
-        piece = piece[:self._room]
+        piece = piece[: self._room]
         self._room -= len(piece)
         if not len(piece):
             return
@@ -55,18 +62,18 @@ class Mastering:
                 return
             piece, self._joined = self._first, True
             if len(self.front):
-                piece = cross_fade(self.front[-self.overlap:], piece, self.overlap)
+                piece = cross_fade(self.front[-self.overlap :], piece, self.overlap)
             else:
-                piece = fade(piece[self.overlap:], self.sample_rate, self._fade_in, 0.0)
+                piece = fade(piece[self.overlap :], self.sample_rate, self._fade_in, 0.0)
         held = np.concatenate([self._tail, piece])
         keep = round(self._fade_out * self.sample_rate)
-        send, self._tail = held[:max(0, len(held) - keep)], held[max(0, len(held) - keep):]
+        send, self._tail = held[: max(0, len(held) - keep)], held[max(0, len(held) - keep) :]
         yield from self._emit(self._limiter.feed(send))
 
     def finish(self) -> Iterator[np.ndarray]:
         """The end: faded, and what the limiter held back."""
         if not self._joined and len(self.front):  # no new sound came: the prompt is heard whole
-            self._tail = self.front[-self.overlap:]
+            self._tail = self.front[-self.overlap :]
         end = fade(self._tail, self.sample_rate, 0.0, self._fade_out)
         yield from self._emit(self._limiter.feed(end))
         yield from self._emit(self._limiter.flush())

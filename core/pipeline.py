@@ -19,12 +19,7 @@ from core.errors import FailureError, InputError
 from core.job import Event, Job
 from core.language_model import DecodeRequest, PackedModel, decode
 from core.mastering import Mastering
-from core.rendering import (
-    CascadeRenderer,
-    Renderer,
-    SRFMRenderer,
-    WavTokenizerRenderer,
-)
+from core.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
 from core.result import GenerationResult, Progress
 from core.srfm import PRESETS
@@ -54,15 +49,25 @@ def flow_dtype(dtype: str, device: str) -> torch.dtype:
 class Pipeline:
     """The loaded models of one variant. Not thread-safe: one job at a time."""
 
-    def __init__(self, variant: variants.Variant, folder: Path, models: dict[str, torch.nn.Module],
-                 tokenizer: TextTokenizer, decoder: PackedModel, load_seconds: float) -> None:
+    def __init__(
+        self,
+        variant: variants.Variant,
+        folder: Path,
+        models: dict[str, torch.nn.Module],
+        tokenizer: TextTokenizer,
+        decoder: PackedModel,
+        load_seconds: float,
+    ) -> None:
         self.variant, self.folder, self.models = variant, folder, models
         self.tokenizer, self.decoder, self.load_seconds = tokenizer, decoder, load_seconds
         self.wavtokenizer = models["wavtokenizer"]
         self.language_model = models["language_model"]
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
-        self.model = {"folder": folder.name, **opening.about(folder),
-                      "text_tokenizer": tokenizer.source}
+        self.model = {
+            "folder": folder.name,
+            **opening.about(folder),
+            "text_tokenizer": tokenizer.source,
+        }
 
     @classmethod
     def load(cls, name: str, dtype: str = "fp32", device: str = "cpu") -> Pipeline:
@@ -79,14 +84,21 @@ class Pipeline:
         variant = variants.get(name)
         _check_device(device)
         folder = variants.folder_of(variant)
-        held = {"language_model": torch.float32 if dtype == "fp32" else torch.bfloat16,
-                "srfm": flow_dtype(dtype, device)}
-        models = {c: opening.open_component(folder, c, held.get(c, torch.float32), device)
-                  for c in variant.components}
+        held = {
+            "language_model": torch.float32 if dtype == "fp32" else torch.bfloat16,
+            "srfm": flow_dtype(dtype, device),
+        }
+        models = {
+            c: opening.open_component(folder, c, held.get(c, torch.float32), device)
+            for c in variant.components
+        }
         slots, group = models["language_model"].config.slots, models["wavtokenizer"].group
         if slots != group:
-            raise InputError("slots", f"{slots} (language_model in {folder / 'config.json'})",
-                             f"its WavTokenizer has {group}; set it to that")
+            raise InputError(
+                "slots",
+                f"{slots} (language_model in {folder / 'config.json'})",
+                f"its WavTokenizer has {group}; set it to that",
+            )
         tokenizer = opening.text_tokenizer(folder)
         decoder = PackedModel(models["language_model"], dtype, release=True)
         return cls(variant, folder, models, tokenizer, decoder, time.perf_counter() - began)
@@ -104,14 +116,18 @@ class Pipeline:
     def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
         """Several pieces, decoded together; each is what `generate` makes of it alone (equal
         tokens in fp32 and int8)."""
-        found = {number: event for number, event in self.stream_batch(requests)
-                 if isinstance(event, GenerationResult)}
+        found = {
+            number: event
+            for number, event in self.stream_batch(requests)
+            if isinstance(event, GenerationResult)
+        }
         if len(found) < len(requests):
             raise FailureError("generation", self.variant.name, "ended without a result")
         return [found[number] for number in range(len(requests))]
 
-    def stream(self, request: GenerationRequest, should_stop: Callable[[], bool] = lambda: False,
-               ) -> Iterator[Event]:
+    def stream(
+        self, request: GenerationRequest, should_stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Event]:
         """The same piece while it is made: progress and sound as they come, the result last.
 
         Raises: Cancelled soon after `should_stop()` turns true (at the next model call).
@@ -119,9 +135,9 @@ class Pipeline:
         for _, event in self.stream_batch([request], should_stop):
             yield event
 
-    def stream_batch(self, requests: Sequence[GenerationRequest],
-                     should_stop: Callable[[], bool] = lambda: False,
-                     ) -> Iterator[tuple[int, Event]]:
+    def stream_batch(
+        self, requests: Sequence[GenerationRequest], should_stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[int, Event]]:
         """(number of the request, event): several pieces at once, any lengths and settings but
         one variant, dtype, device and compat.
 
@@ -152,22 +168,34 @@ class Pipeline:
         for name in SHARED:
             for request in requests:
                 if getattr(request, name) != getattr(requests[0], name):
-                    raise InputError(name, getattr(request, name), "differs from "
-                                     f"{getattr(requests[0], name)} in the same batch")
+                    raise InputError(
+                        name,
+                        getattr(request, name),
+                        f"differs from {getattr(requests[0], name)} in the same batch",
+                    )
 
-    def _renderer(self, request: GenerationRequest, history: np.ndarray,
-                  check: Callable[[], None]) -> Renderer:
+    def _renderer(
+        self, request: GenerationRequest, history: np.ndarray, check: Callable[[], None]
+    ) -> Renderer:
         """The way from tokens to sound of this variant, with `history` as its context."""
         if not self.variant.flow:
             return WavTokenizerRenderer(self.wavtokenizer, history)
         whole_history = history
         official = request.compat == "official"  # whose flow sees the new tokens alone, all at once
         context = 0 if official else round(SRFM_HISTORY_SECONDS * self.token_rate)
-        history = history[len(history) - min(context, len(history)):]
+        history = history[len(history) - min(context, len(history)) :]
         steps = request.steps or PRESETS[request.preset]
         ratio = OFFICIAL_LATENTS_A_TOKEN if official else self.variant.latents_a_token
-        flow = SRFMRenderer(self.models["srfm"], self.models["hificodec"], history, ratio,
-                            request.seed, steps, check, whole=official)
+        flow = SRFMRenderer(
+            self.models["srfm"],
+            self.models["hificodec"],
+            history,
+            ratio,
+            request.seed,
+            steps,
+            check,
+            whole=official,
+        )
         if self.variant.sound != variants.CASCADE:
             return flow
         return CascadeRenderer(WavTokenizerRenderer(self.wavtokenizer, whole_history), flow)
@@ -181,10 +209,17 @@ class Pipeline:
         token = self.wavtokenizer.hop / self.wavtokenizer.sample_rate  # seconds
         # Also where only new music is wanted, so that it is the same music.
         overlap = round(self.join_tokens * token * rate) if continued else 0
-        fade_in, fade_out = ((0.0, OFFICIAL_FADE_OUT_SECONDS) if official else
-                             (EDGE_FADE_SECONDS, EDGE_FADE_SECONDS))
-        return Mastering(rate, front, overlap, round(request.seconds * rate), fade_in,
-                         min(fade_out, request.seconds))
+        fade_in, fade_out = (
+            (0.0, OFFICIAL_FADE_OUT_SECONDS) if official else (EDGE_FADE_SECONDS, EDGE_FADE_SECONDS)
+        )
+        return Mastering(
+            rate,
+            front,
+            overlap,
+            round(request.seconds * rate),
+            fade_in,
+            min(fade_out, request.seconds),
+        )
 
     def reconstruct(self, sound: Sound, through: str) -> Sound:
         """Sound through a codec and back: what the models can keep of it.
@@ -197,14 +232,19 @@ class Pipeline:
         if through not in RECONSTRUCTIONS:
             raise InputError("through", through, "must be one of " + ", ".join(RECONSTRUCTIONS))
         if through != "wavtokenizer" and not self.variant.flow:
-            raise InputError("through", through, f"is no part of {self.variant.name}; choose a "
-                             "variant with flow")
+            raise InputError(
+                "through", through, f"is no part of {self.variant.name}; choose a variant with flow"
+            )
         if through == "hificodec":
             return self._through_hificodec(sound)
         none = np.zeros(0, np.int64)
-        renderer = (WavTokenizerRenderer(self.wavtokenizer, none) if through == "wavtokenizer" else
-                    self._renderer(GenerationRequest("reconstruction", 1.0, seed=0), none,
-                                   lambda: None))
+        renderer = (
+            WavTokenizerRenderer(self.wavtokenizer, none)
+            if through == "wavtokenizer"
+            else self._renderer(
+                GenerationRequest("reconstruction", 1.0, seed=0), none, lambda: None
+            )
+        )
         pieces = [*renderer.feed(self.encode(sound)), *renderer.flush()]
         return _levelled([piece for _, piece in pieces], renderer.sample_rate, sound.seconds)
 
@@ -212,8 +252,10 @@ class Pipeline:
         codec = self.models["hificodec"]
         mono = audio.resample(sound.mono(), sound.sample_rate, codec.sample_rate)
         with torch.inference_mode():
-            codes = torch.cat(list(codec.encode_in_windows(
-                torch.from_numpy(mono)[None, None], *ENCODED_FRAMES)), 1)  # [1, N, codebooks]
+            codes = torch.cat(
+                list(codec.encode_in_windows(torch.from_numpy(mono)[None, None], *ENCODED_FRAMES)),
+                1,
+            )  # [1, N, codebooks]
             latents = codec.embed(codes)  # [1, D, N]
             pieces = [piece[0, 0].numpy() for piece in codec.decode_in_chunks(latents, 300)]
         return _levelled(pieces, codec.sample_rate, sound.seconds)
@@ -223,8 +265,9 @@ class Pipeline:
         rate = self.wavtokenizer.sample_rate
         mono = audio.resample(sound.mono(), sound.sample_rate, rate)
         with torch.inference_mode():
-            tokens = self.wavtokenizer.encode_in_chunks(torch.from_numpy(mono)[None, None],
-                                                        ENCODED_TOKENS)  # [1, N]
+            tokens = self.wavtokenizer.encode_in_chunks(
+                torch.from_numpy(mono)[None, None], ENCODED_TOKENS
+            )  # [1, N]
         return tokens[0].numpy()
 
     def _prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> Job:
@@ -254,8 +297,9 @@ class Pipeline:
 
     def _tokens(self, jobs: Sequence[Job]) -> Iterator[tuple[int, np.ndarray, bool]]:
         """(number of the job, its next tokens, whether they are its last), a few at a time."""
-        steps = decode(self.decoder, [self._decode_request(job) for job in jobs],
-                       compat=jobs[0].request.compat)
+        steps = decode(
+            self.decoder, [self._decode_request(job) for job in jobs], compat=jobs[0].request.compat
+        )
         going = list(range(len(jobs)))
         while going:
             began = time.perf_counter()
@@ -272,8 +316,12 @@ class Pipeline:
 
     def _decode_request(self, job: Job) -> DecodeRequest:
         request = job.request
-        given = conditioning(request, self.tokenizer, self.variant.default_structure,
-                             len(job.prompt) / self.token_rate)
+        given = conditioning(
+            request,
+            self.tokenizer,
+            self.variant.default_structure,
+            len(job.prompt) / self.token_rate,
+        )
         least = job.total_tokens
         if request.min_seconds is not None:
             asked = round(request.min_seconds * self.token_rate)
@@ -281,8 +329,17 @@ class Pipeline:
         elif request.compat == "official":
             least = int(OFFICIAL_LEAST_SHARE * request.seconds * self.token_rate)
         return DecodeRequest(
-            given.text_ids, given.sections, job.total_tokens, least, tuple(job.prompt.tolist()),
-            request.guidance, request.top_k, request.top_p, request.temperature, request.seed)
+            given.text_ids,
+            given.sections,
+            job.total_tokens,
+            least,
+            tuple(job.prompt.tolist()),
+            request.guidance,
+            request.top_k,
+            request.top_p,
+            request.temperature,
+            request.seed,
+        )
 
 
 def _check_device(name: str) -> None:
@@ -290,11 +347,14 @@ def _check_device(name: str) -> None:
     try:
         torch.zeros(1, device=name).item()
     except (RuntimeError, AssertionError) as error:  # torch raises either, by device
-        raise InputError("device", name or "(empty)", "cannot be used with this torch "
-                         f"({type(error).__name__}); 'cpu' works everywhere") from error
+        raise InputError(
+            "device",
+            name or "(empty)",
+            f"cannot be used with this torch ({type(error).__name__}); 'cpu' works everywhere",
+        ) from error
 
 
 def _levelled(pieces: list[np.ndarray], sample_rate: int, seconds: float) -> Sound:
     limiter = Limiter(sample_rate)
     made = np.concatenate([limiter.feed(np.concatenate(pieces)), limiter.flush()])
-    return Sound(made[None, :round(seconds * sample_rate)], sample_rate)
+    return Sound(made[None, : round(seconds * sample_rate)], sample_rate)

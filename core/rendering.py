@@ -77,7 +77,7 @@ class WavTokenizerRenderer:
         span = torch.from_numpy(self._tokens[first:last])[None]  # [1, N]
         with torch.inference_mode():
             frames = self.tokenizer.decode_frames(span)  # [1, N, F]
-            sound = self._sounder.feed(frames[:, self._next - first:end - first])  # [1, T]
+            sound = self._sounder.feed(frames[:, self._next - first : end - first])  # [1, T]
         self._next = end
         return sound[0].float().cpu().numpy()
 
@@ -85,8 +85,17 @@ class WavTokenizerRenderer:
 class SRFMRenderer:
     """Sound through flow matching and HiFi-Codec (paper section 3.3)."""
 
-    def __init__(self, srfm: SRFM, codec: HiFiCodec, history: np.ndarray, ratio: int, seed: int,
-                 steps: int | Preset, on_step: Callable[[], None], whole: bool = False) -> None:
+    def __init__(
+        self,
+        srfm: SRFM,
+        codec: HiFiCodec,
+        history: np.ndarray,
+        ratio: int,
+        seed: int,
+        steps: int | Preset,
+        on_step: Callable[[], None],
+        whole: bool = False,
+    ) -> None:
         """
         Args:
             history: tokens [H] before the music; they are computed, for context, and not sounded.
@@ -98,8 +107,9 @@ class SRFMRenderer:
         # A codec of 75 latents a second is the 24 kHz one, whatever its config calls it.
         self.sample_rate = codec.hop * srfm.config.token_rate * ratio
         noise = FrameNoise((seed,), srfm.config.latent_dim)
-        self._windows = WindowStream(srfm, noise, _plan(srfm, ratio, whole), ratio, steps,
-                                     on_step=on_step)
+        self._windows = WindowStream(
+            srfm, noise, _plan(srfm, ratio, whole), ratio, steps, on_step=on_step
+        )
         self._vocoder = DecodeStream(codec)
         self._vocoded = round(PIECE_SECONDS * srfm.config.token_rate * ratio)  # frames a call
         self._silent = len(history) * ratio * codec.hop  # samples of history still to drop
@@ -179,5 +189,4 @@ def _plan(srfm: SRFM, ratio: int, whole: bool) -> WindowPlan:
         return -(-tokens // phase) * phase
 
     first = up(ANY_PIECE_TOKENS if whole else default.first)
-    return WindowPlan(first, up(default.window), up(default.overlap),
-                      default.lookahead)
+    return WindowPlan(first, up(default.window), up(default.overlap), default.lookahead)

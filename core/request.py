@@ -99,11 +99,17 @@ class GenerationRequest:
 
     def _check_prompt(self) -> None:
         if not self.prompt and self.audio is None:
-            raise InputError("prompt", "(empty)", "describe the music, for example "
-                             "'calm solo piano, slow, minor key'")
+            raise InputError(
+                "prompt",
+                "(empty)",
+                "describe the music, for example 'calm solo piano, slow, minor key'",
+            )
         if len(self.prompt) > MAX_PROMPT_CHARACTERS:
-            raise InputError("prompt", f"of {len(self.prompt)} characters", "is too long; "
-                             f"at most {MAX_PROMPT_CHARACTERS}")
+            raise InputError(
+                "prompt",
+                f"of {len(self.prompt)} characters",
+                f"is too long; at most {MAX_PROMPT_CHARACTERS}",
+            )
 
     def _check_numbers(self) -> None:
         _within("seconds", self.seconds, 0.1, MAX_SECONDS, "s")
@@ -128,16 +134,23 @@ class GenerationRequest:
         for section in self.sections:
             _choice("section", section.structure, STRUCTURES)
             shown = f"{section.structure}:{section.start:g}-{section.end:g}"
-            if not (math.isfinite(section.start) and math.isfinite(section.end)
-                    and section.end > section.start >= 0):
+            if not (
+                math.isfinite(section.start)
+                and math.isfinite(section.end)
+                and section.end > section.start >= 0
+            ):
                 raise InputError("section", shown, "needs a start before its end, both from 0 on")
             if abs(section.start - before) > 1e-6:
-                raise InputError("section", shown, f"must start where the one before ended "
-                                 f"({before:g} s)")
+                raise InputError(
+                    "section", shown, f"must start where the one before ended ({before:g} s)"
+                )
             before = section.end
         if self.sections and self.seconds - before > 1e-6:
-            raise InputError("sections", f"end at {before:g} s", f"must reach the end of the new "
-                             f"music at {self.seconds:g} s")
+            raise InputError(
+                "sections",
+                f"end at {before:g} s",
+                f"must reach the end of the new music at {self.seconds:g} s",
+            )
 
     def with_seed(self, seed: int) -> GenerationRequest:
         """The same request with another seed."""
@@ -153,8 +166,9 @@ class GenerationRequest:
         known = set(cls.__dataclass_fields__)
         for name in data:
             if name not in known:
-                raise InputError("request field", name, "is unknown; known are "
-                                 + ", ".join(sorted(known)))
+                raise InputError(
+                    "request field", name, "is unknown; known are " + ", ".join(sorted(known))
+                )
         data = dict(data)
         try:
             data["sections"] = tuple(Section(**s) for s in data.get("sections") or ())
@@ -186,8 +200,11 @@ def parse_sections(text: str) -> tuple[Section, ...]:
     for part in filter(str.strip, re.split(r"[,\n]", text)):
         found = SECTION.fullmatch(part.strip())
         if found is None:
-            raise InputError("section", part.strip(), "should look like 'verse:10-30', with "
-                             + ", ".join(STRUCTURES))
+            raise InputError(
+                "section",
+                part.strip(),
+                "should look like 'verse:10-30', with " + ", ".join(STRUCTURES),
+            )
         structure, start, end = found.groups()
         sections.append(Section(structure, float(start), float(end)))
     return tuple(sections)

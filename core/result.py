@@ -14,6 +14,7 @@ from core.request import GenerationRequest
 
 OFFICIAL_CHANNELS = 2  # one channel, twice
 
+
 @dataclass(frozen=True)
 class Progress:
     """How far a job is: `stage`, `fraction` of it done, estimated `seconds_left`."""
@@ -71,13 +72,19 @@ class GenerationResult:
 
     def as_dict(self) -> dict[str, Any]:
         """The result without its sound, as the command line prints it."""
-        return {"request": self.request.as_dict(), "variant": self.request.variant,
-                "sample_rate": self.sample_rate, "channels": len(self.channels),
-                "seconds": round(self.seconds, 6), "tokens": len(self.tokens),
-                "seed": self.request.seed,
-                "stages": {k: round(v, 4) for k, v in self.stages.items()},
-                "rtf": round(self.rtf, 4), "peak_memory_bytes": peak_memory_bytes(),
-                "model": self.model}
+        return {
+            "request": self.request.as_dict(),
+            "variant": self.request.variant,
+            "sample_rate": self.sample_rate,
+            "channels": len(self.channels),
+            "seconds": round(self.seconds, 6),
+            "tokens": len(self.tokens),
+            "seed": self.request.seed,
+            "stages": {k: round(v, 4) for k, v in self.stages.items()},
+            "rtf": round(self.rtf, 4),
+            "peak_memory_bytes": peak_memory_bytes(),
+            "model": self.model,
+        }
 
 
 def peak_memory_bytes() -> int:

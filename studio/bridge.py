@@ -27,7 +27,7 @@ connect();
 
 
 def build(studio: Studio, tabs: gr.Tabs, create: CreateTab, continuing: ContinueTab) -> None:
-    """"Edit and run again" fills the tab it came from, an example fills Create; "Continue this"
+    """ "Edit and run again" fills the tab it came from, an example fills Create; "Continue this"
     opens Continue."""
     bridge = gr.HTML("", js_on_load=SCRIPT, elem_id="bridge", visible="hidden")
 
@@ -46,8 +46,15 @@ def build(studio: Studio, tabs: gr.Tabs, create: CreateTab, continuing: Continue
         return create.filled_from(shipped()[int(event.id)].request)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-    fields = [create.prompt, create.seconds, *create.sampling.inputs, continuing.prompt,
-              continuing.seconds, continuing.keep, *continuing.sampling.inputs]
+    fields = [
+        create.prompt,
+        create.seconds,
+        *create.sampling.inputs,
+        continuing.prompt,
+        continuing.seconds,
+        continuing.keep,
+        *continuing.sampling.inputs,
+    ]
     bridge.again(again, None, [tabs, *fields], **quiet)
-    bridge.fill(fill, None, fields[:2 + len(create.sampling.inputs)], **quiet)
+    bridge.fill(fill, None, fields[: 2 + len(create.sampling.inputs)], **quiet)
     bridge.continued(lambda: gr.Tabs(selected="continue"), None, tabs, **quiet)

@@ -15,9 +15,11 @@ from studio.settings import Settings, help_lines
 def main(argv: list[str]) -> int:
     """Serve the studio until it is stopped. Returns the exit code."""
     parser = argparse.ArgumentParser(
-        "python app.py", description="The studio: a page on which people make music.",
+        "python app.py",
+        description="The studio: a page on which people make music.",
         epilog="settings (environment variables):\n" + help_lines(),
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--host", help="address to listen on")
     parser.add_argument("--port", type=int, help="port to listen on")
     args = parser.parse_args(argv)
@@ -41,8 +43,13 @@ def serve(settings: Settings) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     _require_port(settings)
     print(f"studio: http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
-    uvicorn.run(application(Studio(settings)), host=settings.host, port=settings.port,
-                log_level="warning", timeout_graceful_shutdown=3)
+    uvicorn.run(
+        application(Studio(settings)),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        timeout_graceful_shutdown=3,
+    )
 
 
 def _require_port(settings: Settings) -> None:
@@ -53,6 +60,10 @@ def _require_port(settings: Settings) -> None:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind((address[4][0], settings.port, *address[4][2:]))  # 65536 and more fail here
     except (OSError, OverflowError) as error:
-        raise InputError("port", f"{settings.port} of {settings.host}", "cannot be listened on "
-                         f"({getattr(error, 'strerror', None) or error}); choose another with "
-                         "--port") from error
+        raise InputError(
+            "port",
+            f"{settings.port} of {settings.host}",
+            "cannot be listened on "
+            f"({getattr(error, 'strerror', None) or error}); choose another with "
+            "--port",
+        ) from error

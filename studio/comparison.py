@@ -17,8 +17,20 @@ from studio.library import Record
 FEWEST, MOST = 2, 4
 SHORTEST_BLOCK_SECONDS = 0.4  # ITU-R BS.1770: one gating block
 ONE_AT_A_TIME = threading.Lock()  # reading a whole piece takes hundreds of MB
-SETTINGS = ("prompt", "seconds", "variant", "seed", "sections", "preset", "steps", "guidance",
-            "top_k", "top_p", "temperature", "audio")
+SETTINGS = (
+    "prompt",
+    "seconds",
+    "variant",
+    "seed",
+    "sections",
+    "preset",
+    "steps",
+    "guidance",
+    "top_k",
+    "top_p",
+    "temperature",
+    "audio",
+)
 
 
 def loudness(file: Path) -> float:
@@ -69,7 +81,14 @@ def compare(pieces: Sequence[tuple[Record, Path]]) -> dict[str, Any]:
     if not FEWEST <= len(pieces) <= MOST:
         raise InputError("comparison", f"of {len(pieces)}", f"needs {FEWEST} to {MOST} results")
     levels = [loudness(path) for _, path in pieces]
-    tracks = [{"id": record.id, "title": record.title, "lufs": round(level, 1),
-               "gain_db": round(gain, 1), "seconds": record.about["seconds"]}
-              for (record, _), level, gain in zip(pieces, levels, equal_gains(levels))]
+    tracks = [
+        {
+            "id": record.id,
+            "title": record.title,
+            "lufs": round(level, 1),
+            "gain_db": round(gain, 1),
+            "seconds": record.about["seconds"],
+        }
+        for (record, _), level, gain in zip(pieces, levels, equal_gains(levels))
+    ]
     return {"tracks": tracks, "differing": differing([r for r, _ in pieces])}

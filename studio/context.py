@@ -35,15 +35,20 @@ class Studio:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.began = time.monotonic()
-        self.library = Library(settings.folder / "people", settings.person_megabytes * 10**6,
-                               settings.keep_days * 86400)
+        self.library = Library(
+            settings.folder / "people",
+            settings.person_megabytes * 10**6,
+            settings.keep_days * 86400,
+        )
         self.executor = _executor(settings)
-        self.queue = JobQueue(self.executor, settings.person_jobs, MOST_JOBS,
-                              self._keep, self._ended)
+        self.queue = JobQueue(
+            self.executor, settings.person_jobs, MOST_JOBS, self._keep, self._ended
+        )
         self.downloads = ModelDownloads()
         self.studies, self.admin = Studies(), AdminGate()
-        self.benchmarks = BenchmarkDesk(settings.folder / "benchmarks", settings.device,
-                                        settings.threads)
+        self.benchmarks = BenchmarkDesk(
+            settings.folder / "benchmarks", settings.device, settings.threads
+        )
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="studio-sweep", daemon=True)
 
@@ -63,12 +68,18 @@ class Studio:
         Raises: InputError for a wrong request, FailureError when there is no room.
         """
         if request.seconds > self.settings.max_seconds:
-            raise InputError("seconds", f"{request.seconds:g}", "is longer than this studio "
-                             f"allows; at most {self.settings.max_seconds:g}")
+            raise InputError(
+                "seconds",
+                f"{request.seconds:g}",
+                f"is longer than this studio allows; at most {self.settings.max_seconds:g}",
+            )
         variant = self.variant(request.variant)
         if not variants.installed(variant):
-            raise InputError("variant", variant.name, "has no complete weights here; choose "
-                             "another, or download it in Models")
+            raise InputError(
+                "variant",
+                variant.name,
+                "has no complete weights here; choose another, or download it in Models",
+            )
         given = {Path(request.audio.path).name} if request.audio is not None else set()
         identity, file = self.library.new_result(person, self.queue.needed() | given)
         try:
@@ -83,24 +94,30 @@ class Studio:
         Raises: InputError naming those that can be chosen.
         """
         if name not in (*variants.known(), self.settings.variant):
-            raise InputError("variant", name, "is unknown; choose one of "
-                             + ", ".join(variants.known()))
+            raise InputError(
+                "variant", name, "is unknown; choose one of " + ", ".join(variants.known())
+            )
         return variants.get(name)
 
     def health(self) -> dict:
         """The state of the studio, for /health."""
         state = self.executor.state()
-        return {"status": "ok" if state.ready else "starting", "executor": state.kind,
-                "loaded": list(state.loaded), "worker_memory_bytes": state.memory_bytes,
-                "jobs": self.queue.length,
-                "seconds_up": round(time.monotonic() - self.began, 1)}
+        return {
+            "status": "ok" if state.ready else "starting",
+            "executor": state.kind,
+            "loaded": list(state.loaded),
+            "worker_memory_bytes": state.memory_bytes,
+            "jobs": self.queue.length,
+            "seconds_up": round(time.monotonic() - self.began, 1),
+        }
 
     def _warm_up(self) -> Task | None:
         variant = variants.get(self.settings.first_variant)
         if not variants.installed(variant) or self.settings.executor != "worker":
             return None
-        request = GenerationRequest("warm up", WARM_UP_SECONDS, variant.name, seed=0,
-                                    device=self.settings.device)
+        request = GenerationRequest(
+            "warm up", WARM_UP_SECONDS, variant.name, seed=0, device=self.settings.device
+        )
         return Task(-1, request, self.settings.folder / "warm-up.wav")
 
     def _keep(self, job: Job, about: dict) -> None:
@@ -112,11 +129,19 @@ class Studio:
             self.library.delete(job.person, job.id)
         now = time.monotonic()
         began = job.began if job.began is not None else now
-        line = {"time": round(time.time(), 1), "job": job.number, "person": job.person[:8],
-                "variant": job.request.variant, "seconds": job.request.seconds,
-                "continues": job.request.audio is not None, "state": job.state,
-                "wait_shown": round(job.wait_shown, 1), "waited": round(began - job.submitted, 1),
-                "took": round(now - began, 1), "error": job.error.name if job.error else None}
+        line = {
+            "time": round(time.time(), 1),
+            "job": job.number,
+            "person": job.person[:8],
+            "variant": job.request.variant,
+            "seconds": job.request.seconds,
+            "continues": job.request.audio is not None,
+            "state": job.state,
+            "wait_shown": round(job.wait_shown, 1),
+            "waited": round(began - job.submitted, 1),
+            "took": round(now - began, 1),
+            "error": job.error.name if job.error else None,
+        }
         try:
             with open(self.settings.folder / "jobs.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
@@ -135,6 +160,7 @@ class Studio:
 def _executor(settings: Settings) -> Executor:
     if settings.executor == "zero-gpu":
         from studio.zero_gpu import ZeroGpuExecutor
+
         return ZeroGpuExecutor()
     return LocalExecutor(settings.threads)
 

@@ -62,8 +62,10 @@ def tagged(record: Record, sound: Path, suffix: str) -> Path:
 
 
 def _tag(path: Path, record: Record) -> None:
-    text = {"comment": f"{MARK} with InspireMusic studio ({record.request['variant']})",
-            "request": json.dumps(request_without_paths(record))}
+    text = {
+        "comment": f"{MARK} with InspireMusic studio ({record.request['variant']})",
+        "request": json.dumps(request_without_paths(record)),
+    }
     year = str(datetime.fromtimestamp(record.created, UTC).year)
     if path.suffix == ".flac":
         file: Any = FLAC(path)
@@ -73,11 +75,14 @@ def _tag(path: Path, record: Record) -> None:
         file = WAVE(path) if path.suffix == ".wav" else MP3(path)
         if file.tags is None:
             file.add_tags()
-        for frame in (TIT2(encoding=3, text=record.title), TDRC(encoding=3, text=year),
-                      COMM(encoding=3, lang="eng", desc="", text=text["comment"]),
-                      TSSE(encoding=3, text="InspireMusic studio"),
-                      TXXX(encoding=3, desc="AI_GENERATED", text=MARK),
-                      TXXX(encoding=3, desc="REQUEST", text=text["request"])):
+        for frame in (
+            TIT2(encoding=3, text=record.title),
+            TDRC(encoding=3, text=year),
+            COMM(encoding=3, lang="eng", desc="", text=text["comment"]),
+            TSSE(encoding=3, text="InspireMusic studio"),
+            TXXX(encoding=3, desc="AI_GENERATED", text=MARK),
+            TXXX(encoding=3, desc="REQUEST", text=text["request"]),
+        ):
             file.tags.add(frame)
     file.save()
 

@@ -48,38 +48,108 @@ def build(studio: Studio) -> None:
         make, follow = gr.Button("generate"), gr.Button("continue")
 
     # The arguments' names are those by which a program gives them.
-    async def generate(request: gr.Request, prompt: str, seconds: float, variant: str, seed: str,
-                       sections: str, guidance: float, top_k: float, temperature: float,
-                       preset: str, steps: str, top_p: float, min_seconds: str,
-                       ) -> tuple[str, dict]:
-        settings = (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
-                    min_seconds)
+    async def generate(
+        request: gr.Request,
+        prompt: str,
+        seconds: float,
+        variant: str,
+        seed: str,
+        sections: str,
+        guidance: float,
+        top_k: float,
+        temperature: float,
+        preset: str,
+        steps: str,
+        top_p: float,
+        min_seconds: str,
+    ) -> tuple[str, dict]:
+        settings = (
+            variant,
+            seed,
+            sections,
+            guidance,
+            top_k,
+            temperature,
+            preset,
+            steps,
+            top_p,
+            min_seconds,
+        )
         with answering_errors():
             return await _make(studio, _caller(request), prompt, seconds, None, settings)
 
-    async def continue_audio(request: gr.Request, audio: str, prompt: str, seconds: float,
-                             start: float, end: float | None, only_new: bool, variant: str,
-                             seed: str, sections: str, guidance: float, top_k: float,
-                             temperature: float, preset: str, steps: str, top_p: float,
-                             min_seconds: str) -> tuple[str, dict]:
-        settings = (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
-                    min_seconds)
+    async def continue_audio(
+        request: gr.Request,
+        audio: str,
+        prompt: str,
+        seconds: float,
+        start: float,
+        end: float | None,
+        only_new: bool,
+        variant: str,
+        seed: str,
+        sections: str,
+        guidance: float,
+        top_k: float,
+        temperature: float,
+        preset: str,
+        steps: str,
+        top_p: float,
+        min_seconds: str,
+    ) -> tuple[str, dict]:
+        settings = (
+            variant,
+            seed,
+            sections,
+            guidance,
+            top_k,
+            temperature,
+            preset,
+            steps,
+            top_p,
+            min_seconds,
+        )
         with answering_errors():
             if not audio:
                 raise InputError("audio", "", "give a file to continue")
             caller, library = _caller(request), studio.library
-            given = accept(library, caller.person, Path(audio), studio.settings.upload_minutes,
-                           studio.queue.needed())
+            given = accept(
+                library,
+                caller.person,
+                Path(audio),
+                studio.settings.upload_minutes,
+                studio.queue.needed(),
+            )
             path = library.upload(caller.person, given["upload"])
             part = AudioPrompt(str(path), float(start or 0.0), end, bool(only_new))
             return await _make(studio, caller, prompt, seconds, part, settings)
 
-    settings = [variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
-                min_seconds]
-    make.click(generate, [prompt, seconds, *settings], [file, about], api_name="generate",
-               concurrency_limit=None)
-    follow.click(continue_audio, [audio, prompt, seconds, start, end, only_new, *settings],
-                 [file, about], api_name="continue", concurrency_limit=None)
+    settings = [
+        variant,
+        seed,
+        sections,
+        guidance,
+        top_k,
+        temperature,
+        preset,
+        steps,
+        top_p,
+        min_seconds,
+    ]
+    make.click(
+        generate,
+        [prompt, seconds, *settings],
+        [file, about],
+        api_name="generate",
+        concurrency_limit=None,
+    )
+    follow.click(
+        continue_audio,
+        [audio, prompt, seconds, start, end, only_new, *settings],
+        [file, about],
+        api_name="continue",
+        concurrency_limit=None,
+    )
 
 
 @contextmanager
@@ -107,19 +177,32 @@ def _caller(request: gr.Request) -> _Caller:
     return _Caller(person_at(asked.client.host if asked.client else ""), False)
 
 
-def _request(studio: Studio, prompt: str, seconds: float, audio: AudioPrompt | None,
-             settings: Any) -> GenerationRequest:
+def _request(
+    studio: Studio, prompt: str, seconds: float, audio: AudioPrompt | None, settings: Any
+) -> GenerationRequest:
     """Values of the endpoint's fields -> a request; what is empty takes the request's default."""
-    (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p,
-     min_seconds) = settings
-    named = {"seed": _whole("seed", seed), "steps": _whole("steps", steps),
-             "top_k": _whole("top-k", top_k), "guidance": guidance, "temperature": temperature,
-             "preset": preset or None, "top_p": top_p,
-             "min_seconds": _number("min-seconds", min_seconds)}
+    (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p, min_seconds) = (
+        settings
+    )
+    named = {
+        "seed": _whole("seed", seed),
+        "steps": _whole("steps", steps),
+        "top_k": _whole("top-k", top_k),
+        "guidance": guidance,
+        "temperature": temperature,
+        "preset": preset or None,
+        "top_p": top_p,
+        "min_seconds": _number("min-seconds", min_seconds),
+    }
     return GenerationRequest(
-        prompt or "", seconds, variant or studio.settings.first_variant,
-        sections=parse_sections(sections or ""), device=studio.settings.device, audio=audio,
-        **{name: value for name, value in named.items() if value is not None})
+        prompt or "",
+        seconds,
+        variant or studio.settings.first_variant,
+        sections=parse_sections(sections or ""),
+        device=studio.settings.device,
+        audio=audio,
+        **{name: value for name, value in named.items() if value is not None},
+    )
 
 
 def _number(name: str, text: str | None) -> float | None:
@@ -139,8 +222,14 @@ def _whole(name: str, value: Any) -> int | None:
     return int(text)
 
 
-async def _make(studio: Studio, caller: _Caller, prompt: str, seconds: float,
-                audio: AudioPrompt | None, settings: Any) -> tuple[str, dict]:
+async def _make(
+    studio: Studio,
+    caller: _Caller,
+    prompt: str,
+    seconds: float,
+    audio: AudioPrompt | None,
+    settings: Any,
+) -> tuple[str, dict]:
     """Queue the request, wait for it without holding a thread, hand its file over.
 
     Whoever stops waiting cancels the job. `audio` is an upload of the caller's.

@@ -38,8 +38,12 @@ def make_examples(out: Path = FOLDER) -> dict[str, Any]:
         for path in fresh.iterdir():
             shutil.copyfile(path, out / path.name)
     size = sum(path.stat().st_size for path in out.iterdir())
-    return {"folder": str(out), "pieces": len(pieces), "bytes": size,
-            "holds": {f"under {MOST_BYTES / 1e6:g} MB": size < MOST_BYTES}}
+    return {
+        "folder": str(out),
+        "pieces": len(pieces),
+        "bytes": size,
+        "holds": {f"under {MOST_BYTES / 1e6:g} MB": size < MOST_BYTES},
+    }
 
 
 def _make(requests: list[GenerationRequest], folder: Path) -> list[dict[str, Any]]:

@@ -21,10 +21,12 @@ COMMAND = "python -m studio examples"
 # What its card measured: ten of ten clips of rock, house, jazz, celtic and ambient are recognised,
 # five or six of piano ballads, string quartets and chiptunes; a tempo in the prompt is kept in half
 # of the clips, a key by chance.
-LIMITS = ("nano makes short instrumental pieces from English prompts: bands, dance music and pads "
-          "come out best, solo piano, string quartets and chiptunes often sound like something "
-          "else. It keeps half of the tempos you name, and no keys. It cannot sing, and does not "
-          "understand other languages.")
+LIMITS = (
+    "nano makes short instrumental pieces from English prompts: bands, dance music and pads "
+    "come out best, solo piano, string quartets and chiptunes often sound like something "
+    "else. It keeps half of the tempos you name, and no keys. It cannot sing, and does not "
+    "understand other languages."
+)
 
 
 @dataclass(frozen=True)
@@ -68,5 +70,7 @@ def shipped(folder: Path = FOLDER) -> tuple[ShippedPiece, ...]:
     if not path.is_file():
         return ()
     pieces = json.loads(path.read_text(encoding="utf-8"))["pieces"]
-    return tuple(ShippedPiece(p["file"], GenerationRequest.from_dict(p["request"]), p["about"])
-                 for p in pieces)
+    return tuple(
+        ShippedPiece(p["file"], GenerationRequest.from_dict(p["request"]), p["about"])
+        for p in pieces
+    )

@@ -26,8 +26,11 @@ class FieldErrors:
     def line(self, field: str, *names: str) -> gr.HTML:
         """Create the line of a field here; `names` are the error names it takes."""
         self._lines[field] = gr.HTML(
-            "", html_template='<p class="field-error" role="alert">{{value}}</p>',
-            elem_id=f"{self._form}-error-{field}", visible=False)
+            "",
+            html_template='<p class="field-error" role="alert">{{value}}</p>',
+            elem_id=f"{self._form}-error-{field}",
+            visible=False,
+        )
         self._fields.update({name: field for name in names})
         return self._lines[field]
 

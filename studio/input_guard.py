@@ -31,8 +31,9 @@ class GuardedBlocks(gr.Blocks):
         super().__init__(*args, **kwargs)
         self.has_launched = True  # arms Gradio's checks of paths
 
-    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any,
-                              **kwargs: Any) -> list[Any]:
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any
+    ) -> list[Any]:
         """Raises: gr.Error naming the field whose value is not of its kind."""
         try:
             for component, value in zip(block_fn.inputs, inputs):
@@ -55,7 +56,8 @@ def require_kind(component: Any, value: Any) -> None:
         if any("path" in mapping or "meta" in mapping for mapping in _mappings(value)):
             raise InputError(name, "", "must not hold a file")
     elif not isinstance(value, SCALAR) and not (
-            isinstance(value, list) and all(isinstance(v, SCALAR) for v in value)):
+        isinstance(value, list) and all(isinstance(v, SCALAR) for v in value)
+    ):
         raise InputError(name, "", "must be text, a number or a choice")
 
 
@@ -78,6 +80,7 @@ def _mappings(value: Any) -> Iterator[dict]:
     """Every dictionary in a JSON value."""
     if isinstance(value, dict):
         yield value
-    for inner in value.values() if isinstance(value, dict) else (
-            value if isinstance(value, list) else ()):
+    for inner in (
+        value.values() if isinstance(value, dict) else (value if isinstance(value, list) else ())
+    ):
         yield from _mappings(inner)

@@ -29,9 +29,14 @@ class JobQueue:
         on_end: called with every ended job, for the log.
     """
 
-    def __init__(self, executor: Executor, person_jobs: int, queue_jobs: int,
-                 on_done: Callable[[Job, dict], None],
-                 on_end: Callable[[Job], None] = lambda job: None) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        person_jobs: int,
+        queue_jobs: int,
+        on_done: Callable[[Job, dict], None],
+        on_end: Callable[[Job], None] = lambda job: None,
+    ) -> None:
         self.executor, self.speed = executor, Speed()
         self._person_jobs, self._queue_jobs = person_jobs, queue_jobs
         self._on_done, self._on_end = on_done, on_end
@@ -68,12 +73,17 @@ class JobQueue:
             active = [j for j in self._jobs.values() if j.active]
         own = sum(j.person == person for j in active)
         if own + more > self._person_jobs:
-            raise FailureError("jobs of yours", own, "are waiting or running already, "
-                               f"{self._person_jobs} are allowed; wait for one to finish, or "
-                               "cancel one")
+            raise FailureError(
+                "jobs of yours",
+                own,
+                "are waiting or running already, "
+                f"{self._person_jobs} are allowed; wait for one to finish, or "
+                "cancel one",
+            )
         if len(active) + more > self._queue_jobs:
-            raise FailureError("queue", f"of {len(active)} jobs", "is full; try again in a few "
-                               "minutes")
+            raise FailureError(
+                "queue", f"of {len(active)} jobs", "is full; try again in a few minutes"
+            )
 
     def cancel(self, person: str, identity: str) -> Job:
         """End this person's job, waiting or running.
@@ -160,7 +170,7 @@ class JobQueue:
         if job.state != WAITING:
             return 0, 0.0
         order = self._order()
-        before = order[:order.index(job)]
+        before = order[: order.index(job)]
         running = [j for j in self._jobs.values() if j.state == RUNNING]
         wait = sum(self.speed.seconds(j.request) for j in before)
         for each in running:
@@ -205,8 +215,10 @@ class JobQueue:
         began = time.monotonic()
         try:
             task = Task(job.number, job.request, job.file)
-            with (open(job.live, "wb", buffering=0) as live,
-                  contextlib.closing(self.executor.run(task)) as events):
+            with (
+                open(job.live, "wb", buffering=0) as live,
+                contextlib.closing(self.executor.run(task)) as events,
+            ):
                 for event in events:
                     if isinstance(event, Sound):
                         live.write(event.samples)
@@ -222,12 +234,27 @@ class JobQueue:
         except StudioError as error:
             self._finish(job, FAILED, error)
         except OSError as error:
-            self._finish(job, FAILED, FailureError("disk", "", "cannot be written ("
-                         f"{error.strerror}); delete music you no longer need, or try later"))
+            self._finish(
+                job,
+                FAILED,
+                FailureError(
+                    "disk",
+                    "",
+                    "cannot be written ("
+                    f"{error.strerror}); delete music you no longer need, or try later",
+                ),
+            )
         except Exception as error:  # whatever it is, it must not end the queue of all people
             log.exception("job %d ended in an unforeseen way", job.number)
-            self._finish(job, FAILED, FailureError("job", type(error).__name__, "could not be "
-                         "made; try again, or tell whoever runs this studio"))
+            self._finish(
+                job,
+                FAILED,
+                FailureError(
+                    "job",
+                    type(error).__name__,
+                    "could not be made; try again, or tell whoever runs this studio",
+                ),
+            )
 
     def _tell(self, job: Job, event: object) -> None:
         with self._changed:

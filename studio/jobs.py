@@ -51,13 +51,22 @@ class Job:
     def as_dict(self, ahead: int, wait: float) -> dict[str, Any]:
         """What the person's own page may know."""
         seen: dict[str, Any] = {
-            "id": self.id, "state": self.state, "stage": self.stage,
-            "fraction": round(self.fraction, 3), "seconds_left": round(self.seconds_left, 1),
-            "ahead": ahead, "wait": round(wait, 1), "prompt": self.request.prompt,
-            "seconds": self.request.seconds, "seed": self.request.seed,
-            "variant": self.request.variant, "sample_rate": self.sample_rate,
+            "id": self.id,
+            "state": self.state,
+            "stage": self.stage,
+            "fraction": round(self.fraction, 3),
+            "seconds_left": round(self.seconds_left, 1),
+            "ahead": ahead,
+            "wait": round(wait, 1),
+            "prompt": self.request.prompt,
+            "seconds": self.request.seconds,
+            "seed": self.request.seed,
+            "variant": self.request.variant,
+            "sample_rate": self.sample_rate,
             "sound_seconds": round(self.sound_bytes / 2 / self.sample_rate, 2)
-            if self.sample_rate else 0.0}
+            if self.sample_rate
+            else 0.0,
+        }
         if self.error is not None:
             seen["error"] = {**self.error.as_dict(), "text": str(self.error)}
         return seen

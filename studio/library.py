@@ -78,22 +78,28 @@ class Library:
         try:
             folder.mkdir(parents=True)
         except OSError as error:
-            raise FailureError("disk", "", f"cannot be written ({error.strerror}); tell whoever "
-                               "runs this studio") from error
+            raise FailureError(
+                "disk", "", f"cannot be written ({error.strerror}); tell whoever runs this studio"
+            ) from error
         return identity, folder / "sound.wav"
 
     def _require_room(self, person: str, needed: set[str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES:
-            raise FailureError("disk of this studio", "", "is full; delete music you no longer "
-                               "need, or try later")
+            raise FailureError(
+                "disk of this studio", "", "is full; delete music you no longer need, or try later"
+            )
         used = folder_bytes(self.folder / person)
         if used > self.person_bytes:
             used -= self._drop_uploads(person, used - self.person_bytes, needed)
         if used > self.person_bytes:
-            raise FailureError("your music", f"{used / 1e6:.0f} MB", "is more than the "
-                               f"{self.person_bytes / 1e6:.0f} MB kept for one person; delete "
-                               "some in History")
+            raise FailureError(
+                "your music",
+                f"{used / 1e6:.0f} MB",
+                "is more than the "
+                f"{self.person_bytes / 1e6:.0f} MB kept for one person; delete "
+                "some in History",
+            )
 
     def _drop_uploads(self, person: str, excess: int, needed: set[str]) -> int:
         """Delete uploads that no record and no job names, oldest first and never the youngest,
@@ -114,8 +120,9 @@ class Library:
                 freed += size
         return freed
 
-    def keep(self, person: str, identity: str, request: GenerationRequest,
-             about: dict[str, Any]) -> Record:
+    def keep(
+        self, person: str, identity: str, request: GenerationRequest, about: dict[str, Any]
+    ) -> Record:
         """Write the record of a finished result, which makes it show up in History."""
         plain = request.as_dict()
         if request.audio is not None:
@@ -168,8 +175,9 @@ class Library:
         path = self.upload(person, request.audio.path)
         return replace(request, audio=replace(request.audio, path=str(path)))
 
-    def change(self, person: str, identity: str, title: str | None = None,
-               favourite: bool | None = None) -> Record:
+    def change(
+        self, person: str, identity: str, title: str | None = None, favourite: bool | None = None
+    ) -> Record:
         """Rename or mark a result."""
         record = self.record(person, identity)
         if title is not None:

@@ -34,8 +34,11 @@ class LocalExecutor:
         self._ready, self._loaded = False, ()
         self._connection, other = self._spawn.Pipe()
         self._process = self._spawn.Process(
-            target=worker.serve, args=(other, self._stop, self._threads), daemon=True,
-            name="studio-models")
+            target=worker.serve,
+            args=(other, self._stop, self._threads),
+            daemon=True,
+            name="studio-models",
+        )
         self._process.start()
         other.close()
 
@@ -64,9 +67,12 @@ class LocalExecutor:
             raise
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._restart()
-            raise FailureError("worker", "", "the process that makes music stopped, and this job "
-                               "with it; it has been started again, press Generate once more"
-                               ) from None
+            raise FailureError(
+                "worker",
+                "",
+                "the process that makes music stopped, and this job "
+                "with it; it has been started again, press Generate once more",
+            ) from None
 
     def _next(self) -> tuple[str, Any]:
         while not self._connection.poll(POLL_SECONDS):

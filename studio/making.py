@@ -69,5 +69,9 @@ def _about(result: GenerationResult) -> dict:
     samples = np.ascontiguousarray(result.samples, dtype="<f4")
     about = result.as_dict()
     del about["request"]  # kept beside it, without this machine's paths
-    return {**about, "join_seconds": result.join_seconds,
-            "sha256": hashlib.sha256(samples.tobytes()).hexdigest(), "peaks": peaks(samples)}
+    return {
+        **about,
+        "join_seconds": result.join_seconds,
+        "sha256": hashlib.sha256(samples.tobytes()).hexdigest(),
+        "peaks": peaks(samples),
+    }

@@ -42,19 +42,24 @@ class ModelDownloads:
         if variants.installed(variant):
             raise InputError("model", variant.title, "is on this machine already")
         if variant.hub is None:
-            raise InputError("model", variant.title, "is not on the hub; it comes with the studio "
-                             "once it is trained")
+            raise InputError(
+                "model",
+                variant.title,
+                "is not on the hub; it comes with the studio once it is trained",
+            )
         with self._lock:
             if self._running is not None:
                 raise InputError("model", self._running, "is being downloaded; wait for it first")
             self._running, self._total = variant.name, 0
             self._ended.pop(variant.name, None)
-        threading.Thread(target=self._fetch, args=(variant,), daemon=True,
-                         name="studio-download").start()
+        threading.Thread(
+            target=self._fetch, args=(variant,), daemon=True, name="studio-download"
+        ).start()
 
     def _fetch(self, variant: Variant) -> None:
-        error: StudioError | None = FailureError("download", variant.title, "broke off; the "
-                                                 "studio's log says why")
+        error: StudioError | None = FailureError(
+            "download", variant.title, "broke off; the studio's log says why"
+        )
         try:
             variants.folder_of(variant, self._expect)
             error = None

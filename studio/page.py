@@ -37,14 +37,22 @@ from studio.tabs import (  # noqa: E402
 from studio.theme import theme  # noqa: E402
 
 TITLE = "InspireMusic studio"
-HEAD = ('<link rel="stylesheet" href="/studio/web/studio.css">'
-        '<script type="module" src="/studio/web/main.js"></script>'
-        '<meta name="referrer" content="same-origin">')
+HEAD = (
+    '<link rel="stylesheet" href="/studio/web/studio.css">'
+    '<script type="module" src="/studio/web/main.js"></script>'
+    '<meta name="referrer" content="same-origin">'
+)
 CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, deleted after
-TABS = (("create", "Create", create.build), ("continue", "Continue", continuing.build),
-        ("compare", "Compare", compare.build), ("history", "History", history.build),
-        ("models", "Models", models.build), ("results", "Results", results.build),
-        ("benchmark", "Benchmark", benchmark.build), ("train", "Train", train.build))
+TABS = (
+    ("create", "Create", create.build),
+    ("continue", "Continue", continuing.build),
+    ("compare", "Compare", compare.build),
+    ("history", "History", history.build),
+    ("models", "Models", models.build),
+    ("results", "Results", results.build),
+    ("benchmark", "Benchmark", benchmark.build),
+    ("train", "Train", train.build),
+)
 
 
 class Scripts(StaticFiles):
@@ -58,11 +66,12 @@ class Scripts(StaticFiles):
 
 def build(studio: Studio) -> gr.Blocks:
     """All tabs of the studio."""
-    with GuardedBlocks(title=TITLE, analytics_enabled=False,
-                       delete_cache=CACHE_SECONDS) as blocks:
-        element(f'<header class="studio-header"><h1>{TITLE}</h1>'
-                "<p>Make music from words. What you make is kept for this browser only.</p>"
-                "</header>")
+    with GuardedBlocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE_SECONDS) as blocks:
+        element(
+            f'<header class="studio-header"><h1>{TITLE}</h1>'
+            "<p>Make music from words. What you make is kept for this browser only.</p>"
+            "</header>"
+        )
         built = {}
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for identity, name, build_tab in TABS:
@@ -76,6 +85,7 @@ def build(studio: Studio) -> gr.Blocks:
 
 def application(studio: Studio) -> FastAPI:
     """The whole web application. The studio starts and stops with it."""
+
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         studio.start()
@@ -93,6 +103,15 @@ def application(studio: Studio) -> FastAPI:
     blocks = build(studio)
     blocks.queue(default_concurrency_limit=None)
     return gr.mount_gradio_app(
-        app, blocks, path="", footer_links=[], run_history=False, theme=theme(), head=HEAD,
-        max_file_size=f"{studio.settings.upload_megabytes}mb", show_error=True, ssr_mode=False,
-        blocked_paths=[str(studio.settings.folder)])
+        app,
+        blocks,
+        path="",
+        footer_links=[],
+        run_history=False,
+        theme=theme(),
+        head=HEAD,
+        max_file_size=f"{studio.settings.upload_megabytes}mb",
+        show_error=True,
+        ssr_mode=False,
+        blocked_paths=[str(studio.settings.folder)],
+    )

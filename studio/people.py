@@ -54,8 +54,10 @@ class PersonCookie:
 
 def _cookie(request: Request) -> str:
     """On https the cookie also works inside the frame of a Space, kept apart for each site."""
-    secure = (request.url.scheme == "https"
-              or request.headers.get("x-forwarded-proto", "").startswith("https"))
+    secure = request.url.scheme == "https" or request.headers.get(
+        "x-forwarded-proto", ""
+    ).startswith("https")
     site = "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
-    return (f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={COOKIE_SECONDS}; "
-            f"HttpOnly; {site}")
+    return (
+        f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; {site}"
+    )

@@ -14,8 +14,18 @@ LOWEST_HZ, HIGHEST_HZ = 40.0, 24000.0
 RANGE_DB = 75.0
 WINDOW_SECONDS = 0.046
 # Dark blue to pale yellow, evenly rising in lightness so that it also reads without colour.
-COLOURS = np.array([[8, 12, 40], [46, 30, 110], [120, 40, 130], [196, 66, 100], [243, 132, 66],
-                    [253, 210, 120], [255, 250, 214]], np.float64)
+COLOURS = np.array(
+    [
+        [8, 12, 40],
+        [46, 30, 110],
+        [120, 40, 130],
+        [196, 66, 100],
+        [243, 132, 66],
+        [253, 210, 120],
+        [255, 250, 214],
+    ],
+    np.float64,
+)
 
 
 def spectrogram(sound: Sound, seconds: float, width: int = 720, height: int = 150) -> bytes:

@@ -43,8 +43,9 @@ GRADIO = (
 
 def allowed(method: str, path: str) -> bool:
     """Whether a visitor's request may go on."""
-    return any(method in methods and re.fullmatch(pattern, path)
-               for methods, pattern in (*OWN, *GRADIO))
+    return any(
+        method in methods and re.fullmatch(pattern, path) for methods, pattern in (*OWN, *GRADIO)
+    )
 
 
 def host_name(header: str) -> str:
@@ -75,8 +76,11 @@ class RouteGuard:
         elif scope["type"] != "http":
             return  # the page speaks plain HTTP alone
         elif not self._known_host(scope):
-            await PlainTextResponse("this studio is not known by that name; its operator can add "
-                                    "the name to STUDIO_HOSTS", 421)(scope, receive, send)
+            await PlainTextResponse(
+                "this studio is not known by that name; its operator can add "
+                "the name to STUDIO_HOSTS",
+                421,
+            )(scope, receive, send)
         elif not allowed(scope["method"], _path(scope)):
             await PlainTextResponse("not found", 404)(scope, receive, send)
         else:
@@ -85,9 +89,14 @@ class RouteGuard:
     def _known_host(self, scope: Scope) -> bool:
         header = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")
         name = host_name(header)
-        return name == "localhost" or _is_address(name) or any(
-            name == host or (host.startswith("*.") and name.endswith(host[1:]))
-            for host in self.hosts)
+        return (
+            name == "localhost"
+            or _is_address(name)
+            or any(
+                name == host or (host.startswith("*.") and name.endswith(host[1:]))
+                for host in self.hosts
+            )
+        )
 
 
 def _is_address(name: str) -> bool:

@@ -31,7 +31,9 @@ def timeline(text: str, seconds: float) -> str:
         share = 100 * max(0.0, min(section.end, seconds) - section.start) / max(seconds, 1e-6)
         if section.structure not in STRUCTURES or share <= 0:
             continue
-        parts.append(f'<span class="part part-{section.structure}" style="width:{share:.2f}%">'
-                     f'<b>{section.structure}</b> {section.start:g}–{section.end:g} s</span>')
+        parts.append(
+            f'<span class="part part-{section.structure}" style="width:{share:.2f}%">'
+            f"<b>{section.structure}</b> {section.start:g}–{section.end:g} s</span>"
+        )
     label = "Plan of the piece"
     return f'<div class="timeline" role="img" aria-label="{label}">{"".join(parts)}</div>'

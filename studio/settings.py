@@ -25,13 +25,21 @@ class Settings:
 
     host: str = _setting("STUDIO_HOST", "127.0.0.1", "address to listen on")
     port: int = _setting("STUDIO_PORT", 7860, "port to listen on")
-    hosts: str = _setting("STUDIO_HOSTS", "", "host names by which the page is reached, with "
-                          "commas between; *.example.org for all below. localhost and IP "
-                          "addresses always are; on a Space its own name is")
-    variant: str = _setting("STUDIO_VARIANT", "", "variant chosen at first; empty: nano, or what "
-                            "is installed of it")
-    executor: str = _setting("STUDIO_EXECUTOR", "worker", "worker (a process that owns the "
-                             "models) or zero-gpu (a Space with ZeroGPU; untested)")
+    hosts: str = _setting(
+        "STUDIO_HOSTS",
+        "",
+        "host names by which the page is reached, with "
+        "commas between; *.example.org for all below. localhost and IP "
+        "addresses always are; on a Space its own name is",
+    )
+    variant: str = _setting(
+        "STUDIO_VARIANT", "", "variant chosen at first; empty: nano, or what is installed of it"
+    )
+    executor: str = _setting(
+        "STUDIO_EXECUTOR",
+        "worker",
+        "worker (a process that owns the models) or zero-gpu (a Space with ZeroGPU; untested)",
+    )
     device: str = _setting("STUDIO_DEVICE", "cpu", "torch device of the models")
     threads: int = _setting("STUDIO_THREADS", 0, "CPU threads of the models; 0: all cores")
     max_seconds: float = _setting("STUDIO_MAX_SECONDS", 480.0, "longest piece a person may ask for")
@@ -48,16 +56,19 @@ class Settings:
         environment = os.environ if environment is None else environment
         values: dict[str, Any] = {}
         if environment.get("SPACE_ID"):
-            values = {"host": "0.0.0.0",  # noqa: S104
-                      "hosts": environment.get("SPACE_HOST") or "*.hf.space"}
+            values = {
+                "host": "0.0.0.0",  # noqa: S104
+                "hosts": environment.get("SPACE_HOST") or "*.hf.space",
+            }
         for each in fields(cls):
             text = environment.get(each.metadata["variable"], "")
             if text:
                 values[each.name] = _read(each.metadata["variable"], text, type(each.default))
         settings = cls(**values)
         if settings.executor not in EXECUTORS:
-            raise InputError("STUDIO_EXECUTOR", settings.executor,
-                             "must be one of " + ", ".join(EXECUTORS))
+            raise InputError(
+                "STUDIO_EXECUTOR", settings.executor, "must be one of " + ", ".join(EXECUTORS)
+            )
         if settings.variant:
             variants.get(settings.variant)
         return settings
@@ -95,13 +106,20 @@ def _read(variable: str, text: str, kind: type) -> Any:
 
 def help_lines() -> str:
     """The settings as --help shows them."""
-    rows = [f"  {f.metadata['variable']:<24}{f.metadata['help']} [{f.default}]"
-            for f in fields(Settings)]
-    rows.append(f"  {'STUDIO_WORK':<24}folder for all work in progress "
-                "[~/.cache/inspiremusic-studio]")
+    rows = [
+        f"  {f.metadata['variable']:<24}{f.metadata['help']} [{f.default}]"
+        for f in fields(Settings)
+    ]
+    rows.append(
+        f"  {'STUDIO_WORK':<24}folder for all work in progress [~/.cache/inspiremusic-studio]"
+    )
     rows.append(f"  {'STUDIO_MODELS':<24}folder of model folders [STUDIO_WORK/models]")
-    rows.append(f"  {'STUDIO_ADMIN_TOKEN':<24}asked for in Results, Benchmark and Train, at "
-                "least 16 characters [none: Results closed, the others for this machine alone]")
-    rows.append(f"  {'STUDIO_DATABASE':<24}database of listening tests, sqlite:///FILE or "
-                "postgresql://... [a file beside each study's clips]")
+    rows.append(
+        f"  {'STUDIO_ADMIN_TOKEN':<24}asked for in Results, Benchmark and Train, at "
+        "least 16 characters [none: Results closed, the others for this machine alone]"
+    )
+    rows.append(
+        f"  {'STUDIO_DATABASE':<24}database of listening tests, sqlite:///FILE or "
+        "postgresql://... [a file beside each study's clips]"
+    )
     return "\n".join(rows)

@@ -20,8 +20,9 @@ class Speed:
         key = request.variant, request.preset
         rate = max(1e-3, (took - FIXED_SECONDS) / request.seconds)
         before = self._rates.get(key)
-        self._rates[key] = rate if before is None else (
-            NEWEST_WEIGHT * rate + (1 - NEWEST_WEIGHT) * before)
+        self._rates[key] = (
+            rate if before is None else (NEWEST_WEIGHT * rate + (1 - NEWEST_WEIGHT) * before)
+        )
 
     def seconds(self, request: GenerationRequest) -> float:
         """Wall time that the request should take."""

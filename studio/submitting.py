@@ -20,14 +20,22 @@ def person_asking(request: gr.Request) -> str:
     """
     person = person_of(request.request.cookies if request.request else {})
     if person is None:
-        raise InputError("cookie", "", "this browser keeps no cookies here; allow them, or open "
-                         "this page in a tab of its own")
+        raise InputError(
+            "cookie",
+            "",
+            "this browser keeps no cookies here; allow them, or open this page in a tab of its own",
+        )
     return person
 
 
-def submit_variations(studio: Studio, person: str, prompt: str, seconds: float,
-                      audio: AudioPrompt | None, settings: dict[str, Any],
-                      ) -> tuple[int, list[str]]:
+def submit_variations(
+    studio: Studio,
+    person: str,
+    prompt: str,
+    seconds: float,
+    audio: AudioPrompt | None,
+    settings: dict[str, Any],
+) -> tuple[int, list[str]]:
     """Queue the asked number of variations, each with the next seed.
 
     Args:
@@ -39,7 +47,16 @@ def submit_variations(studio: Studio, person: str, prompt: str, seconds: float,
     settings = dict(settings)
     count, seed = settings.pop("variations"), settings.pop("seed")
     seed = secrets.randbelow(2**31 - count) if seed is None else seed
-    wanted = [GenerationRequest(prompt or "", float(seconds), audio=audio, seed=seed + i,
-                                device=studio.settings.device, **settings) for i in range(count)]
+    wanted = [
+        GenerationRequest(
+            prompt or "",
+            float(seconds),
+            audio=audio,
+            seed=seed + i,
+            device=studio.settings.device,
+            **settings,
+        )
+        for i in range(count)
+    ]
     studio.queue.require_room(person, count)
     return seed, [studio.submit(person, each).id for each in wanted]

@@ -26,19 +26,32 @@ def curves(rows: Sequence[Row], name: str) -> go.Figure:
     figure = go.Figure()
     for kind in COLOURS:
         names = ("generator_loss", *WATCHED) if name == LOSS else (name,)
-        points = [(row.step, next((row.figures[n] for n in names if n in row.figures), None))
-                  for row in rows if row.kind == kind]
+        points = [
+            (row.step, next((row.figures[n] for n in names if n in row.figures), None))
+            for row in rows
+            if row.kind == kind
+        ]
         points = [point for point in points if point[1] is not None]
-        points = points[::-(-len(points) // MOST_POINTS) or 1]
+        points = points[:: -(-len(points) // MOST_POINTS) or 1]
         if points:
-            figure.add_trace(go.Scatter(
-                x=[step for step, _ in points], y=[value for _, value in points], name=kind,
-                mode="lines" if kind == TRAIN else "lines+markers",
-                line={"color": COLOURS[kind]}))
+            figure.add_trace(
+                go.Scatter(
+                    x=[step for step, _ in points],
+                    y=[value for _, value in points],
+                    name=kind,
+                    mode="lines" if kind == TRAIN else "lines+markers",
+                    line={"color": COLOURS[kind]},
+                )
+            )
     figure.update_layout(
-        height=360, margin={"l": 10, "r": 10, "t": 30, "b": 40}, showlegend=True,
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": TEXT},
-        legend={"orientation": "h", "y": 1.1})
+        height=360,
+        margin={"l": 10, "r": 10, "t": 30, "b": 40},
+        showlegend=True,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": TEXT},
+        legend={"orientation": "h", "y": 1.1},
+    )
     figure.update_xaxes(gridcolor=LINES, zerolinecolor=LINES, title="step")
     figure.update_yaxes(gridcolor=LINES, zerolinecolor=LINES, automargin=True)
     return figure

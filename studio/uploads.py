@@ -20,8 +20,9 @@ SUFFIXES = {"WAV": ".wav", "FLAC": ".flac", "MP3": ".mp3", "OGG": ".ogg", "AIFF"
 FIELD = "audio"
 
 
-def accept(library: Library, person: str, file: Path, most_minutes: float,
-           needed: set[str]) -> dict[str, Any]:
+def accept(
+    library: Library, person: str, file: Path, most_minutes: float, needed: set[str]
+) -> dict[str, Any]:
     """Check a file of sound and keep a copy of it for this person.
 
     Args:
@@ -39,8 +40,11 @@ def accept(library: Library, person: str, file: Path, most_minutes: float,
 def describe(library: Library, person: str, name: str) -> dict[str, Any]:
     """What `accept` answered, for a sound that is kept already."""
     file = library.upload(person, name)
-    return {"upload": name, "seconds": round(soundfile.info(file).duration, 3),
-            "peaks": _peaks(file)}
+    return {
+        "upload": name,
+        "seconds": round(soundfile.info(file).duration, 3),
+        "peaks": _peaks(file),
+    }
 
 
 def _check(file: Path, most_minutes: float) -> tuple[str, float]:
@@ -54,20 +58,30 @@ def _check(file: Path, most_minutes: float) -> tuple[str, float]:
     if not suffix:
         raise InputError(FIELD, about.format, "cannot be used here; give WAV, FLAC, MP3 or OGG")
     if about.duration < MIN_PROMPT_AUDIO_SECONDS:
-        raise InputError(FIELD, f"{about.duration:.2f} s", "is too short; at least "
-                         f"{MIN_PROMPT_AUDIO_SECONDS:g} s is needed")
+        raise InputError(
+            FIELD,
+            f"{about.duration:.2f} s",
+            f"is too short; at least {MIN_PROMPT_AUDIO_SECONDS:g} s is needed",
+        )
     if about.channels * about.samplerate > MOST_SAMPLES_A_SECOND:
-        raise InputError(FIELD, f"of {about.channels} channels at {about.samplerate} Hz", "is too "
-                         "much to be read; give stereo at 96 kHz at most")
+        raise InputError(
+            FIELD,
+            f"of {about.channels} channels at {about.samplerate} Hz",
+            "is too much to be read; give stereo at 96 kHz at most",
+        )
     if about.duration > 60 * most_minutes:
-        raise InputError(FIELD, f"of {about.duration / 60:.0f} minutes", "is too long; at most "
-                         f"{most_minutes:g} minutes can be given")
+        raise InputError(
+            FIELD,
+            f"of {about.duration / 60:.0f} minutes",
+            f"is too long; at most {most_minutes:g} minutes can be given",
+        )
     return suffix, about.duration
 
 
 def _unreadable() -> InputError:
-    return InputError(FIELD, "", "this is not sound that can be read; give a WAV, FLAC, MP3 or "
-                      "OGG file")
+    return InputError(
+        FIELD, "", "this is not sound that can be read; give a WAV, FLAC, MP3 or OGG file"
+    )
 
 
 def _peaks(file: Path) -> list[int]:

@@ -15,7 +15,7 @@ SPARE = 1.3  # activations and caches beside the weights
 
 
 def state_of(variant: Variant) -> str:
-    """"installed", or how to get it."""
+    """ "installed", or how to get it."""
     if variants.installed(variant):
         return "installed"
     return "to be downloaded" if variant.hub else "not installed"
@@ -31,7 +31,7 @@ def needed_bytes(variant: Variant) -> int | None:
 
 
 def fit_of(variant: Variant) -> str:
-    """"fits" or "does not fit" into the memory that is free now; "" when unknown."""
+    """ "fits" or "does not fit" into the memory that is free now; "" when unknown."""
     needed = needed_bytes(variant)
     if needed is None:
         return ""
@@ -41,9 +41,13 @@ def fit_of(variant: Variant) -> str:
 def variant_field(studio: Studio, form: str) -> gr.Dropdown:
     """A dropdown of all variants; those not installed say so, and whether memory suffices."""
     known = sorted(variants.known().values(), key=lambda v: not variants.installed(v))
-    return gr.Dropdown([(_choice(v), v.name) for v in known],
-                       value=studio.settings.first_variant, label="Model",
-                       elem_id=f"{form}-variant", filterable=False)
+    return gr.Dropdown(
+        [(_choice(v), v.name) for v in known],
+        value=studio.settings.first_variant,
+        label="Model",
+        elem_id=f"{form}-variant",
+        filterable=False,
+    )
 
 
 def _choice(variant: Variant) -> str:

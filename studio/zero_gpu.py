@@ -29,8 +29,9 @@ class ZeroGpuExecutor:
         try:
             import spaces
         except ImportError as error:
-            raise FailureError("package", "spaces", "is missing; it exists on a Space with ZeroGPU"
-                               ) from error
+            raise FailureError(
+                "package", "spaces", "is missing; it exists on a Space with ZeroGPU"
+            ) from error
         from studio.making import Maker
 
         maker = Maker()

@@ -14,5 +14,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> Iterator[None]:
     from core.workspace import claim_machine
+
     with claim_machine():
         yield

@@ -14,11 +14,18 @@ def main(argv: list[str]) -> int:
     from trainers.fine_tuning import command as fine_tuning
     from trainers.preparation import command as preparation
 
-    commands = {"corpus": corpus.main, "prepare": preparation.main,
-                "fine-tune": fine_tuning.main, "store": command.store,
-                "tokenise": command.tokenise, "train": command.train,
-                "assemble": command.assemble, "report": run_report.main, "bench": bench.main,
-                "plan": plan.main}
+    commands = {
+        "corpus": corpus.main,
+        "prepare": preparation.main,
+        "fine-tune": fine_tuning.main,
+        "store": command.store,
+        "tokenise": command.tokenise,
+        "train": command.train,
+        "assemble": command.assemble,
+        "report": run_report.main,
+        "bench": bench.main,
+        "plan": plan.main,
+    }
     if not argv or argv[0] not in commands:
         print(__doc__.strip() if __doc__ else "", file=sys.stderr)
         print("commands: " + ", ".join(commands), file=sys.stderr)

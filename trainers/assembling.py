@@ -28,8 +28,14 @@ def history(trained: dict) -> list[dict]:
     elif path and path.parent.is_dir() and opening.layout_of(path.parent) == opening.STUDIO:
         about = studio_layout.read_config(path.parent).get("about", {})
         before = about.get(trained["recipe"]["task"], [])
-    return [*before, {"steps": trained["step"], "hours": round(trained["seconds"] / 3600, 3),
-                      "seed": trained["loop"]["seed"]}]
+    return [
+        *before,
+        {
+            "steps": trained["step"],
+            "hours": round(trained["seconds"] / 3600, 3),
+            "seed": trained["loop"]["seed"],
+        },
+    ]
 
 
 def begin(model: Path, base: Path) -> None:
@@ -41,8 +47,11 @@ def begin(model: Path, base: Path) -> None:
     if opening.layout_of(base) == opening.OFFICIAL:
         convert(base, model)
     elif model.exists():
-        raise InputError("model folder", model, "exists already; name a new one, or leave --base "
-                         "out to add to it")
+        raise InputError(
+            "model folder",
+            model,
+            "exists already; name a new one, or leave --base out to add to it",
+        )
     else:
         part = model.with_name(f".{model.name}.part")  # of a copy that was killed, or to come
         shutil.rmtree(part, ignore_errors=True)
@@ -52,8 +61,9 @@ def begin(model: Path, base: Path) -> None:
         (model / "README.md").rename(model / "BASE.md")
 
 
-def add(component: Path, model: Path, name: str | None = None, dtype: str = "float16",
-        **facts: Any) -> list[str]:
+def add(
+    component: Path, model: Path, name: str | None = None, dtype: str = "float16", **facts: Any
+) -> list[str]:
     """Put the components of a run's best or last into a model folder.
 
     Args:

@@ -53,8 +53,9 @@ class AudioStore:
         samples = np.asarray(self._samples[start_at:stop], dtype=np.float32)
         return np.pad(samples, (0, frames - len(samples)))
 
-    def batch(self, entries: tuple[Entry, ...], size: int, frames: int,
-              generator: torch.Generator) -> Tensor:
+    def batch(
+        self, entries: tuple[Entry, ...], size: int, frames: int, generator: torch.Generator
+    ) -> Tensor:
         """Random crops [size, 1, frames]; a piece is drawn in proportion to its length."""
         weights = torch.tensor([e.frames for e in entries], dtype=torch.float64)
         chosen = torch.multinomial(weights, size, replacement=True, generator=generator)
@@ -79,8 +80,12 @@ def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) ->
     if index.is_file():
         listing = json.loads(index.read_text())
         if listing["sample_rate"] != sample_rate:
-            raise InputError("audio store", folder, f"holds {listing['sample_rate']} Hz, "
-                             f"{sample_rate} Hz was asked; choose another folder")
+            raise InputError(
+                "audio store",
+                folder,
+                f"holds {listing['sample_rate']} Hz, "
+                f"{sample_rate} Hz was asked; choose another folder",
+            )
         entries = listing["entries"]
     known = {row[0] for row in entries}
     offset = max((row[2] + row[3] for row in entries), default=0)

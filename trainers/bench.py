@@ -42,31 +42,39 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     run = run_config.read(args.config)
     # As the stages' configs have it; the model and the crops are the file's.
-    run = dataclasses.replace(run, training={**run.training, "packed": True, "bf16": True,
-                                             "validation_crops": 8})
+    run = dataclasses.replace(
+        run, training={**run.training, "packed": True, "bf16": True, "validation_crops": 8}
+    )
     with claim_machine(), tempfile.TemporaryDirectory() as folder:
         found = compare(run, args.rounds, args.steps, args.threads, Path(folder))
     if args.json:
         print(json.dumps(found))
         return 0
     for name, rates in found["tokens_a_second"].items():
-        print(f"{name:34s} {statistics.median(rates):8.0f} tokens/s   rounds: "
-              + " ".join(f"{rate:.0f}" for rate in rates))
+        print(
+            f"{name:34s} {statistics.median(rates):8.0f} tokens/s   rounds: "
+            + " ".join(f"{rate:.0f}" for rate in rates)
+        )
     for name, ratio in found["ratios"].items():
         print(f"ours / {name}: {ratio:.2f}" + (f" (at least {LIMIT})" if "fp32" in name else ""))
     return 0
 
 
-def compare(run: run_config.RunConfig, rounds: int, steps: int, threads: int,
-            folder: Path) -> dict[str, Any]:
+def compare(
+    run: run_config.RunConfig, rounds: int, steps: int, threads: int, folder: Path
+) -> dict[str, Any]:
     """Tokens a second of every round, and the medians' ratios."""
     ours = OurTrainer(run, threads, folder / "ours")
     batches = [ours.task.examples(step)[0] for step in range(steps)]
-    kinds = {"ours (bf16, packed)": ours,
-             "transformers Trainer (fp32, padded)": PlainTrainer(
-                 ours.task.model.config, batches, False, folder / "fp32"),
-             "transformers Trainer (bf16, padded)": PlainTrainer(
-                 ours.task.model.config, batches, True, folder / "bf16")}
+    kinds = {
+        "ours (bf16, packed)": ours,
+        "transformers Trainer (fp32, padded)": PlainTrainer(
+            ours.task.model.config, batches, False, folder / "fp32"
+        ),
+        "transformers Trainer (bf16, padded)": PlainTrainer(
+            ours.task.model.config, batches, True, folder / "bf16"
+        ),
+    }
     rates: dict[str, list[float]] = {name: [] for name in kinds}
     for number in range(rounds + 1):
         for name, trainer in kinds.items():
@@ -75,8 +83,13 @@ def compare(run: run_config.RunConfig, rounds: int, steps: int, threads: int,
                 rates[name].append(rate)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     first, *others = medians
-    return {"tokens_a_second": rates, "medians": medians, "steps": steps, "threads": threads,
-            "ratios": {name: medians[first] / medians[name] for name in others}}
+    return {
+        "tokens_a_second": rates,
+        "medians": medians,
+        "steps": steps,
+        "threads": threads,
+        "ratios": {name: medians[first] / medians[name] for name in others},
+    }
 
 
 def positions(example: LanguageModelExample) -> int:
@@ -109,8 +122,13 @@ class OurTrainer:
 class PlainTrainer:
     """transformers' Trainer over the same crops; a batch has as many as ours has on average."""
 
-    def __init__(self, config: LanguageModelConfig, batches: Sequence[Sequence[
-            LanguageModelExample]], bf16: bool, folder: Path) -> None:
+    def __init__(
+        self,
+        config: LanguageModelConfig,
+        batches: Sequence[Sequence[LanguageModelExample]],
+        bf16: bool,
+        folder: Path,
+    ) -> None:
         ready_torchvision()
         ready_torchaudio()
         from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -121,12 +139,21 @@ class PlainTrainer:
         self.sounds = config.text_vocabulary
         self.markers = self.sounds + config.audio_vocabulary + 1  # after the end of a piece
         torch.manual_seed(0)
-        self.model = Qwen2ForCausalLM(Qwen2Config(
-            vocab_size=self.markers + 8, hidden_size=config.hidden,
-            intermediate_size=config.mlp, num_hidden_layers=config.layers,
-            num_attention_heads=config.heads, num_key_value_heads=config.kv_heads,
-            head_dim=config.head_dim, rms_norm_eps=config.eps, use_cache=False,
-            rope_theta=config.rope_theta, tie_word_embeddings=False))
+        self.model = Qwen2ForCausalLM(
+            Qwen2Config(
+                vocab_size=self.markers + 8,
+                hidden_size=config.hidden,
+                intermediate_size=config.mlp,
+                num_hidden_layers=config.layers,
+                num_attention_heads=config.heads,
+                num_key_value_heads=config.kv_heads,
+                head_dim=config.head_dim,
+                rms_norm_eps=config.eps,
+                use_cache=False,
+                rope_theta=config.rope_theta,
+                tie_word_embeddings=False,
+            )
+        )
         self.tokens = 0
         self.model.register_forward_pre_hook(self._count, with_kwargs=True)
 
@@ -145,9 +172,11 @@ class PlainTrainer:
     def _padded(self, items: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
         pad = torch.nn.utils.rnn.pad_sequence
         ids = [item["input_ids"] for item in items]
-        return {"input_ids": pad(ids, True),
-                "labels": pad([item["labels"] for item in items], True, -100),
-                "attention_mask": pad([torch.ones_like(i) for i in ids], True)}
+        return {
+            "input_ids": pad(ids, True),
+            "labels": pad([item["labels"] for item in items], True, -100),
+            "attention_mask": pad([torch.ones_like(i) for i in ids], True),
+        }
 
     def tokens_a_second(self, steps: int) -> float:
         """Of a round of its own; steps alone are timed, the batch's collation with them."""
@@ -164,11 +193,25 @@ class PlainTrainer:
 
         clock = Clock()
         arguments = TrainingArguments(
-            output_dir=str(self.folder), max_steps=steps, per_device_train_batch_size=self.size,
-            bf16=self.bf16, use_cpu=True, report_to=[], save_strategy="no", logging_strategy="no",
-            remove_unused_columns=False, disable_tqdm=True, learning_rate=1e-3)
-        trainer = Trainer(self.model, arguments, data_collator=self._padded,
-                          train_dataset=[self._item(e) for e in self.examples], callbacks=[clock])
+            output_dir=str(self.folder),
+            max_steps=steps,
+            per_device_train_batch_size=self.size,
+            bf16=self.bf16,
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            logging_strategy="no",
+            remove_unused_columns=False,
+            disable_tqdm=True,
+            learning_rate=1e-3,
+        )
+        trainer = Trainer(
+            self.model,
+            arguments,
+            data_collator=self._padded,
+            train_dataset=[self._item(e) for e in self.examples],
+            callbacks=[clock],
+        )
         self.tokens = 0
         trainer.train()
         return self.tokens / (clock.ended - clock.began)

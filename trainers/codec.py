@@ -72,8 +72,14 @@ class CodecTask:
     watched = "mel"
     losses_change = True
 
-    def __init__(self, model: nn.Module, decoder: list[nn.Module], head: nn.Module | None,
-                 config: CodecTaskConfig, store: AudioStore) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        decoder: list[nn.Module],
+        head: nn.Module | None,
+        config: CodecTaskConfig,
+        store: AudioStore,
+    ) -> None:
         """`decoder`: the modules that learn when `decoder_only`; `head`: the last of them where
         it works at the frame rate."""
         self.config, self.store, self.model = config, store, model
@@ -91,15 +97,20 @@ class CodecTask:
         if isinstance(head, MagnitudeHead):
             self.magnitudes = MagnitudeDistance(model.sample_rate, head.n_fft, head.hop)
             if config.adversarial_from is not None:
-                raise InputError("adversarial_from", config.adversarial_from, "discriminators "
-                                 "judge sound, and a magnitude head is not taught through sound; "
-                                 "leave it out")
+                raise InputError(
+                    "adversarial_from",
+                    config.adversarial_from,
+                    "discriminators "
+                    "judge sound, and a magnitude head is not taught through sound; "
+                    "leave it out",
+                )
         self.frames = round(config.crop_seconds * model.sample_rate / model.hop) * model.hop
         self.train, self.held_out = store.of("train"), store.of("validation")
         for split, pieces in (("train", self.train), ("validation", self.held_out)):
             if not pieces:
-                raise InputError("audio store", split, "no piece is of this split; prepare more "
-                                 "music")
+                raise InputError(
+                    "audio store", split, "no piece is of this split; prepare more music"
+                )
 
     def place(self, processes: Processes, shard: bool) -> None:
         """See trainers.loop.Task. Codebooks follow the batch they see, so all of it is seen by
@@ -108,8 +119,11 @@ class CodecTask:
         Raises: InputError for several processes.
         """
         if processes.count > 1 or shard:
-            raise InputError("processes", processes.count, "a codec's trainer runs in one; the "
-                             "language model's and the SRFM's run in many")
+            raise InputError(
+                "processes",
+                processes.count,
+                "a codec's trainer runs in one; the language model's and the SRFM's run in many",
+            )
         self.device = processes.device
         for module in (*self.modules.values(), self.distance, self.magnitudes):
             if module is not None:
@@ -123,8 +137,9 @@ class CodecTask:
         if all(name in weights for name in own if name.startswith(self.codebook)):
             self.codebook_learnt = True
 
-    def reconstruct(self, real: Tensor, quantize: bool,
-                    step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
+    def reconstruct(
+        self, real: Tensor, quantize: bool, step: int
+    ) -> tuple[Tensor, Tensor, dict[str, float]]:
         """(decoded, quantizer loss, figures) of real sound [B, 1, T], in training; decoded is
         sound [B, 1, T], or the log-magnitudes [B, N, bins] of a magnitude head."""
         raise NotImplementedError
@@ -159,7 +174,7 @@ class CodecTask:
             distance = self.magnitudes(made, real)
             logs["magnitude"] = float(distance.detach())
         else:
-            among = torch.randperm(len(RESOLUTIONS))[:config.resolutions]
+            among = torch.randperm(len(RESOLUTIONS))[: config.resolutions]
             distance = self.distance(made, real, tuple(among.tolist()))
             logs["mel"] = float(distance.detach())
         loss = loss + distance
@@ -190,8 +205,11 @@ class CodecTask:
         """Two held-out pieces, real and reconstructed; what musicnn hears in these and more."""
         rate, pairs = self.store.sample_rate, []
         length = round(SAMPLE_SECONDS * rate) // self.model.hop * self.model.hop
-        places = parts([entry.frames for entry in self.held_out],
-                       max(SAMPLES, self.config.metric_clips), length)
+        places = parts(
+            [entry.frames for entry in self.held_out],
+            max(SAMPLES, self.config.metric_clips),
+            length,
+        )
         for number, (place, start) in enumerate(places):
             entry = self.held_out[place]
             real = self.store.crop(entry, start, length)

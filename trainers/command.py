@@ -28,12 +28,18 @@ def train(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="default: $STUDIO_WORK/runs/NAME-OF-CONFIG")
     parser.add_argument("--threads", type=int, help="instead of the config's")
     parser.add_argument("--steps", type=int, help="instead of the config's")
-    parser.add_argument("--minutes", type=float, help="stop after so much training, resumes "
-                        "counted; instead of the config's")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="stop after so much training, resumes counted; instead of the config's",
+    )
     args = parser.parse_args(argv)
     run = run_config.read(args.config)
-    given = {k: v for k, v in (("threads", args.threads), ("steps", args.steps),
-                               ("minutes", args.minutes)) if v}
+    given = {
+        k: v
+        for k, v in (("threads", args.threads), ("steps", args.steps), ("minutes", args.minutes))
+        if v
+    }
     loop = dataclasses.replace(run.loop, **given)
     torch.set_num_threads(loop.threads)
     out = args.out or run_config.folder("$STUDIO_WORK/runs") / args.config.stem
@@ -68,8 +74,11 @@ def tokenise(argv: list[str]) -> int:
     parser.add_argument("store", type=Path, help="audio store at the tokenizer's rate")
     parser.add_argument("model", type=Path, help="folder with wavtokenizer.safetensors")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--hificodec", type=Path, help="folder with hificodec.safetensors: "
-                        "latents are made too, from the corpus's own files")
+    parser.add_argument(
+        "--hificodec",
+        type=Path,
+        help="folder with hificodec.safetensors: latents are made too, from the corpus's own files",
+    )
     parser.add_argument("--text-entries", type=int, default=1024)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(argv)
@@ -82,8 +91,11 @@ def tokenise(argv: list[str]) -> int:
 
     def pieces() -> Iterator[Piece]:
         for piece in tokenising.pieces_of(
-                args.corpus, list(entries),
-                lambda name: tokenising.tokens(model, stored.piece(entries[name])), codec):
+            args.corpus,
+            list(entries),
+            lambda name: tokenising.tokens(model, stored.piece(entries[name])),
+            codec,
+        ):
             if piece.split == "train":
                 captions.extend(piece.captions)
             yield piece
@@ -100,8 +112,12 @@ def assemble(argv: list[str]) -> int:
     parser.add_argument("component", type=Path, help="folder of a run's best or last export")
     parser.add_argument("model", type=Path, help="model folder; made or added to")
     parser.add_argument("--name", help="the model's name in results")
-    parser.add_argument("--base", type=Path, help="model folder of either layout whose other "
-                        "components a new MODEL takes: what the run was fine-tuned from")
+    parser.add_argument(
+        "--base",
+        type=Path,
+        help="model folder of either layout whose other "
+        "components a new MODEL takes: what the run was fine-tuned from",
+    )
     parser.add_argument("--dtype", choices=("float16", "bfloat16", "float32"), default="float16")
     args = parser.parse_args(argv)
     if args.base:

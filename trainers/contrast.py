@@ -20,8 +20,7 @@ FASTER = (1.15, 1.6)  # a false tempo is so much faster, or slower; not half or 
 TEMPI = (58, 190)  # and could be some piece's
 
 
-def false_caption(caption: str, facts: Mapping[str, Any],
-                  draw: np.random.Generator) -> str | None:
+def false_caption(caption: str, facts: Mapping[str, Any], draw: np.random.Generator) -> str | None:
     """The caption with one of the facts it names made false; None when it names none.
 
     Args:

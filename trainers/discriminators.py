@@ -94,8 +94,7 @@ class PeriodDiscriminator(nn.Module):
         super().__init__()
         self.period = period
         widths = (1, *channels)
-        layers = [nn.Conv2d(a, b, (5, 1), (stride, 1), (2, 0))
-                  for a, b in zip(widths, widths[1:])]
+        layers = [nn.Conv2d(a, b, (5, 1), (stride, 1), (2, 0)) for a, b in zip(widths, widths[1:])]
         self.stack = _Stack(layers, nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0)))
 
     def forward(self, audio: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -115,8 +114,7 @@ class ResolutionDiscriminator(nn.Module):
         self.n_fft, self.hop = n_fft, hop
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         widths = (2, *[channels] * layers)
-        convolutions = [nn.Conv2d(a, b, (3, 5), (1, 2), (1, 2))
-                        for a, b in zip(widths, widths[1:])]
+        convolutions = [nn.Conv2d(a, b, (3, 5), (1, 2), (1, 2)) for a, b in zip(widths, widths[1:])]
         self.stack = _Stack(convolutions, nn.Conv2d(channels, 1, 3, padding=1))
 
     def forward(self, audio: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -134,17 +132,21 @@ class Discriminators(nn.Module):
         self.config = config
         self.judges = nn.ModuleList(
             PeriodDiscriminator(period, config.period_channels, config.period_stride)
-            for period in config.periods)
+            for period in config.periods
+        )
         self.judges.extend(
-            ResolutionDiscriminator(n_fft, hop, config.resolution_channels,
-                                    config.resolution_layers)
-            for n_fft, hop in config.resolutions)
+            ResolutionDiscriminator(
+                n_fft, hop, config.resolution_channels, config.resolution_layers
+            )
+            for n_fft, hop in config.resolutions
+        )
 
     def forward(self, audio: Tensor) -> Judgement:
         """Judge audio [B, 1, T]."""
         found = [judge(audio) for judge in self.judges]
-        return Judgement(tuple(score for score, _ in found),
-                         tuple(features for _, features in found))
+        return Judgement(
+            tuple(score for score, _ in found), tuple(features for _, features in found)
+        )
 
     def loss(self, real: Tensor, made: Tensor) -> Tensor:
         """The discriminators' own scalar loss; no gradient reaches `made` [B, 1, T]."""
@@ -169,16 +171,20 @@ class Discriminators(nn.Module):
             fooling = [-scores.mean() for scores in of_made.scores]
         else:
             fooling = [(1 - scores).square().mean() for scores in of_made.scores]
-        return GeneratorLosses(torch.stack(fooling).mean(),
-                               feature_matching_loss(of_real.features, of_made.features))
+        return GeneratorLosses(
+            torch.stack(fooling).mean(), feature_matching_loss(of_real.features, of_made.features)
+        )
 
 
-def feature_matching_loss(real: tuple[tuple[Tensor, ...], ...],
-                          made: tuple[tuple[Tensor, ...], ...]) -> Tensor:
+def feature_matching_loss(
+    real: tuple[tuple[Tensor, ...], ...], made: tuple[tuple[Tensor, ...], ...]
+) -> Tensor:
     """Mean over layers of |real - made| / |real| (EnCodec, equation 5): free of scale."""
-    losses = [F.l1_loss(ours, theirs.detach()) / theirs.detach().abs().mean().clamp_min(1e-5)
-              for of_real, of_made in zip(real, made)
-              for theirs, ours in zip(of_real, of_made)]
+    losses = [
+        F.l1_loss(ours, theirs.detach()) / theirs.detach().abs().mean().clamp_min(1e-5)
+        for of_real, of_made in zip(real, made)
+        for theirs, ours in zip(of_real, of_made)
+    ]
     return torch.stack(losses).mean()
 
 

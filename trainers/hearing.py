@@ -31,8 +31,12 @@ def parts(lengths: Sequence[int], count: int, length: int) -> list[tuple[int, in
     """(piece, start) of up to `count` parts of pieces: the first part of each, then the second of
     those that have one, and so on; a first part may be shorter than `length`."""
     turns = range(max(1, max(lengths) // length))
-    return [(piece, turn * length) for turn in turns for piece, whole in enumerate(lengths)
-            if turn == 0 or (turn + 1) * length <= whole][:count]
+    return [
+        (piece, turn * length)
+        for turn in turns
+        for piece, whole in enumerate(lengths)
+        if turn == 0 or (turn + 1) * length <= whole
+    ][:count]
 
 
 def musicnn_figures(pairs: Sequence[Heard], rate: int) -> dict[str, float]:
@@ -46,13 +50,18 @@ def musicnn_figures(pairs: Sequence[Heard], rate: int) -> dict[str, float]:
         return {}
     from evaluation.metrics import clip_kl, frechet_distance  # 80 MB that few runs need
 
-    made, real = ([_ear().hear(audio.resample(clip, rate, MUSICNN_RATE)) for clip in side]
-                  for side in ([pair.made for pair in pairs], [pair.real for pair in pairs]))
+    made, real = (
+        [_ear().hear(audio.resample(clip, rate, MUSICNN_RATE)) for clip in side]
+        for side in ([pair.made for pair in pairs], [pair.real for pair in pairs])
+    )
     one, two = (np.concatenate([heard.penultimate for heard in side]) for side in (made, real))
-    divergences = clip_kl(*({str(n): heard.logits for n, heard in enumerate(side)}
-                            for side in (made, real)))
-    figures = {"KL-musicnn": float(np.mean(list(divergences.values()))),
-               "metric_clips": float(len(pairs))}
+    divergences = clip_kl(
+        *({str(n): heard.logits for n, heard in enumerate(side)} for side in (made, real))
+    )
+    figures = {
+        "KL-musicnn": float(np.mean(list(divergences.values()))),
+        "metric_clips": float(len(pairs)),
+    }
     if min(len(one), len(two)) > 1:  # a covariance needs two patches
         figures["FD-musicnn"] = frechet_distance(one, two)
     return figures

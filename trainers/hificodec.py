@@ -30,8 +30,9 @@ class HiFiCodecTask(CodecTask):
         if self.codebook_learnt:
             self.model.quantizer.mark_started()
 
-    def reconstruct(self, real: Tensor, quantize: bool,
-                    step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
+    def reconstruct(
+        self, real: Tensor, quantize: bool, step: int
+    ) -> tuple[Tensor, Tensor, dict[str, float]]:
         """See CodecTask."""
         if self.config.decoder_only:
             self.model.encoder.eval()
@@ -49,14 +50,17 @@ class HiFiCodecTask(CodecTask):
     @torch.no_grad()
     def begin_quantizing(self, step: int) -> None:
         """K-means over latents of many batches."""
-        latents = [self.model.latents(self.batch(step + n), quantize=False)
-                   for n in range(START_BATCHES)]
+        latents = [
+            self.model.latents(self.batch(step + n), quantize=False) for n in range(START_BATCHES)
+        ]
         self.model.quantizer.start_from(torch.cat(latents).transpose(1, 2).flatten(0, 1))
 
     def validation_figures(self, real: Tensor) -> tuple[Tensor, dict[str, float]]:
         """See CodecTask."""
         codes = self.model.encode(real)
         use = code_use(codes, self.model.config.codes)
-        figures = {"codes": float(np.mean([u.used for u in use])),
-                   "perplexity": float(np.mean([u.perplexity for u in use]))}
+        figures = {
+            "codes": float(np.mean([u.used for u in use])),
+            "perplexity": float(np.mean([u.perplexity for u in use])),
+        }
         return self.model.decode(self.model.embed(codes)), figures

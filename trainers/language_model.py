@@ -103,9 +103,15 @@ class LanguageModelTask:
     averaged = ("language_model",)
     watched = "cross_entropy"
 
-    def __init__(self, model: LanguageModelConfig, config: LanguageModelTaskConfig,
-                 pieces: Reader, tokenizer: Path, start: dict[str, Tensor],
-                 sound: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        model: LanguageModelConfig,
+        config: LanguageModelTaskConfig,
+        pieces: Reader,
+        tokenizer: Path,
+        start: dict[str, Tensor],
+        sound: nn.Module | None = None,
+    ) -> None:
         """
         Args:
             tokenizer: folder of the text tokenizer.
@@ -142,8 +148,9 @@ class LanguageModelTask:
             self.score.to(processes.device)
         for name in ("contrast", "score"):
             if getattr(self.config, name) and shard:
-                raise InputError(name, getattr(self.config, name), "does not go with shard; leave "
-                                 "one out")
+                raise InputError(
+                    name, getattr(self.config, name), "does not go with shard; leave one out"
+                )
         if shard and self.adapters:
             raise InputError("shard", True, "LoRA's matrices are small; leave it out")
         if shard:
@@ -153,8 +160,11 @@ class LanguageModelTask:
         least = self.parts * processes.count
         longest = round(max(self.config.crop_seconds) * self.config.token_rate)
         if self.config.batch_tokens // longest < least > 1:
-            raise InputError("batch_tokens", self.config.batch_tokens, f"{least} parts and "
-                             f"processes need at least {least * longest}, a longest crop each")
+            raise InputError(
+                "batch_tokens",
+                self.config.batch_tokens,
+                f"{least} parts and processes need at least {least * longest}, a longest crop each",
+            )
 
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         """Cross-entropy of the next token. The mean over parts and processes is that of the
@@ -163,14 +173,19 @@ class LanguageModelTask:
         targets = sum(len(e.audio_ids) + 1 for e in examples)
         own = self.processes.mine(examples)
         for part in range(self.parts):
-            mine = own[part::self.parts]
+            mine = own[part :: self.parts]
             share = sum(len(e.audio_ids) + 1 for e in mine) / targets
             share *= self.parts * self.processes.count  # exactly 1 for a batch in one part
             if self.config.contrast or self.score:
                 with self._precision():
-                    loss, figures = taught_loss(self.model, mine, self.config.contrast,
-                                                self.processes.device, self.score,
-                                                self.config.score)
+                    loss, figures = taught_loss(
+                        self.model,
+                        mine,
+                        self.config.contrast,
+                        self.processes.device,
+                        self.score,
+                        self.config.score,
+                    )
             else:
                 loss, accuracy = self._loss(mine)
                 figures = {"accuracy": float(accuracy) * share}
@@ -201,17 +216,20 @@ class LanguageModelTask:
             seconds, tokens = length()
             lengths = [tokens] * max(1, config.batch_tokens // tokens)
         chosen = draw.choice(len(reach.pieces), len(lengths), p=reach.shares)
-        return [self._example(reach.pieces[i], tokens, draw, reach.pieces)
-                for i, tokens in zip(chosen, lengths)], seconds
+        return [
+            self._example(reach.pieces[i], tokens, draw, reach.pieces)
+            for i, tokens in zip(chosen, lengths)
+        ], seconds
 
-    def _example(self, piece: Piece, tokens: int, draw: np.random.Generator,
-                 taught: Sequence[Piece] = ()) -> TaughtExample:
+    def _example(
+        self, piece: Piece, tokens: int, draw: np.random.Generator, taught: Sequence[Piece] = ()
+    ) -> TaughtExample:
         """A crop of a piece, its sections counted from the crop's start. One of the `taught`
         pieces may lose its text, and may get a false caption."""
         last = max(0, len(piece.tokens) - tokens)
         start = 0 if draw.random() < self.config.start_at_zero else int(draw.integers(last + 1))
         start -= start % self.model.config.token_group
-        crop = piece.tokens[start:start + tokens]
+        crop = piece.tokens[start : start + tokens]
         caption = piece.captions[int(draw.integers(len(piece.captions)))]
         text = self.encode(caption)
         if taught and draw.random() < self.config.drop_text:
@@ -225,12 +243,14 @@ class LanguageModelTask:
         score = None
         if taught and self.score:
             told = targets_for(piece.facts, rate, len(piece.tokens) + 1)
-            score = told[start:start + len(crop) + 1]
-        return TaughtExample(text, crop.astype(np.int64), sections,
-                             self.encode(false) if false else (), score)
+            score = told[start : start + len(crop) + 1]
+        return TaughtExample(
+            text, crop.astype(np.int64), sections, self.encode(false) if false else (), score
+        )
 
-    def _false(self, caption: str, piece: Piece, draw: np.random.Generator,
-               taught: Sequence[Piece]) -> str | None:
+    def _false(
+        self, caption: str, piece: Piece, draw: np.random.Generator, taught: Sequence[Piece]
+    ) -> str | None:
         if draw.random() >= self.config.contrast_others:
             return false_caption(caption, piece.facts, draw)
         other = taught[int(draw.integers(len(taught)))].captions
@@ -252,8 +272,11 @@ class LanguageModelTask:
             loss, accuracy = self._loss([self._example(p, tokens, draw) for p in chosen])
             losses.append(float(loss))
             hits.append(float(accuracy))
-        return {"cross_entropy": float(np.mean(losses)), "accuracy": float(np.mean(hits)),
-                "unigram_cross_entropy": self.unigram}
+        return {
+            "cross_entropy": float(np.mean(losses)),
+            "accuracy": float(np.mean(hits)),
+            "unigram_cross_entropy": self.unigram,
+        }
 
     def write_samples(self, folder: Path) -> dict[str, float]:
         """Music for the captions of held-out pieces, where a WavTokenizer is at hand: two to hear,
@@ -266,22 +289,25 @@ class LanguageModelTask:
         count = round(SAMPLE_SECONDS * self.config.token_rate)
         count -= count % model.config.token_group
         held_out = self.pieces.held_out
-        places = parts([len(p.tokens) for p in held_out], max(SAMPLES, self.config.metric_clips),
-                       count)
+        places = parts(
+            [len(p.tokens) for p in held_out], max(SAMPLES, self.config.metric_clips), count
+        )
         rate, requests, pairs = self.config.token_rate, [], []
         for seed, (n, start) in enumerate(places):
             sections = sections_within(_sections(held_out[n]), start / rate, (start + count) / rate)
-            requests.append(DecodeRequest(self.encode(held_out[n].captions[0]), sections, count,
-                                          count, seed=seed))
+            requests.append(
+                DecodeRequest(
+                    self.encode(held_out[n].captions[0]), sections, count, count, seed=seed
+                )
+            )
         written = [step.tokens for step in decode(model, requests)]
         for number, ((n, start), tokens) in enumerate(zip(places, zip(*written))):
             piece, made = held_out[n], self._sound_of(tokens)
             if number < SAMPLES and not start:
                 audio.write(folder / f"{piece.id}.flac", made, self.sound.sample_rate)
-                (folder / f"{piece.id}.txt").write_text(piece.captions[0] + "\n",
-                                                        encoding="utf-8")
+                (folder / f"{piece.id}.txt").write_text(piece.captions[0] + "\n", encoding="utf-8")
             if number < self.config.metric_clips:
-                real = piece.tokens[start:start + count].astype(np.int64)
+                real = piece.tokens[start : start + count].astype(np.int64)
                 pairs.append(Heard(made, self._sound_of(real)))
         return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
 
@@ -307,8 +333,9 @@ class LanguageModelTask:
         tensors = gathered(model.state_dict())
         if not self.processes.main:
             return
-        studio_layout.save_tensors(folder, "language_model", model.config,
-                                   {k: v.float().cpu() for k, v in tensors.items()})
+        studio_layout.save_tensors(
+            folder, "language_model", model.config, {k: v.float().cpu() for k, v in tensors.items()}
+        )
         for name in TOKENIZER_FILES:
             if (self.tokenizer / name).is_file():
                 shutil.copyfile(self.tokenizer / name, folder / name)

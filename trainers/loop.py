@@ -114,8 +114,14 @@ class Task(Protocol):
 class Loop:
     """Runs a task in a folder: `state.pt`, `log.jsonl`, `best/`, `last/`, `samples/`."""
 
-    def __init__(self, task: Task, config: LoopConfig, folder: Path, recipe: dict[str, Any],
-                 processes: Processes | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        config: LoopConfig,
+        folder: Path,
+        recipe: dict[str, Any],
+        processes: Processes | None = None,
+    ) -> None:
         self.task, self.config, self.folder = task, config, folder
         self.recipe, self.processes = recipe, processes or Processes()
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,12 +133,19 @@ class Loop:
                 task.modules[name].load_state_dict(values)
         task.place(self.processes, config.shard)
         self.optimizers = {
-            name: torch.optim.AdamW(parameters, lr=config.learning_rate, betas=config.betas,
-                                    weight_decay=config.weight_decay, fused=True)
-            for name, parameters in task.groups.items()}
-        self.average = {name: {k: v.detach().clone() for k, v in
-                               task.modules[name].state_dict().items()}
-                        for name in task.averaged}
+            name: torch.optim.AdamW(
+                parameters,
+                lr=config.learning_rate,
+                betas=config.betas,
+                weight_decay=config.weight_decay,
+                fused=True,
+            )
+            for name, parameters in task.groups.items()
+        }
+        self.average = {
+            name: {k: v.detach().clone() for k, v in task.modules[name].state_dict().items()}
+            for name in task.averaged
+        }
         self.step, self.seconds, self.best = 0, 0.0, float("inf")
         self._stop = self._between = False
         if state is not None:
@@ -158,18 +171,23 @@ class Loop:
                     if self.step % self.config.log_every == 0:
                         self._log(board, TRAIN, {**logs, "memory_mb": self._memory()})
                     stop, over, due, full = self.processes.any(
-                        self._stop, self._out_of_time(),
+                        self._stop,
+                        self._out_of_time(),
                         time.monotonic() - saved > 60 * self.config.checkpoint_minutes,
-                        self.step % self.config.log_every == 0 and self._disk_is_low())
+                        self.step % self.config.log_every == 0 and self._disk_is_low(),
+                    )
                     last = over or self.step == self.config.steps
                     if last or self.step % self.config.validate_every == 0:
                         figures = self._validate(board)
                     if last or self.step % self.config.sample_every == 0:
                         self._samples(board)
                     if full:
-                        raise FailureError("disk", f"{_free(self.folder) / 2**20:.0f} MB free",
-                                           f"stopped at step {self.step}, which is saved; free "
-                                           "some room and resume")
+                        raise FailureError(
+                            "disk",
+                            f"{_free(self.folder) / 2**20:.0f} MB free",
+                            f"stopped at step {self.step}, which is saved; free "
+                            "some room and resume",
+                        )
                     if due:
                         self.save()
                         saved = time.monotonic()
@@ -224,8 +242,12 @@ class Loop:
         self.processes.average_gradients(parameters)
         norm = gathered(nn.utils.clip_grad_norm_(parameters, self.config.clip_norm))
         if not torch.isfinite(norm):
-            raise FailureError("training", f"step {self.step}", "gradient is not finite; the "
-                               "last good state is kept, lower the learning rate and resume")
+            raise FailureError(
+                "training",
+                f"step {self.step}",
+                "gradient is not finite; the "
+                "last good state is kept, lower the learning rate and resume",
+            )
         for group in optimizer.param_groups:
             group["lr"] = rate
         self._between = True
@@ -254,8 +276,10 @@ class Loop:
 
     def _with_average(self, action: Any) -> Any:
         """Run `action` with averaged weights in place and training weights back afterwards."""
-        own = {n: {k: v.clone() for k, v in self.task.modules[n].state_dict().items()}
-               for n in self.average}
+        own = {
+            n: {k: v.clone() for k, v in self.task.modules[n].state_dict().items()}
+            for n in self.average
+        }
         try:
             for name, kept in self.average.items():
                 self.task.modules[name].load_state_dict(kept)
@@ -287,8 +311,12 @@ class Loop:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         self.task.export(folder)
-        about = {"step": self.step, "seconds": self.seconds, "recipe": self.recipe,
-                 "loop": asdict(self.config)}
+        about = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "recipe": self.recipe,
+            "loop": asdict(self.config),
+        }
         if self.processes.main:
             (folder / "training.json").write_text(json.dumps(about, indent=1))
 
@@ -310,15 +338,23 @@ class Loop:
         if board is None:
             return
         left = max(0.0, self._left())
-        row = {"kind": kind, "step": self.step, "seconds": round(self.seconds, 1),
-               "left_seconds": round(left, 1), **figures}
+        row = {
+            "kind": kind,
+            "step": self.step,
+            "seconds": round(self.seconds, 1),
+            "left_seconds": round(left, 1),
+            **figures,
+        }
         with open(self.folder / LOG, "a") as log:
             log.write(json.dumps(row) + "\n")
         for key, value in figures.items():
             board.add_scalar(f"{kind}/{key}", value, self.step)
         shown = " ".join(f"{k} {v:.4g}" for k, v in figures.items())
-        print(f"{kind} step {self.step}/{self.config.steps} left {left / 60:.0f} min {shown}",
-              file=sys.stderr, flush=True)
+        print(
+            f"{kind} step {self.step}/{self.config.steps} left {left / 60:.0f} min {shown}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def _state_bytes(self) -> int:
         modules = [v for m in self.task.modules.values() for v in m.state_dict().values()]
@@ -332,17 +368,26 @@ class Loop:
 
     def save(self) -> None:
         """Write the state and the averaged weights, whole or not at all."""
-        state = gathered({
-            "step": self.step, "seconds": self.seconds, "best": self.best,
-            "modules": {n: m.state_dict() for n, m in self.task.modules.items()},
-            "average": self.average,
-            "optimizers": {n: o.state_dict() for n, o in self.optimizers.items()}})
+        state = gathered(
+            {
+                "step": self.step,
+                "seconds": self.seconds,
+                "best": self.best,
+                "modules": {n: m.state_dict() for n, m in self.task.modules.items()},
+                "average": self.average,
+                "optimizers": {n: o.state_dict() for n, o in self.optimizers.items()},
+            }
+        )
         if self.processes.main:
             free, needed = _free(self.folder), math.ceil(1.25 * self._state_bytes())
             if free < needed:
-                raise FailureError("disk", f"{free / 2**20:.0f} MB free", "too little to save the "
-                                   f"training state ({needed / 2**20:.0f} MB); the state saved "
-                                   "before stays, free some room and resume")
+                raise FailureError(
+                    "disk",
+                    f"{free / 2**20:.0f} MB free",
+                    "too little to save the "
+                    f"training state ({needed / 2**20:.0f} MB); the state saved "
+                    "before stays, free some room and resume",
+                )
             fresh = self.folder / "state.pt.new"
             torch.save(state, fresh)
             os.replace(fresh, self.folder / "state.pt")
@@ -354,15 +399,20 @@ class Loop:
             return None
         state = torch.load(path, weights_only=True, map_location="cpu")
         if set(state["modules"]) != set(self.task.modules):
-            raise InputError("training state", path.name, "is of another kind of run; choose "
-                             "another output folder")
+            raise InputError(
+                "training state",
+                path.name,
+                "is of another kind of run; choose another output folder",
+            )
         return state
 
     def _restore(self, state: dict[str, Any]) -> None:
         for name, values in state["optimizers"].items():
             parameters = self.task.groups[name]
-            values["state"] = {i: {k: scattered(v, parameters[i]) for k, v in kept.items()}
-                               for i, kept in values["state"].items()}
+            values["state"] = {
+                i: {k: scattered(v, parameters[i]) for k, v in kept.items()}
+                for i, kept in values["state"].items()
+            }
             self.optimizers[name].load_state_dict(values)
             for group in self.optimizers[name].param_groups:  # today's config, not the state's
                 group.update(betas=self.config.betas, weight_decay=self.config.weight_decay)

@@ -36,8 +36,11 @@ class Adapters(nn.Module):
         ready_torchaudio()
         import peft
 
-        names = [name for name, module in model.named_modules()
-                 if isinstance(module, nn.Linear) and name.startswith(within)]
+        names = [
+            name
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Linear) and name.startswith(within)
+        ]
         settings = peft.LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=names)
         # In a list, so that the wrapped model is no part of this module.
         self._tuner = [peft.LoraModel(model, settings, "default")]
@@ -45,7 +48,8 @@ class Adapters(nn.Module):
         for name, layer in model.named_modules():
             if isinstance(layer, peft.tuners.lora.LoraLayer):
                 self.matrices[name.replace(".", "/")] = nn.ModuleList(
-                    [layer.lora_A["default"], layer.lora_B["default"]])
+                    [layer.lora_A["default"], layer.lora_B["default"]]
+                )
 
     def merged(self) -> nn.Module:
         """A copy of the model with the matrices added into its own weights; no peft in it."""

@@ -63,12 +63,18 @@ def main(argv: list[str]) -> int:
     """Print memory and time of every stage as Markdown."""
     parser = argparse.ArgumentParser("python -m trainers plan", description=main.__doc__)
     parser.add_argument("configs", type=Path, nargs="*", help="default: all of the project's")
-    parser.add_argument("--measure", action="store_true", help="also run a few steps of each nano "
-                        "stage on random data, and print them beside what was computed")
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="also run a few steps of each nano "
+        "stage on random data, and print them beside what was computed",
+    )
     args = parser.parse_args(argv)
     configs = args.configs or sorted(CONFIGS.rglob("*.yaml"))
-    print("| stage | parameters | weights and states | activations, one part | work a step | steps "
-          f"| GPU hours at {100 * GPU_SHARE:.0f} % of {GPU_FLOPS / 1e12:.0f} TFLOP/s |")
+    print(
+        "| stage | parameters | weights and states | activations, one part | work a step | steps "
+        f"| GPU hours at {100 * GPU_SHARE:.0f} % of {GPU_FLOPS / 1e12:.0f} TFLOP/s |"
+    )
     print("|---|---|---|---|---|---|---|")
     found = {}
     for path in configs:
@@ -84,9 +90,11 @@ def _row(path: Path, run: RunConfig, step: Step) -> str:
     processes = PROCESSES if run.loop.shard else 1
     hours = step.flops * run.loop.steps / (GPU_FLOPS * GPU_SHARE) / 3600
     shared = f" / {processes}" if run.loop.shard else ""
-    return (f"| {path.stem} | {step.parameters / 1e6:,.1f} M | "
-            f"{step.state_bytes / 2**30:.2f} GiB{shared} | {step.activation_bytes / 2**30:.2f} GiB "
-            f"| {step.flops / 1e12:,.3f} TFLOP | {run.loop.steps:,} | {hours:,.1f} |")
+    return (
+        f"| {path.stem} | {step.parameters / 1e6:,.1f} M | "
+        f"{step.state_bytes / 2**30:.2f} GiB{shared} | {step.activation_bytes / 2**30:.2f} GiB "
+        f"| {step.flops / 1e12:,.3f} TFLOP | {run.loop.steps:,} | {hours:,.1f} |"
+    )
 
 
 def step_of(run: RunConfig) -> Step:
@@ -105,8 +113,13 @@ def step_of(run: RunConfig) -> Step:
     kept = found.bytes
     if getattr(training, "recompute", False):
         kept = _recomputed(found.bytes, model)
-    return Step(parameters, 4 * (parameters + 3 * learning + averaged), kept,
-                float(flops.get_total_flops()) * passes * share, items)
+    return Step(
+        parameters,
+        4 * (parameters + 3 * learning + averaged),
+        kept,
+        float(flops.get_total_flops()) * passes * share,
+        items,
+    )
 
 
 class _Counted(torch.autograd.graph.saved_tensors_hooks):
@@ -144,13 +157,19 @@ def _forward(run: RunConfig, model: nn.Module, training: Any) -> tuple:
         text = 32  # a caption's ids and the conditions, about
 
         def language_model() -> Tensor:
-            x = torch.empty(1, sum(lengths) + len(lengths) * text, model.config.hidden,
-                            requires_grad=True)
+            x = torch.empty(
+                1, sum(lengths) + len(lengths) * text, model.config.hidden, requires_grad=True
+            )
             states = model.backbone(x, [n + text for n in lengths])
-            return model.head(states[:, :sum(lengths)]).logsumexp(-1).sum()
+            return model.head(states[:, : sum(lengths)]).logsumexp(-1).sum()
 
-        return [model], [model], _on_meta(language_model), training.batch_tokens / sum(
-            lengths), training.batch_tokens
+        return (
+            [model],
+            [model],
+            _on_meta(language_model),
+            training.batch_tokens / sum(lengths),
+            training.batch_tokens,
+        )
     if run.task == "srfm":
         size = max(1, training.batch // training.parts)
         frames = training.crop_tokens * training.ratio
@@ -158,12 +177,23 @@ def _forward(run: RunConfig, model: nn.Module, training: Any) -> tuple:
         def srfm() -> Tensor:
             tokens = torch.zeros(size, training.crop_tokens, dtype=torch.int64)
             latents = torch.empty(size, model.config.latent_dim, frames)
-            return model.loss(tokens, None, latents, None, t_uniform=torch.empty(size),
-                              noise=torch.empty_like(latents),
-                              keep=torch.ones(size, dtype=torch.bool))
+            return model.loss(
+                tokens,
+                None,
+                latents,
+                None,
+                t_uniform=torch.empty(size),
+                noise=torch.empty_like(latents),
+                keep=torch.ones(size, dtype=torch.bool),
+            )
 
-        return [model], [model], _on_meta(srfm), training.batch / size, \
-            training.batch * training.crop_tokens
+        return (
+            [model],
+            [model],
+            _on_meta(srfm),
+            training.batch / size,
+            training.batch * training.crop_tokens,
+        )
     return _codec(model, training)
 
 
@@ -174,8 +204,9 @@ def _codec(model: nn.Module, training: Any) -> tuple:
     with torch.device("cpu"):
         distance = MultiResolutionMel(model.sample_rate)
     distance = distance.to("meta") if isinstance(distance, nn.Module) else distance
-    judges = Discriminators(DiscriminatorsConfig()) if training.adversarial_from is not None \
-        else None
+    judges = (
+        Discriminators(DiscriminatorsConfig()) if training.adversarial_from is not None else None
+    )
     frames = round(training.crop_seconds * model.sample_rate / model.hop) * model.hop
 
     def codec() -> Tensor:
@@ -183,7 +214,7 @@ def _codec(model: nn.Module, training: Any) -> tuple:
         made = model(real, quantize=False).decoded
         if made.ndim != real.ndim or made.shape[1] != 1:  # a magnitude head
             return made.square().mean()
-        loss = distance(made, real, tuple(range(len(RESOLUTIONS)))[:training.resolutions])
+        loss = distance(made, real, tuple(range(len(RESOLUTIONS)))[: training.resolutions])
         if judges is not None:
             judged = judges.generator_losses(real, made)
             loss = loss + judged.adversarial + judged.feature_matching
@@ -198,6 +229,7 @@ def _on_meta(forward: Any) -> Any:
     def run() -> Tensor:
         with torch.device("meta"), _without_autocast():
             return forward()
+
     return run
 
 
@@ -215,13 +247,17 @@ def _without_autocast() -> Iterator[None]:
 def _measured(found: dict[Path, tuple[RunConfig, Step]]) -> None:
     """Run a few steps of each in a process of its own, on random data; beside them what the logs
     of whole runs say, where there are any."""
-    print(f"\nMeasured here, {STEPS_MEASURED} steps on random data after one to warm up, one "
-          "thread; memory is the growth of the process from before its model was made. Computed "
-          "seconds are the stage's work at the median GFLOP/s of all stages. A whole run is that "
-          "of $STUDIO_WORK/runs: seconds a step as its log has them, and all hours of its "
-          "config's steps at that.\n")
-    print("| stage | computed memory | measured | measured / computed | computed seconds a step | "
-          "measured | measured / computed | GFLOP/s | whole run: seconds a step | hours |")
+    print(
+        f"\nMeasured here, {STEPS_MEASURED} steps on random data after one to warm up, one "
+        "thread; memory is the growth of the process from before its model was made. Computed "
+        "seconds are the stage's work at the median GFLOP/s of all stages. A whole run is that "
+        "of $STUDIO_WORK/runs: seconds a step as its log has them, and all hours of its "
+        "config's steps at that.\n"
+    )
+    print(
+        "| stage | computed memory | measured | measured / computed | computed seconds a step | "
+        "measured | measured / computed | GFLOP/s | whole run: seconds a step | hours |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     context, rows = multiprocessing.get_context("spawn"), []
     for path, (run, step) in found.items():
@@ -232,9 +268,11 @@ def _measured(found: dict[Path, tuple[RunConfig, Step]]) -> None:
         memory, expected = step.state_bytes + step.activation_bytes, step.flops / rate
         whole = _whole_run(path.stem)
         of_run = f"{whole:.2f} | {whole * run.loop.steps / 3600:.2f}" if whole else "– | –"
-        print(f"| {path.stem} | {memory / 2**20:.0f} MiB | {bytes_ / 2**20:.0f} MiB | "
-              f"{bytes_ / memory:.2f} | {expected:.2f} | {seconds:.2f} | {seconds / expected:.2f} "
-              f"| {step.flops / seconds / 1e9:.0f} | {of_run} |")
+        print(
+            f"| {path.stem} | {memory / 2**20:.0f} MiB | {bytes_ / 2**20:.0f} MiB | "
+            f"{bytes_ / memory:.2f} | {expected:.2f} | {seconds:.2f} | {seconds / expected:.2f} "
+            f"| {step.flops / seconds / 1e9:.0f} | {of_run} |"
+        )
 
 
 def _whole_run(name: str) -> float | None:
@@ -255,8 +293,12 @@ def _few_steps(path: Path) -> tuple[int, float]:
         task_warm = torch.ones(8, 8, requires_grad=True)
         (task_warm @ task_warm).sum().backward()  # what torch itself takes at its first step
         before = peak_memory_bytes()
-        loop = Loop(run_config.task_of(run), replace(run.loop, steps=1, shard=False, threads=1),
-                    Path(folder) / "run", run.raw)
+        loop = Loop(
+            run_config.task_of(run),
+            replace(run.loop, steps=1, shard=False, threads=1),
+            Path(folder) / "run",
+            run.raw,
+        )
         seconds = []
         for _ in range(STEPS_MEASURED + 1):
             began = time.monotonic()
@@ -277,16 +319,37 @@ def _random_data(run: RunConfig, folder: Path) -> dict[str, Path]:
     if run.task in ("wavtokenizer", "hificodec"):
         length = 8 * config.sample_rate
         (draw.standard_normal(2 * length) * 0.1).astype(np.float16).tofile(folder / "audio.f16")
-        (folder / "index.json").write_text(json.dumps({
-            "sample_rate": config.sample_rate,
-            "entries": [["a", "train", 0, length], ["b", "validation", length, length]]}))
+        (folder / "index.json").write_text(
+            json.dumps(
+                {
+                    "sample_rate": config.sample_rate,
+                    "entries": [["a", "train", 0, length], ["b", "validation", length, length]],
+                }
+            )
+        )
         return {"folder": folder}
     tokens = 4000
     codes = config.audio_vocabulary if run.task == "language_model" else config.vocab_size
-    latents = None if run.task == "language_model" else draw.standard_normal(
-        (config.latent_dim, 2 * tokens))
-    write_pieces(folder, [Piece(split, split, ("a calm piece",), (("verse", 0.0, tokens / 75),),
-                                draw.integers(codes, size=tokens), latents, {})
-                          for split in ("train", "validation")], "pieces")
+    latents = (
+        None
+        if run.task == "language_model"
+        else draw.standard_normal((config.latent_dim, 2 * tokens))
+    )
+    write_pieces(
+        folder,
+        [
+            Piece(
+                split,
+                split,
+                ("a calm piece",),
+                (("verse", 0.0, tokens / 75),),
+                draw.integers(codes, size=tokens),
+                latents,
+                {},
+            )
+            for split in ("train", "validation")
+        ],
+        "pieces",
+    )
     train_text_tokenizer(["a calm piece"], 300, folder / "tokenizer.json")
     return {"shards": folder, "text_tokenizer": folder / "tokenizer.json"}

@@ -46,14 +46,15 @@ class Processes:
 
     def mine(self, items: Sequence[Any]) -> Sequence[Any]:
         """This process's part of what all have."""
-        return items[self.index::self.count]
+        return items[self.index :: self.count]
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Mean gradient of all processes; sharded parameters have theirs averaged already."""
         if self.count == 1:
             return
-        gradients = [p.grad for p in parameters
-                     if p.grad is not None and not isinstance(p, DTensor)]
+        gradients = [
+            p.grad for p in parameters if p.grad is not None and not isinstance(p, DTensor)
+        ]
         for work in [dist.all_reduce(g, async_op=True) for g in gradients]:
             work.wait()
         for gradient in gradients:

@@ -33,12 +33,18 @@ def from_qwen(folder: Path, config: LanguageModelConfig, seed: int) -> dict[str,
     for file in files:
         for name, value in studio_layout.tensors(file).items():
             # InspireMusic's release holds Qwen's module under llm.model; its table of text is tied.
-            ours = "text_embedding.weight" if name == "model.embed_tokens.weight" else \
-                MAP.our_name(f"llm.model.{name}")
+            ours = (
+                "text_embedding.weight"
+                if name == "model.embed_tokens.weight"
+                else MAP.our_name(f"llm.model.{name}")
+            )
             if ours is None:
                 continue  # the head over text, which InspireMusic does not use
             if weights[ours].shape != value.shape:
-                raise InputError("qwen", name, f"has shape {tuple(value.shape)}, the config says "
-                                 f"{tuple(weights[ours].shape)}")
+                raise InputError(
+                    "qwen",
+                    name,
+                    f"has shape {tuple(value.shape)}, the config says {tuple(weights[ours].shape)}",
+                )
             weights[ours] = value.float()
     return weights

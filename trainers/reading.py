@@ -46,9 +46,15 @@ class Reader:
         held_out: validation pieces of the same.
     """
 
-    def __init__(self, place: Path | str, latents: bool = False, open_shards: int = 0,
-                 steps_a_shard: int = 200, seed: int = 0,
-                 long_enough: Callable[[Piece], bool] = lambda piece: True) -> None:
+    def __init__(
+        self,
+        place: Path | str,
+        latents: bool = False,
+        open_shards: int = 0,
+        steps_a_shard: int = 200,
+        seed: int = 0,
+        long_enough: Callable[[Piece], bool] = lambda piece: True,
+    ) -> None:
         """
         Args:
             long_enough: whether a crop can be cut from a piece; of the others it is said how many
@@ -90,8 +96,11 @@ class Reader:
     def _usable(self, pieces: list[Piece]) -> list[Piece]:
         found = [p for p in pieces if self.long_enough(p)]
         if len(found) < len(pieces):
-            print(f"left out: {len(pieces) - len(found)} of {len(pieces)} pieces are shorter than "
-                  "a crop", file=sys.stderr)
+            print(
+                f"left out: {len(pieces) - len(found)} of {len(pieces)} pieces are shorter than "
+                "a crop",
+                file=sys.stderr,
+            )
         return found
 
     def _shard(self, number: int) -> str:

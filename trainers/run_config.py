@@ -59,16 +59,26 @@ def read(path: Path) -> RunConfig:
     except (yaml.YAMLError, TypeError) as error:
         raise InputError("training config", path.name, f"is not readable yaml ({error})") from error
     if unknown:
-        raise InputError("training config", sorted(unknown)[0], "is not a part of it; known are "
-                         "task, data, model, training, loop")
+        raise InputError(
+            "training config",
+            sorted(unknown)[0],
+            "is not a part of it; known are task, data, model, training, loop",
+        )
     if raw.get("task") not in _TASKS:
         raise InputError("task", raw.get("task"), "must be one of " + ", ".join(_TASKS))
     if not isinstance(raw.get("data"), dict):
         raise InputError("data", raw.get("data"), "must name folders, like {folder: PATH}")
-    folders = {name: value if is_address(value) else folder(value)
-               for name, value in raw["data"].items()}
-    return RunConfig(raw["task"], folders, raw.get("model") or {}, raw.get("training") or {},
-                     config_from_json(LoopConfig, raw.get("loop") or {}), raw)
+    folders = {
+        name: value if is_address(value) else folder(value) for name, value in raw["data"].items()
+    }
+    return RunConfig(
+        raw["task"],
+        folders,
+        raw.get("model") or {},
+        raw.get("training") or {},
+        config_from_json(LoopConfig, raw.get("loop") or {}),
+        raw,
+    )
 
 
 def folder(text: str) -> Path:
@@ -90,19 +100,21 @@ def training_of(run: RunConfig) -> Any:
 
 
 def task_of(run: RunConfig) -> Task:
-    """The task a run describes, its model freshly initialised or with the weights it starts from.
-    """
+    """The task a run describes: its model freshly initialised, or with the weights it starts from."""
     return _TASKS[run.task](run)
 
 
 def _training_class(task: str) -> type:
     if task == "language_model":
         from trainers.language_model import LanguageModelTaskConfig
+
         return LanguageModelTaskConfig
     if task == "srfm":
         from trainers.srfm import SRFMTaskConfig
+
         return SRFMTaskConfig
     from trainers.codec import CodecTaskConfig
+
     return CodecTaskConfig
 
 
@@ -145,8 +157,14 @@ def _language_model(run: RunConfig) -> Task:
     if folder is None:
         raise InputError("data", "text_tokenizer", "is missing; tokenise writes one beside shards")
     training = training_of(run)
-    return LanguageModelTask(config_of(run), training, _pieces(run, training), folder,
-                             _start(run), _sound(run, "wavtokenizer"))
+    return LanguageModelTask(
+        config_of(run),
+        training,
+        _pieces(run, training),
+        folder,
+        _start(run),
+        _sound(run, "wavtokenizer"),
+    )
 
 
 def _srfm(run: RunConfig) -> Task:
@@ -159,14 +177,25 @@ def _srfm(run: RunConfig) -> Task:
 
     own_statistics = bool(run.model) or "start_from" not in run.data
     pieces = _pieces(run, training, True, long_enough)
-    return SRFMTask(config_of(run), training, pieces, _start(run), own_statistics,
-                    _sound(run, "hificodec"))
+    return SRFMTask(
+        config_of(run), training, pieces, _start(run), own_statistics, _sound(run, "hificodec")
+    )
 
 
-def _pieces(run: RunConfig, training: Any, latents: bool = False,
-            long_enough: Callable[[Piece], bool] = lambda piece: True) -> Reader:
-    return Reader(run.data["shards"], latents, training.open_shards, training.steps_a_shard,
-                  training.seed, long_enough)
+def _pieces(
+    run: RunConfig,
+    training: Any,
+    latents: bool = False,
+    long_enough: Callable[[Piece], bool] = lambda piece: True,
+) -> Reader:
+    return Reader(
+        run.data["shards"],
+        latents,
+        training.open_shards,
+        training.steps_a_shard,
+        training.seed,
+        long_enough,
+    )
 
 
 def _sound(run: RunConfig, component: str) -> nn.Module | None:
@@ -182,5 +211,9 @@ def _sound(run: RunConfig, component: str) -> nn.Module | None:
     return opening.open_component(place, component)
 
 
-_TASKS = {"wavtokenizer": _codec, "hificodec": _codec, "language_model": _language_model,
-          "srfm": _srfm}
+_TASKS = {
+    "wavtokenizer": _codec,
+    "hificodec": _codec,
+    "language_model": _language_model,
+    "srfm": _srfm,
+}

@@ -58,16 +58,27 @@ def read_log(run: Path) -> list[Row]:
 
 
 def _row(given: dict[str, Any]) -> Row:
-    figures = {name: float(value) for name, value in given.items()
-               if name not in PLACE and math.isfinite(value)}
-    return Row(given["kind"], int(given["step"]), float(given["seconds"]),
-               float(given["left_seconds"]), figures)
+    figures = {
+        name: float(value)
+        for name, value in given.items()
+        if name not in PLACE and math.isfinite(value)
+    }
+    return Row(
+        given["kind"],
+        int(given["step"]),
+        float(given["seconds"]),
+        float(given["left_seconds"]),
+        figures,
+    )
 
 
 def sample_steps(run: Path) -> list[int]:
     """Steps at which sounds were made, the latest first."""
-    found = [int(folder.name) for folder in (run / "samples").glob("*")
-             if folder.name.isdigit() and any(f.suffix in SOUNDS for f in folder.iterdir())]
+    found = [
+        int(folder.name)
+        for folder in (run / "samples").glob("*")
+        if folder.name.isdigit() and any(f.suffix in SOUNDS for f in folder.iterdir())
+    ]
     return sorted(found, reverse=True)
 
 
@@ -75,5 +86,7 @@ def samples_at(run: Path, step: int) -> list[Sample]:
     """The sounds of a step, by name."""
     files = sorted(f for f in (run / "samples" / f"{step:07d}").glob("*") if f.suffix in SOUNDS)
     texts = [file.with_suffix(".txt") for file in files]
-    return [Sample(step, file, text.read_text(encoding="utf-8").strip() if text.is_file() else "")
-            for file, text in zip(files, texts)]
+    return [
+        Sample(step, file, text.read_text(encoding="utf-8").strip() if text.is_file() else "")
+        for file, text in zip(files, texts)
+    ]

@@ -29,8 +29,15 @@ TEMPI = np.geomspace(55, 200, 25)[1:-1]  # bpm between classes, 5.5 % apart
 AHEAD = (0.25, 0.5, 1, 2, 4, 8)  # s between classes of the time until a section ends
 # Columns of the targets: presences first, then classes with their numbers of values.
 PRESENT = {"pitches": 12, "onsets": 2, "roles": len(ROLES)}
-CLASSES = {"lowest": 13, "beat": BEATS, "structure": len(STRUCTURES), "ahead": len(AHEAD) + 1,
-           "key": 24, "tempo": len(TEMPI) + 1, "style": len(STYLES)}
+CLASSES = {
+    "lowest": 13,
+    "beat": BEATS,
+    "structure": len(STRUCTURES),
+    "ahead": len(AHEAD) + 1,
+    "key": 24,
+    "tempo": len(TEMPI) + 1,
+    "style": len(STYLES),
+}
 COLUMNS = sum(PRESENT.values()) + len(CLASSES)
 
 
@@ -44,7 +51,8 @@ def targets_of(piece: Piece, rate: float, count: int) -> np.ndarray:
     """
     table = np.zeros((count, COLUMNS), np.uint8)
     pitches, onsets, roles = np.split(
-        table[:, :sum(PRESENT.values())], np.cumsum(list(PRESENT.values()))[:-1], axis=1)
+        table[:, : sum(PRESENT.values())], np.cumsum(list(PRESENT.values()))[:-1], axis=1
+    )
     lowest = np.full(count, 128)
     frames = rate * 60 / piece.tempo  # of a beat
     for note in piece.notes:
@@ -53,14 +61,17 @@ def targets_of(piece: Piece, rate: float, count: int) -> np.ndarray:
         roles[first:last, ROLES.index(part.role)] = 1
         drums = part.role == "drums"
         begun = round(note.start * frames)
-        onsets[max(0, begun - round(SOON * rate) + 1):begun + 1, 0 if drums else 1] = 1
+        onsets[max(0, begun - round(SOON * rate) + 1) : begun + 1, 0 if drums else 1] = 1
         if not drums:
             pitches[first:last, note.pitch % 12] = 1
             np.minimum(lowest[first:last], note.pitch, out=lowest[first:last])
     beats = np.arange(count) / frames
     minor = 12 * (piece.mode in MINOR_MODES)
-    whole = (KEYS.index(piece.key) + minor, int(np.searchsorted(TEMPI, piece.tempo)),
-             list(STYLES).index(piece.style))
+    whole = (
+        KEYS.index(piece.key) + minor,
+        int(np.searchsorted(TEMPI, piece.tempo)),
+        list(STYLES).index(piece.style),
+    )
     seconds = np.arange(count) / rate
     ends = np.array([section.end_s for section in piece.sections])
     here = np.searchsorted(ends, seconds, side="right").clip(max=len(ends) - 1)
@@ -93,8 +104,11 @@ def targets_for(facts: Mapping[str, Any], rate: float, count: int) -> np.ndarray
     if facts.get("version") == COMPOSER_VERSION and "seed" in facts:
         targets = _composed(facts["seed"], facts["style"], facts["duration_s"], rate, count)
     if targets is None:
-        raise InputError("score", facts.get("title", "a piece"), "is known of pieces of the corpus "
-                         "at their own length alone; leave score out")
+        raise InputError(
+            "score",
+            facts.get("title", "a piece"),
+            "is known of pieces of the corpus at their own length alone; leave score out",
+        )
     return targets
 
 
@@ -112,8 +126,9 @@ class ScoreReader(nn.Module):
     def _listen(self, block: nn.Module, given: tuple, states: Tensor) -> None:
         self.states = states if self.training else None
 
-    def loss(self, lengths: Sequence[int], targets: Sequence[np.ndarray]) -> tuple[
-            Tensor, dict[str, float]]:
+    def loss(
+        self, lengths: Sequence[int], targets: Sequence[np.ndarray]
+    ) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropies of what the model just heard, packed, in the sum over kinds of target
         (presences: the mean over a kind's columns), nats; and each kind's.
 
@@ -132,7 +147,7 @@ class ScoreReader(nn.Module):
         kinds, column = {}, 0
         for (kind, width), said in zip((PRESENT | CLASSES).items(), read):
             if kind in PRESENT:
-                truth = wanted[:, column:column + width].float()
+                truth = wanted[:, column : column + width].float()
                 kinds[kind] = F.binary_cross_entropy_with_logits(said, truth)
                 column += width
             else:

@@ -69,10 +69,18 @@ def write_pieces(folder: Path, pieces: Iterable[Piece], prefix: str) -> int:
         if sink is None:
             fresh = folder / f".{prefix}-{number:05d}.tar.new"
             sink = webdataset.TarWriter(str(fresh))
-        about = {"id": piece.id, "split": piece.split, "captions": piece.captions,
-                 "sections": piece.sections, "facts": piece.facts}
-        sample = {"__key__": piece.id, "json": json.dumps(about).encode(),
-                  "tokens.npy": _npy(piece.tokens.astype(np.uint16))}
+        about = {
+            "id": piece.id,
+            "split": piece.split,
+            "captions": piece.captions,
+            "sections": piece.sections,
+            "facts": piece.facts,
+        }
+        sample = {
+            "__key__": piece.id,
+            "json": json.dumps(about).encode(),
+            "tokens.npy": _npy(piece.tokens.astype(np.uint16)),
+        }
         if piece.latents is not None:
             sample["latents.npy"] = _npy(piece.latents.astype(np.float16))
         sink.write(sample)
@@ -110,8 +118,11 @@ def shards_of(place: Path | str) -> list[str]:
     else:
         shards = sorted(str(p) for p in Path(place).glob("*.tar"))
     if not shards:
-        raise InputError("shards", place, "holds no .tar files; tokenise a corpus first, or give "
-                         "addresses that end in .tar")
+        raise InputError(
+            "shards",
+            place,
+            "holds no .tar files; tokenise a corpus first, or give addresses that end in .tar",
+        )
     return shards
 
 
@@ -126,14 +137,15 @@ def read_shard(shard: str, latents: bool = False) -> list[Piece]:
     Raises: InputError for a missing or damaged shard, or one without latents where they are
     wanted; FailureError when it cannot be fetched.
     """
-    with (_fetched(shard) if is_address(shard) else _opened(shard)) as file:
+    with _fetched(shard) if is_address(shard) else _opened(shard) as file:
         try:
             files = tariterators.tar_file_expander([{"url": shard, "stream": file}])
             samples = tariterators.group_by_keys(files)
             pieces = [_piece(sample, latents) for sample in samples]
         except (tarfile.TarError, ValueError, KeyError, EOFError) as error:
-            raise InputError("shard", shard, f"is damaged or no shard of pieces ({error})"
-                             ) from error
+            raise InputError(
+                "shard", shard, f"is damaged or no shard of pieces ({error})"
+            ) from error
     missing = [p.id for p in pieces if latents and p.latents is None]
     if missing:
         raise InputError("shards", missing[0], "has no latents; tokenise with --hificodec")
@@ -153,8 +165,9 @@ def _fetched(shard: str) -> BinaryIO:
     for wait in (*RETRY_SECONDS, None):
         file = tempfile.TemporaryFile()
         try:
-            with httpx.stream("GET", address, headers=headers, follow_redirects=True,
-                              timeout=60) as response:
+            with httpx.stream(
+                "GET", address, headers=headers, follow_redirects=True, timeout=60
+            ) as response:
                 response.raise_for_status()
                 for part in response.iter_bytes():
                     file.write(part)
@@ -162,8 +175,12 @@ def _fetched(shard: str) -> BinaryIO:
             file.close()
             refused = isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error
             if wait is None or refused:
-                raise FailureError("shard", shard, f"cannot be fetched ({error}); check the "
-                                   "address and the connection, then resume") from error
+                raise FailureError(
+                    "shard",
+                    shard,
+                    f"cannot be fetched ({error}); check the "
+                    "address and the connection, then resume",
+                ) from error
             time.sleep(wait)
         else:
             file.seek(0)
@@ -184,8 +201,9 @@ def _resolved(shard: str) -> tuple[str, dict[str, str]]:
     if len(parts) < 3:
         raise InputError("shard", shard, "should be hf://datasets/OWNER/NAME/FILE.tar")
     name, _, revision = parts[1].partition("@")
-    address = huggingface_hub.hf_hub_url(f"{parts[0]}/{name}", "/".join(parts[2:]),
-                                         repo_type=kind, revision=revision or None)
+    address = huggingface_hub.hf_hub_url(
+        f"{parts[0]}/{name}", "/".join(parts[2:]), repo_type=kind, revision=revision or None
+    )
     return address, build_hf_headers()
 
 
@@ -194,10 +212,15 @@ def _piece(sample: dict[str, Any], keep_latents: bool) -> Piece:
     if re.search(r"[/\\\0]|^\.*$", about["id"]):  # samples are written under this name
         raise ValueError(f"id {about['id']!r} is no file name")
     latents = sample.get("latents.npy") if keep_latents else None
-    return Piece(about["id"], about["split"], tuple(about["captions"]),
-                 tuple((s, float(a), float(b)) for s, a, b in about["sections"]),
-                 _array(sample["tokens.npy"]), None if latents is None else _array(latents),
-                 about["facts"])
+    return Piece(
+        about["id"],
+        about["split"],
+        tuple(about["captions"]),
+        tuple((s, float(a), float(b)) for s, a, b in about["sections"]),
+        _array(sample["tokens.npy"]),
+        None if latents is None else _array(latents),
+        about["facts"],
+    )
 
 
 def _npy(array: np.ndarray) -> bytes:

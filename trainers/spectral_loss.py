@@ -25,14 +25,19 @@ class MultiResolutionMel(nn.Module):
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__()
-        self.mels = nn.ModuleList(LogMel(sample_rate, window, window // 4, bands)
-                                  for window, bands in RESOLUTIONS)
+        self.mels = nn.ModuleList(
+            LogMel(sample_rate, window, window // 4, bands) for window, bands in RESOLUTIONS
+        )
 
     def forward(self, made: Tensor, real: Tensor, among: tuple[int, ...] | None = None) -> Tensor:
         """Distance of [B, 1, T] to [B, 1, T]; `among` picks resolutions (all by default)."""
         numbers = among if among is not None else tuple(range(len(RESOLUTIONS)))
-        terms = [floored_difference(self.mels[n](made[:, 0]), self.mels[n](real[:, 0]),
-                                    RESOLUTIONS[n][0]).mean() for n in numbers]
+        terms = [
+            floored_difference(
+                self.mels[n](made[:, 0]), self.mels[n](real[:, 0]), RESOLUTIONS[n][0]
+            ).mean()
+            for n in numbers
+        ]
         return torch.stack(terms).mean()
 
 

@@ -65,8 +65,11 @@ def whole_tokens(piece: Piece, ratio: int) -> int:
     Raises: InputError for a piece without any.
     """
     if piece.latents is None:
-        raise InputError("piece", piece.id, "has no latents; make them with python -m trainers "
-                         "tokenise --hificodec")
+        raise InputError(
+            "piece",
+            piece.id,
+            "has no latents; make them with python -m trainers tokenise --hificodec",
+        )
     return min(len(piece.tokens), piece.latents.shape[1] // ratio)
 
 
@@ -76,9 +79,15 @@ class SRFMTask:
     averaged = ("srfm",)
     watched = "flow_loss"
 
-    def __init__(self, model: SRFMConfig, config: SRFMTaskConfig, pieces: Reader,
-                 start: dict[str, Tensor], own_statistics: bool = True,
-                 sound: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        model: SRFMConfig,
+        config: SRFMTaskConfig,
+        pieces: Reader,
+        start: dict[str, Tensor],
+        own_statistics: bool = True,
+        sound: nn.Module | None = None,
+    ) -> None:
         """
         Args:
             start: weights to begin with, as many as there are.
@@ -106,11 +115,15 @@ class SRFMTask:
         self.model.to(processes.device)
         least = self.parts * processes.count
         if self.config.batch < least:
-            raise InputError("batch", self.config.batch, f"{least} parts and processes need at "
-                             "least one crop each")
+            raise InputError(
+                "batch",
+                self.config.batch,
+                f"{least} parts and processes need at least one crop each",
+            )
 
-    def batch(self, pieces: list[Piece], chosen: np.ndarray,
-              draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def batch(
+        self, pieces: list[Piece], chosen: np.ndarray, draw: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Crops: tokens [B, N] and latents [B, D, N * ratio]."""
         tokens, latents = [], []
         for index in chosen:
@@ -118,7 +131,7 @@ class SRFMTask:
             whole = whole_tokens(piece, self.config.ratio)
             start = int(draw.integers(max(1, whole - length + 1)))
             start -= start % self.config.token_group
-            tokens.append(piece.tokens[start:start + length].astype(np.int64))
+            tokens.append(piece.tokens[start : start + length].astype(np.int64))
             frames = slice(start * self.config.ratio, (start + length) * self.config.ratio)
             latents.append(piece.latents[:, frames].astype(np.float32))
         return torch.from_numpy(np.stack(tokens)), torch.from_numpy(np.stack(latents))
@@ -135,17 +148,20 @@ class SRFMTask:
         keep = torch.rand(size) > self.model.config.condition_dropout
         own = self.processes.mine(torch.arange(size))
         for part in range(self.parts):
-            mine = own[part::self.parts]
-            there = [x[mine].to(self.processes.device)
-                     for x in (tokens, latents, noise, times, keep)]
+            mine = own[part :: self.parts]
+            there = [
+                x[mine].to(self.processes.device) for x in (tokens, latents, noise, times, keep)
+            ]
             loss = self._loss(*there) * (len(mine) * self.parts * self.processes.count / size)
             yield "generator", loss, {}
 
-    def _loss(self, tokens: Tensor, latents: Tensor, noise: Tensor, times: Tensor,
-              keep: Tensor) -> Tensor:
+    def _loss(
+        self, tokens: Tensor, latents: Tensor, noise: Tensor, times: Tensor, keep: Tensor
+    ) -> Tensor:
         with self._precision():
-            return self.model.loss(tokens, None, latents, None, t_uniform=times, noise=noise,
-                                   keep=keep)
+            return self.model.loss(
+                tokens, None, latents, None, t_uniform=times, noise=noise, keep=keep
+            )
 
     def _precision(self) -> contextlib.AbstractContextManager:
         if self.config.bf16:
@@ -163,8 +179,16 @@ class SRFMTask:
             times = (torch.arange(VALIDATION_TIMES) + 0.5) / VALIDATION_TIMES
             noise = torch.randn(latents.shape, generator=generator)
             keep = torch.ones(len(chosen), dtype=torch.bool)
-            losses.append(float(self._loss(*(x.to(self.processes.device) for x in (
-                tokens, latents, noise, times, keep)))))
+            losses.append(
+                float(
+                    self._loss(
+                        *(
+                            x.to(self.processes.device)
+                            for x in (tokens, latents, noise, times, keep)
+                        )
+                    )
+                )
+            )
         return {"flow_loss": float(np.mean(losses))}
 
     def write_samples(self, folder: Path) -> dict[str, float]:
@@ -173,20 +197,23 @@ class SRFMTask:
         if self.sound is None:
             return {}
         ratio, held_out, pairs = self.config.ratio, self.pieces.held_out, []
-        places = parts([len(p.tokens) for p in held_out], max(SAMPLES, self.config.metric_clips),
-                       SAMPLE_TOKENS)
+        places = parts(
+            [len(p.tokens) for p in held_out], max(SAMPLES, self.config.metric_clips), SAMPLE_TOKENS
+        )
         for number, (n, start) in enumerate(places):
             piece = held_out[n]
-            tokens = torch.from_numpy(
-                piece.tokens[start:start + SAMPLE_TOKENS].astype(np.int64))[None]  # [1, N]
+            tokens = torch.from_numpy(piece.tokens[start : start + SAMPLE_TOKENS].astype(np.int64))[
+                None
+            ]  # [1, N]
             frames = tokens.shape[1] * ratio
             noise = FrameNoise((number,), self.model.config.latent_dim)(0, frames)
-            made = self._sound_of(self.model.generate(tokens.to(self.processes.device),
-                                                      frames=frames, noise=noise))
+            made = self._sound_of(
+                self.model.generate(tokens.to(self.processes.device), frames=frames, noise=noise)
+            )
             if number < SAMPLES and not start:
                 audio.write(folder / f"{piece.id}.flac", made, self.sound.sample_rate)
             if number < self.config.metric_clips:
-                real = piece.latents[:, start * ratio:start * ratio + frames].astype(np.float32)
+                real = piece.latents[:, start * ratio : start * ratio + frames].astype(np.float32)
                 pairs.append(Heard(made, self._sound_of(torch.from_numpy(real)[None])))
         return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
 

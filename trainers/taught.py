@@ -28,9 +28,14 @@ class TaughtExample(LanguageModelExample):
     score: np.ndarray | None = None
 
 
-def taught_loss(model: LanguageModel, examples: Sequence[TaughtExample], weight: float,
-                device: torch.device, reader: ScoreReader | None = None,
-                score_weight: float = 0.0) -> tuple[Tensor, dict[str, float]]:
+def taught_loss(
+    model: LanguageModel,
+    examples: Sequence[TaughtExample],
+    weight: float,
+    device: torch.device,
+    reader: ScoreReader | None = None,
+    score_weight: float = 0.0,
+) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy (nats a target) plus `weight` times -log p(own caption | the two, crop), a
     mean over examples to which those without a false caption add nothing; plus `score_weight`
     times the reader's loss on the examples under their own captions. `caption_gain`: nats by
@@ -39,9 +44,9 @@ def taught_loss(model: LanguageModel, examples: Sequence[TaughtExample], weight:
     false = [replace(examples[n], text_ids=examples[n].false_text_ids) for n in twins]
     batch = LanguageModelBatch.pad([*examples, *false]).to(device)
     nats = model.nats(batch)  # [B + twins]
-    own = nats[:len(examples)]
+    own = nats[: len(examples)]
     loss = own.sum() / sum(len(e.audio_ids) + 1 for e in examples)
-    gains = nats[len(examples):] - own[twins]  # [twins]
+    gains = nats[len(examples) :] - own[twins]  # [twins]
     loss = loss + weight * F.softplus(-gains).sum() / len(examples)
     figures = {"caption_gain": float(gains.detach().sum()) / len(examples)}
     if reader is None:

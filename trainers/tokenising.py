@@ -19,8 +19,12 @@ from trainers.shards import Piece
 REPORT_SECONDS = 10.0
 
 
-def pieces_of(corpus: Path, ids: Sequence[str], tokens_of: Callable[[str], np.ndarray],
-              codec: nn.Module | None = None) -> Iterator[Piece]:
+def pieces_of(
+    corpus: Path,
+    ids: Sequence[str],
+    tokens_of: Callable[[str], np.ndarray],
+    codec: nn.Module | None = None,
+) -> Iterator[Piece]:
     """Pieces of a corpus folder (ID.json, ID.flac) in the order of `ids`.
 
     Args:
@@ -38,8 +42,9 @@ def pieces_of(corpus: Path, ids: Sequence[str], tokens_of: Callable[[str], np.nd
             shown = time.monotonic()
             print(f"tokenised {number} of {len(ids)}", file=sys.stderr, flush=True)
         sections = tuple((s["structure"], s["start_s"], s["end_s"]) for s in about["sections"])
-        yield Piece(name, about["split"], tuple(about["captions"]), sections, tokens, latents,
-                    facts)
+        yield Piece(
+            name, about["split"], tuple(about["captions"]), sections, tokens, latents, facts
+        )
 
 
 @torch.inference_mode()

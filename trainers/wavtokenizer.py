@@ -18,14 +18,16 @@ class WavTokenizerTask(CodecTask):
 
     component, codebook = "wavtokenizer", "quantizer.codebook"
 
-    def __init__(self, model: WavTokenizerConfig, config: CodecTaskConfig,
-                 store: AudioStore) -> None:
+    def __init__(
+        self, model: WavTokenizerConfig, config: CodecTaskConfig, store: AudioStore
+    ) -> None:
         torch.manual_seed(config.seed)
         module = WavTokenizer(model)
         super().__init__(module, [module.backbone, module.head], module.head, config, store)
 
-    def reconstruct(self, real: Tensor, quantize: bool,
-                    step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
+    def reconstruct(
+        self, real: Tensor, quantize: bool, step: int
+    ) -> tuple[Tensor, Tensor, dict[str, float]]:
         """See CodecTask."""
         if self.config.decoder_only:
             self.model.encoder.eval()

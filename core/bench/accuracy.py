@@ -42,13 +42,17 @@ def run(args: argparse.Namespace) -> None:
         found = measure(name, clips)
     found |= {"variant": name, "seconds": args.seconds, "clips": len(clips)}
     fp32 = found["fp32_nats"]
-    lines = [f"{name}: {len(clips)} clips of {args.seconds:g} s from {args.audio.name}, teacher "
-             f"forcing; mean (95 % interval over clips)",
-             f"fp32: {_shown(fp32, '.4f')} nats a token"]
+    lines = [
+        f"{name}: {len(clips)} clips of {args.seconds:g} s from {args.audio.name}, teacher "
+        f"forcing; mean (95 % interval over clips)",
+        f"fp32: {_shown(fp32, '.4f')} nats a token",
+    ]
     for dtype, row in found["dtypes"].items():
-        lines.append(f"{dtype}: {_shown(row['nats'], '+.5f')} nats a token; likeliest token the "
-                     f"same {_shown(row['likeliest'], '.2%')}, drawn token the same "
-                     f"{_shown(row['drawn'], '.2%')}")
+        lines.append(
+            f"{dtype}: {_shown(row['nats'], '+.5f')} nats a token; likeliest token the "
+            f"same {_shown(row['likeliest'], '.2%')}, drawn token the same "
+            f"{_shown(row['drawn'], '.2%')}"
+        )
     report("accuracy", found, lines, args.json)
 
 
@@ -74,8 +78,11 @@ def measure(name: str, clips: list[Clip]) -> dict[str, Any]:
             more.append(_nats(rows[0], wanted[number]) - nats[number])
             likeliest.append(_share(rows[0].argmax(-1), reference[number][0].argmax(-1)))
             same.append(_share(_drawn(request, *rows), drawn[number]))
-        found["dtypes"][dtype] = {"nats": interval(more), "likeliest": interval(likeliest),
-                                  "drawn": interval(same)}
+        found["dtypes"][dtype] = {
+            "nats": interval(more),
+            "likeliest": interval(likeliest),
+            "drawn": interval(same),
+        }
     return found
 
 
@@ -84,9 +91,15 @@ def _request(pipeline: Pipeline, clip: Clip, number: int) -> DecodeRequest:
     tokens = pipeline.encode(clip.sound)
     sampled = GenerationRequest("(defaults)", 1.0, pipeline.variant.name)
     sections = clip.sections or ((0, 0.0, clip.sound.seconds),)
-    return DecodeRequest(pipeline.tokenizer.encode(clip.caption), sections, 1,
-                         prompt=tuple(tokens.tolist()), guidance=sampled.guidance,
-                         top_k=sampled.top_k, seed=number)
+    return DecodeRequest(
+        pipeline.tokenizer.encode(clip.caption),
+        sections,
+        1,
+        prompt=tuple(tokens.tolist()),
+        guidance=sampled.guidance,
+        top_k=sampled.top_k,
+        seed=number,
+    )
 
 
 def _read(pipeline: Pipeline, request: DecodeRequest) -> tuple[Tensor, Tensor]:
@@ -94,7 +107,8 @@ def _read(pipeline: Pipeline, request: DecodeRequest) -> tuple[Tensor, Tensor]:
     prefix, audible = Prefix(pipeline.language_model, request, False), len(request.prompt)
     conditional, blank = (
         pipeline.decoder.taught(row[:-1])[-audible:, :-1].log_softmax(-1)
-        for row in prefix.inputs([], 0))
+        for row in prefix.inputs([], 0)
+    )
     return conditional, blank
 
 
@@ -102,8 +116,7 @@ def _drawn(request: DecodeRequest, conditional: Tensor, blank: Tensor) -> Tensor
     """Tokens [T] that the sampler draws after each true beginning."""
     guided = request.guidance * conditional + (1 - request.guidance) * blank
     sampler = Sampler([request], guided.shape[1], guided.device)
-    return torch.cat([sampler(row[None], step)
-                      for step, row in enumerate(guided.log_softmax(-1))])
+    return torch.cat([sampler(row[None], step) for step, row in enumerate(guided.log_softmax(-1))])
 
 
 def _nats(log_probabilities: Tensor, tokens: Tensor) -> float:

@@ -49,11 +49,16 @@ def run(args: argparse.Namespace) -> None:
     with claim_machine(), torch.inference_mode():
         found = measure(name, [clip.sound for clip in clips])
     found |= {"variant": name, "seconds": args.seconds, "clips": len(clips)}
-    lines = [f"{len(clips)} clips of {args.seconds:g} s from {args.audio.name}; largest over clips",
-             f"{'part':58}{'difference':>12}{'spread':>9}{'whole s':>9}{'pieces s':>9}"]
-    lines += [f"{row['part']:58}{row['difference']:12.1e}{row['spread']:9.3g}"
-              f"{row['whole_seconds']:9.2f}"
-              f"{row['pieces_seconds']:9.2f}  {row['is']}" for row in found["rows"]]
+    lines = [
+        f"{len(clips)} clips of {args.seconds:g} s from {args.audio.name}; largest over clips",
+        f"{'part':58}{'difference':>12}{'spread':>9}{'whole s':>9}{'pieces s':>9}",
+    ]
+    lines += [
+        f"{row['part']:58}{row['difference']:12.1e}{row['spread']:9.3g}"
+        f"{row['whole_seconds']:9.2f}"
+        f"{row['pieces_seconds']:9.2f}  {row['is']}"
+        for row in found["rows"]
+    ]
     lines.append("Not measured: a GPU; the released weights.")
     report("codec", found, lines, args.json)
 
@@ -68,30 +73,62 @@ def _released(sounds: list[Sound]) -> list[dict[str, Any]]:
     tokenizer, codec = WavTokenizer(WavTokenizerConfig()), HiFiCodec(HiFiCodecConfig())
     tokenizer.eval().fold()
     codec.eval().fold_weight_norm()
-    return [_row("released HiFi-Codec generator in chunks", sounds,
-                 lambda sound: _generator(codec, sound, GENERATED_SECONDS)),
-            _row("released WavTokenizer encoder in chunks", sounds,
-                 lambda sound: _encoder(tokenizer, sound)),
-            _row("released HiFi-Codec encoder in the pipeline's windows", sounds,
-                 lambda sound: _latents(codec, sound)),
-            _row("released WavTokenizer decoder in the renderer's windows", sounds,
-                 lambda sound: _decoder(tokenizer, sound))]
+    return [
+        _row(
+            "released HiFi-Codec generator in chunks",
+            sounds,
+            lambda sound: _generator(codec, sound, GENERATED_SECONDS),
+        ),
+        _row(
+            "released WavTokenizer encoder in chunks",
+            sounds,
+            lambda sound: _encoder(tokenizer, sound),
+        ),
+        _row(
+            "released HiFi-Codec encoder in the pipeline's windows",
+            sounds,
+            lambda sound: _latents(codec, sound),
+        ),
+        _row(
+            "released WavTokenizer decoder in the renderer's windows",
+            sounds,
+            lambda sound: _decoder(tokenizer, sound),
+        ),
+    ]
 
 
 def _installed(name: str, sounds: list[Sound]) -> list[dict[str, Any]]:
     variant = variants.get(name)
     folder = variants.folder_of(variant)
     tokenizer = opening.open_component(folder, "wavtokenizer")
-    rows = [_row(f"{name} WavTokenizer encoder in chunks", sounds,
-                 lambda sound: _encoder(tokenizer, sound)),
-            _row(f"{name} WavTokenizer decoder in the renderer's windows", sounds,
-                 lambda sound: _decoder(tokenizer, sound))]
+    rows = [
+        _row(
+            f"{name} WavTokenizer encoder in chunks",
+            sounds,
+            lambda sound: _encoder(tokenizer, sound),
+        ),
+        _row(
+            f"{name} WavTokenizer decoder in the renderer's windows",
+            sounds,
+            lambda sound: _decoder(tokenizer, sound),
+        ),
+    ]
     if variant.flow:
         codec = opening.open_component(folder, "hificodec")
-        rows.append(_row(f"{name} HiFi-Codec generator in chunks", sounds,
-                         lambda sound: _generator(codec, sound, sound.seconds)))
-        rows.append(_row(f"{name} HiFi-Codec encoder in the pipeline's windows", sounds,
-                         lambda sound: _latents(codec, sound)))
+        rows.append(
+            _row(
+                f"{name} HiFi-Codec generator in chunks",
+                sounds,
+                lambda sound: _generator(codec, sound, sound.seconds),
+            )
+        )
+        rows.append(
+            _row(
+                f"{name} HiFi-Codec encoder in the pipeline's windows",
+                sounds,
+                lambda sound: _latents(codec, sound),
+            )
+        )
     return rows
 
 
@@ -105,14 +142,20 @@ def _row(part: str, sounds: list[Sound], compare: Callable[[Sound], Compared]) -
         (wanted, slow), (found, fast) = _timed(whole), _timed(pieces)
         gap = found - wanted
         spreads.append(float(wanted.std()))
-        differences.append(float(gap.abs().max()) if exact else
-                           float(gap.square().mean().sqrt() / wanted.std()))
+        differences.append(
+            float(gap.abs().max()) if exact else float(gap.square().mean().sqrt() / wanted.std())
+        )
         seconds.append((slow, fast))
     middle = np.median(seconds, axis=0)
-    return {"part": part, "difference": max(differences), "exact": exact,
-            "is": f"largest; limit {LIMIT:g}" if exact else "root mean square over spread",
-            "spread": float(np.mean(spreads)), "whole_seconds": round(float(middle[0]), 3),
-            "pieces_seconds": round(float(middle[1]), 3)}
+    return {
+        "part": part,
+        "difference": max(differences),
+        "exact": exact,
+        "is": f"largest; limit {LIMIT:g}" if exact else "root mean square over spread",
+        "spread": float(np.mean(spreads)),
+        "whole_seconds": round(float(middle[0]), 3),
+        "pieces_seconds": round(float(middle[1]), 3),
+    }
 
 
 def _timed(make: Callable[[], Tensor]) -> tuple[Tensor, float]:
@@ -122,7 +165,7 @@ def _timed(make: Callable[[], Tensor]) -> tuple[Tensor, float]:
 
 def _mono(sound: Sound, rate: int, seconds: float) -> Tensor:
     samples = audio.resample(sound.mono(), sound.sample_rate, rate)
-    return torch.from_numpy(samples[:round(seconds * rate)])[None, None]  # [1, 1, T]
+    return torch.from_numpy(samples[: round(seconds * rate)])[None, None]  # [1, 1, T]
 
 
 def _generator(codec: HiFiCodec, sound: Sound, seconds: float) -> Compared:
@@ -130,8 +173,11 @@ def _generator(codec: HiFiCodec, sound: Sound, seconds: float) -> Compared:
     chunk = round(CHUNK_SECONDS * codec.sample_rate / codec.hop)
     if isinstance(codec.sounder(), PhaseRecovery):
         return _magnitudes(codec.decode_frames, latents, chunk, codec.context_frames)
-    return (lambda: codec.decode(latents),
-            lambda: torch.cat(list(codec.decode_in_chunks(latents, chunk)), 2), True)
+    return (
+        lambda: codec.decode(latents),
+        lambda: torch.cat(list(codec.decode_in_chunks(latents, chunk)), 2),
+        True,
+    )
 
 
 def _encoder(model: WavTokenizer, sound: Sound) -> Compared:
@@ -144,9 +190,11 @@ def _latents(codec: HiFiCodec, sound: Sound) -> Compared:
     """Quantized latents; exact where the encoder sees no further than half of what windows share,
     as the kind without global norms does."""
     mono = _mono(sound, codec.sample_rate, sound.seconds)
-    return (lambda: codec.embed(codec.encode(mono)),
-            lambda: codec.embed(torch.cat(list(codec.encode_in_windows(mono, *ENCODED_FRAMES)),
-                                          1)), codec.config.encoder == "logmel")
+    return (
+        lambda: codec.embed(codec.encode(mono)),
+        lambda: codec.embed(torch.cat(list(codec.encode_in_windows(mono, *ENCODED_FRAMES)), 1)),
+        codec.config.encoder == "logmel",
+    )
 
 
 def _decoder(model: WavTokenizer, sound: Sound) -> Compared:
@@ -163,15 +211,17 @@ def _decoder(model: WavTokenizer, sound: Sound) -> Compared:
     return (lambda: model.decode(tokens)[0, 0], pieces, model.context_frames is not None)
 
 
-def _magnitudes(decode_frames: Callable[[Tensor], Tensor], inputs: Tensor, chunk: int,
-                context: int) -> Compared:
+def _magnitudes(
+    decode_frames: Callable[[Tensor], Tensor], inputs: Tensor, chunk: int, context: int
+) -> Compared:
     """Log-magnitudes [1, N, bins] of inputs [1, ..., N], whole and in chunks with context."""
+
     def pieces() -> Tensor:
         parts = []
         for start in range(0, inputs.shape[-1], chunk):
             left = max(0, start - context)
-            part = decode_frames(inputs[..., left:start + chunk + context])
-            parts.append(part[:, start - left:start - left + chunk])
+            part = decode_frames(inputs[..., left : start + chunk + context])
+            parts.append(part[:, start - left : start - left + chunk])
         return torch.cat(parts, 1)
 
     return lambda: decode_frames(inputs), pieces, True

@@ -30,8 +30,13 @@ CHECKED_STEPS = 4
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `bench decode`."""
     parser.add_argument("--runs", type=int, default=RUNS, help="rounds of alternating runs")
-    parser.add_argument("--steps", type=int, default=32, help="steps a run, the first of which "
-                        "reads weights that other loops pushed out of the caches")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=32,
+        help="steps a run, the first of which "
+        "reads weights that other loops pushed out of the caches",
+    )
 
 
 class PlainLoop:
@@ -46,15 +51,24 @@ class PlainLoop:
 
         c = model.config
         config = Qwen2Config(
-            vocab_size=c.text_vocabulary, hidden_size=c.hidden, intermediate_size=c.mlp,
-            num_hidden_layers=c.layers, num_attention_heads=c.heads,
-            num_key_value_heads=c.kv_heads, head_dim=c.head_dim, rms_norm_eps=c.eps,
+            vocab_size=c.text_vocabulary,
+            hidden_size=c.hidden,
+            intermediate_size=c.mlp,
+            num_hidden_layers=c.layers,
+            num_attention_heads=c.heads,
+            num_key_value_heads=c.kv_heads,
+            head_dim=c.head_dim,
+            rms_norm_eps=c.eps,
             tie_word_embeddings=True,
-            rope_parameters={"rope_type": "default", "rope_theta": c.rope_theta})
+            rope_parameters={"rope_type": "default", "rope_theta": c.rope_theta},
+        )
         with torch.device("meta"):
             self.qwen = Qwen2ForCausalLM(config)
-        weights = {official_name(name, c).removeprefix("llm.model."): value
-                   for name, value in model.state_dict().items() if name.startswith("backbone.")}
+        weights = {
+            official_name(name, c).removeprefix("llm.model."): value
+            for name, value in model.state_dict().items()
+            if name.startswith("backbone.")
+        }
         weights["model.embed_tokens.weight"] = model.text_embedding.weight.detach()
         weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
         self.qwen.load_state_dict(weights, assign=True)
@@ -71,8 +85,12 @@ class PlainLoop:
     @torch.inference_mode()
     def read(self, inputs: Tensor) -> Tensor:
         """[2, N, hidden] -> logits [2, V + 1] after its last position."""
-        made = self.qwen(inputs_embeds=inputs.to(self.dtype), past_key_values=self.cache,
-                         use_cache=True, output_hidden_states=True)
+        made = self.qwen(
+            inputs_embeds=inputs.to(self.dtype),
+            past_key_values=self.cache,
+            use_cache=True,
+            output_hidden_states=True,
+        )
         return self.head(made.hidden_states[-1][:, -1]).float()
 
     def step(self, token: int) -> Tensor:
@@ -84,15 +102,19 @@ def run(args: argparse.Namespace) -> None:
     """Measure and print."""
     with claim_machine():
         found = measure(args.runs, args.steps)
-    lines = [f"0.5B language model, random weights, batch 2; {found['threads']} threads; "
-             f"{args.runs} alternating runs of {args.steps} steps, medians",
-             f"fp32 log-probabilities: ours and plain differ by {found['fp32_difference']:.1e} "
-             "at most (limit 1e-4)",
-             f"{'loop':12}{'ms a step':>11}{'x plain bf16':>14}{'weights GB/s':>14}"
-             f"{'of memory rate':>16}"]
-    lines += [f"{name:12}{row['milliseconds']:11.1f}{row['times_plain_bf16']:14.2f}"
-              f"{row['gbytes']:14.1f}{row['of_read_rate']:16.0%}"
-              for name, row in found["loops"].items()]
+    lines = [
+        f"0.5B language model, random weights, batch 2; {found['threads']} threads; "
+        f"{args.runs} alternating runs of {args.steps} steps, medians",
+        f"fp32 log-probabilities: ours and plain differ by {found['fp32_difference']:.1e} "
+        "at most (limit 1e-4)",
+        f"{'loop':12}{'ms a step':>11}{'x plain bf16':>14}{'weights GB/s':>14}"
+        f"{'of memory rate':>16}",
+    ]
+    lines += [
+        f"{name:12}{row['milliseconds']:11.1f}{row['times_plain_bf16']:14.2f}"
+        f"{row['gbytes']:14.1f}{row['of_read_rate']:16.0%}"
+        for name, row in found["loops"].items()
+    ]
     lines.append(f"machine: {found['machine']}\nNot measured: a GPU; trained weights.")
     report("decode", found, lines, args.json)
 
@@ -102,8 +124,9 @@ def measure(runs: int, steps: int, model: LanguageModel | None = None) -> dict[s
     torch.manual_seed(0)
     model = (model or LanguageModel(BASE["language_model"])).eval()
     count = (runs + 1) * steps + CHECKED_STEPS + 2
-    request = DecodeRequest(TEXT[:model.config.text_vocabulary - 1], ((0, 0.0, 10.0),), count,
-                            count, temperature=0)
+    request = DecodeRequest(
+        TEXT[: model.config.text_vocabulary - 1], ((0, 0.0, 10.0),), count, count, temperature=0
+    )
     inputs = torch.stack(Prefix(model, request, official=True).inputs([], 0)).detach()
     difference = _difference(model, request, inputs)
     loops: dict[str, Callable[[], object]] = {}
@@ -118,25 +141,41 @@ def measure(runs: int, steps: int, model: LanguageModel | None = None) -> dict[s
         loops[f"ours {dtype}"] = _several(steps, lambda written=written: next(written))
     blocks = sum(p.numel() for p in model.backbone.parameters()) + model.head.weight.numel()
     table = model.text_embedding.weight.numel()
-    sizes = {"plain fp32": 4 * (blocks + table), "plain bf16": 2 * (blocks + table),
-             "ours fp32": 4 * blocks, "ours bf16": 2 * blocks, "ours int8": blocks}
+    sizes = {
+        "plain fp32": 4 * (blocks + table),
+        "plain bf16": 2 * (blocks + table),
+        "ours fp32": 4 * blocks,
+        "ours bf16": 2 * blocks,
+        "ours int8": blocks,
+    }
     machine = ceilings()
     seconds = alternate(loops, runs)
     rows = {}
     for name, values in seconds.items():
         step = statistics.median(values) / steps
         rate = sizes[name] / step / 1e9
-        rows[name] = {"milliseconds": round(step * 1e3, 2), "gbytes": round(rate, 2),
-                      "times_plain_bf16": round(ratio(seconds, "plain bf16", name), 3),
-                      "of_read_rate": round(rate / machine["read_gbytes"], 3)}
-    return {"loops": rows, "fp32_difference": difference, "threads": torch.get_num_threads(),
-            "runs": runs, "steps": steps, "machine": machine, "weights": "random"}
+        rows[name] = {
+            "milliseconds": round(step * 1e3, 2),
+            "gbytes": round(rate, 2),
+            "times_plain_bf16": round(ratio(seconds, "plain bf16", name), 3),
+            "of_read_rate": round(rate / machine["read_gbytes"], 3),
+        }
+    return {
+        "loops": rows,
+        "fp32_difference": difference,
+        "threads": torch.get_num_threads(),
+        "runs": runs,
+        "steps": steps,
+        "machine": machine,
+        "weights": "random",
+    }
 
 
 def _several(steps: int, call: Callable[[], object]) -> Callable[[], None]:
     def several() -> None:
         for _ in range(steps):
             call()
+
     return several
 
 

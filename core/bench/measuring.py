@@ -18,8 +18,9 @@ from core.workspace import work_folder
 RUNS = 7
 
 
-def alternate(contestants: dict[str, Callable[[], object]], runs: int,
-              warm_up: bool = True) -> dict[str, list[float]]:
+def alternate(
+    contestants: dict[str, Callable[[], object]], runs: int, warm_up: bool = True
+) -> dict[str, list[float]]:
     """Seconds of each run; in every round each contestant runs once.
 
     Args:
@@ -46,25 +47,42 @@ def ceilings(runs: int = RUNS) -> dict[str, float]:
     single, half = torch.randn(size, size), torch.randn(size, size, dtype=torch.bfloat16)
     # float32, more than caches hold; ones, since untouched zeros share one page of memory
     memory = torch.ones(2**28)
-    seconds = alternate({"fp32": lambda: single @ single, "bf16": lambda: half @ half,
-                         "read": lambda: memory.sum()}, runs)
+    seconds = alternate(
+        {
+            "fp32": lambda: single @ single,
+            "bf16": lambda: half @ half,
+            "read": lambda: memory.sum(),
+        },
+        runs,
+    )
     middle = {name: statistics.median(values) for name, values in seconds.items()}
-    return {"matmul_fp32_gflops": round(flops / middle["fp32"] / 1e9, 1),
-            "matmul_bf16_gflops": round(flops / middle["bf16"] / 1e9, 1),
-            "read_gbytes": round(memory.nbytes / middle["read"] / 1e9, 1),
-            "threads": torch.get_num_threads()}
+    return {
+        "matmul_fp32_gflops": round(flops / middle["fp32"] / 1e9, 1),
+        "matmul_bf16_gflops": round(flops / middle["bf16"] / 1e9, 1),
+        "read_gbytes": round(memory.nbytes / middle["read"] / 1e9, 1),
+        "threads": torch.get_num_threads(),
+    }
 
 
 def machine() -> str:
     """Processor, threads and torch, for the results."""
     cores = Path("/proc/cpuinfo")
-    named = re.search(r"^model name\s*:\s*(.+)$", cores.read_text(), re.M) \
-        if cores.is_file() else None
+    named = (
+        re.search(r"^model name\s*:\s*(.+)$", cores.read_text(), re.M) if cores.is_file() else None
+    )
     kind = named.group(1) if named else platform.processor() or platform.machine()
-    units = [name for name, has in (("AVX-512", torch.cpu._is_avx512_supported()),
-                                    ("AMX", torch.cpu._is_amx_tile_supported())) if has]
-    return (f"{kind} ({', '.join(units) or 'neither AVX-512 nor AMX'}), "
-            f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    units = [
+        name
+        for name, has in (
+            ("AVX-512", torch.cpu._is_avx512_supported()),
+            ("AMX", torch.cpu._is_amx_tile_supported()),
+        )
+        if has
+    ]
+    return (
+        f"{kind} ({', '.join(units) or 'neither AVX-512 nor AMX'}), "
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}"
+    )
 
 
 def results_folder() -> Path:

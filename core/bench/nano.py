@@ -23,8 +23,12 @@ from core.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult
 from core.workspace import claim_machine
 
-PROMPTS = ("calm solo piano, slow, minor key", "upbeat rock with drums", "techno, 128 bpm",
-           "slow jazz ballad")
+PROMPTS = (
+    "calm solo piano, slow, minor key",
+    "upbeat rock with drums",
+    "techno, 128 bpm",
+    "slow jazz ballad",
+)
 BATCH_SECONDS = 10.0
 CANCELLED_AT = (0.0, 0.3, 0.6, 0.9)  # shares of a piece
 
@@ -41,18 +45,20 @@ def run(args: argparse.Namespace) -> None:
     name = args.variant or variants.default()
     with claim_machine():
         found = measure(Pipeline.load(name), args.seconds, args.runs)
-    lines = [f"{name}: {args.seconds:g} s, standard preset, fp32, {args.runs} alternating runs",
-             f"real-time factor {found['rtf']:.3f} (limit 0.6), first sound after "
-             f"{found['first_sound']:.2f} s (limit 3), loading left out",
-             "compute seconds of the last: " + ", ".join(
-                 f"{stage} {spent:.2f}" for stage, spent in found["stages"].items()),
-             f"longest time between two looks for a cancel {found['cancel']:.2f} s (limit 0.5); "
-             f"{found['cancels']} cancels obeyed after {found['obeyed']:.2f} s at most",
-             f"{BATCH} requests of {found['batch_seconds']:g} s: decoding "
-             f"{found['decode_ratio']:.2f} x the time of one (limit 2.2), end to end "
-             f"{found['whole_ratio']:.2f} x; tokens equal to {BATCH} single runs: "
-             f"{found['tokens_equal']}",
-             "Not measured: a GPU."]
+    lines = [
+        f"{name}: {args.seconds:g} s, standard preset, fp32, {args.runs} alternating runs",
+        f"real-time factor {found['rtf']:.3f} (limit 0.6), first sound after "
+        f"{found['first_sound']:.2f} s (limit 3), loading left out",
+        "compute seconds of the last: "
+        + ", ".join(f"{stage} {spent:.2f}" for stage, spent in found["stages"].items()),
+        f"longest time between two looks for a cancel {found['cancel']:.2f} s (limit 0.5); "
+        f"{found['cancels']} cancels obeyed after {found['obeyed']:.2f} s at most",
+        f"{BATCH} requests of {found['batch_seconds']:g} s: decoding "
+        f"{found['decode_ratio']:.2f} x the time of one (limit 2.2), end to end "
+        f"{found['whole_ratio']:.2f} x; tokens equal to {BATCH} single runs: "
+        f"{found['tokens_equal']}",
+        "Not measured: a GPU.",
+    ]
     report("nano", found, lines, args.json)
 
 
@@ -60,10 +66,14 @@ def measure(pipeline: Pipeline, seconds: float, runs: int) -> dict[str, Any]:
     """One piece, a short one and BATCH short ones in turn, then cancels."""
     whole = GenerationRequest(PROMPTS[0], seconds, pipeline.variant.name, seed=0)
     short = min(seconds, BATCH_SECONDS)
-    requests = [GenerationRequest(prompt, short, pipeline.variant.name, seed=number)
-                for number, prompt in enumerate(PROMPTS[:BATCH])]
-    rows = [[_timed(pipeline, asked) for asked in ([whole], requests[:1], requests)]
-            for _ in range(runs)]
+    requests = [
+        GenerationRequest(prompt, short, pipeline.variant.name, seed=number)
+        for number, prompt in enumerate(PROMPTS[:BATCH])
+    ]
+    rows = [
+        [_timed(pipeline, asked) for asked in ([whole], requests[:1], requests)]
+        for _ in range(runs)
+    ]
     alone = [pipeline.generate(request).tokens for request in requests]
     together = rows[0][2]["tokens"]
     obeyed = [_cancel(pipeline, requests[0], share) for share in CANCELLED_AT]
@@ -74,14 +84,22 @@ def measure(pipeline: Pipeline, seconds: float, runs: int) -> dict[str, Any]:
     def over(key: str) -> float:
         return round(statistics.median(four[key] / one[key] for _, one, four in rows), 3)
 
-    return {"variant": pipeline.variant.name, "model": pipeline.model, "seconds": seconds,
-            "batch_seconds": short, "runs": runs, "rtf": round(middle("rtf"), 4),
-            "stages": rows[-1][0]["stages"],
-            "first_sound": round(middle("first_sound"), 3),
-            "cancel": round(_longest_between_looks(pipeline, whole), 3),
-            "obeyed": round(max(obeyed), 3), "cancels": len(obeyed),
-            "decode_ratio": over("decoding"), "whole_ratio": over("whole"),
-            "tokens_equal": all(map(np.array_equal, alone, together))}
+    return {
+        "variant": pipeline.variant.name,
+        "model": pipeline.model,
+        "seconds": seconds,
+        "batch_seconds": short,
+        "runs": runs,
+        "rtf": round(middle("rtf"), 4),
+        "stages": rows[-1][0]["stages"],
+        "first_sound": round(middle("first_sound"), 3),
+        "cancel": round(_longest_between_looks(pipeline, whole), 3),
+        "obeyed": round(max(obeyed), 3),
+        "cancels": len(obeyed),
+        "decode_ratio": over("decoding"),
+        "whole_ratio": over("whole"),
+        "tokens_equal": all(map(np.array_equal, alone, together)),
+    }
 
 
 def _timed(pipeline: Pipeline, requests: list[GenerationRequest]) -> dict[str, Any]:
@@ -93,10 +111,14 @@ def _timed(pipeline: Pipeline, requests: list[GenerationRequest]) -> dict[str, A
         elif isinstance(event, GenerationResult):
             results[number] = event
     whole = time.perf_counter() - began
-    return {"whole": whole, "first_sound": first, "rtf": results[0].rtf,
-            "stages": {k: round(v, 3) for k, v in results[0].stages.items() if k != "load"},
-            "decoding": sum(r.stages["language_model"] for r in results.values()),
-            "tokens": [results[n].tokens for n in range(len(requests))]}
+    return {
+        "whole": whole,
+        "first_sound": first,
+        "rtf": results[0].rtf,
+        "stages": {k: round(v, 3) for k, v in results[0].stages.items() if k != "load"},
+        "decoding": sum(r.stages["language_model"] for r in results.values()),
+        "tokens": [results[n].tokens for n in range(len(requests))],
+    }
 
 
 def _longest_between_looks(pipeline: Pipeline, request: GenerationRequest) -> float:

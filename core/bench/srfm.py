@@ -38,16 +38,26 @@ from core.workspace import claim_machine
 REPOSITORY = Path(__file__).resolve().parents[2]
 RATIO = 2  # latents a token, for 48 kHz
 STEPS = PRESETS["standard"].steps
-WAYS = {"official": "official computation", "full": "our full attention",
-        "windows": "windows, fp32", "windows bf16": "windows, bf16"}
+WAYS = {
+    "official": "official computation",
+    "full": "our full attention",
+    "windows": "windows, fp32",
+    "windows bf16": "windows, bf16",
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `bench srfm`."""
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the timed piece")
     parser.add_argument("--runs", type=int, default=RUNS, help="rounds of alternating runs")
-    parser.add_argument("--memory", type=float, nargs="*", default=[30.0, 480.0], metavar="S",
-                        help="lengths whose peak memory is compared, first and last")
+    parser.add_argument(
+        "--memory",
+        type=float,
+        nargs="*",
+        default=[30.0, 480.0],
+        metavar="S",
+        help="lengths whose peak memory is compared, first and last",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -55,21 +65,29 @@ def run(args: argparse.Namespace) -> None:
     with claim_machine():
         found = measure(SRFMConfig(), args.seconds, args.runs)
         found["memory"] = {f"{s:g}": _memory_of(s) for s in args.memory}
-    lines = [f"flow of {args.seconds:g} s, full size, random weights, {STEPS} Euler steps reckoned "
-             f"from one; {args.runs} alternating runs, medians",
-             f"{'way':24}{'s a piece':>11}{'x official':>12}{'x full':>8}{'GFLOP/s':>9}"
-             f"{'of products':>13}"]
-    lines += [f"{WAYS[way]:24}{row['seconds']:11.1f}{row['times_official']:12.2f}"
-              f"{row['times_full']:8.2f}{row['gflops']:9.0f}{row['of_ceiling']:13.0%}"
-              for way, row in found["ways"].items()]
-    lines += [f"peak memory at {s} s: {bytes_ / 1e6:.0f} MB (fp32, 1 step)"
-              for s, bytes_ in found["memory"].items()]
+    lines = [
+        f"flow of {args.seconds:g} s, full size, random weights, {STEPS} Euler steps reckoned "
+        f"from one; {args.runs} alternating runs, medians",
+        f"{'way':24}{'s a piece':>11}{'x official':>12}{'x full':>8}{'GFLOP/s':>9}"
+        f"{'of products':>13}",
+    ]
+    lines += [
+        f"{WAYS[way]:24}{row['seconds']:11.1f}{row['times_official']:12.2f}"
+        f"{row['times_full']:8.2f}{row['gflops']:9.0f}{row['of_ceiling']:13.0%}"
+        for way, row in found["ways"].items()
+    ]
+    lines += [
+        f"peak memory at {s} s: {bytes_ / 1e6:.0f} MB (fp32, 1 step)"
+        for s, bytes_ in found["memory"].items()
+    ]
     if len(found["memory"]) > 1:
         peaks = list(found["memory"].values())
         found["memory_ratio"] = round(peaks[-1] / peaks[0], 3)
         lines.append(f"ratio of the last to the first: {found['memory_ratio']} (limit 1.3)")
-    lines.append(f"machine: {found['machine']}\nNot measured: a GPU; trained weights; all "
-                 f"{STEPS} steps of one piece.")
+    lines.append(
+        f"machine: {found['machine']}\nNot measured: a GPU; trained weights; all "
+        f"{STEPS} steps of one piece."
+    )
     report("srfm", found, lines, args.json)
 
 
@@ -84,35 +102,50 @@ def measure(config: SRFMConfig, seconds: float, runs: int) -> dict[str, Any]:
         "official row": lambda: _row(model, state, mu, mask),
         "full row": lambda: _row(model, state, mu, None),
         "windows encoder": lambda: _window_conditions(model, tokens),
-        "windows step": lambda: windows(model, tokens, 1)}
+        "windows step": lambda: windows(model, tokens, 1),
+    }
     if flow_dtype("bf16", "cpu") == torch.bfloat16:
         brief = _random(config).bfloat16()
         parts["windows bf16 encoder"] = lambda: _window_conditions(brief, tokens)
         parts["windows bf16 step"] = lambda: windows(brief, tokens, 1)
     times = alternate(parts, runs, warm_up=seconds < 10)
     machine = ceilings()
-    pieces = {way: _pieces(times, way) for way in WAYS if f"{way} step" in times
-              or f"{way} row" in times}
+    pieces = {
+        way: _pieces(times, way) for way in WAYS if f"{way} step" in times or f"{way} row" in times
+    }
     whole, cut = _whole_work(config, frames), _window_work(config, tokens)
     rows = {}
     for way, piece in pieces.items():
         middle, rate = statistics.median(piece), "bf16" if way.endswith("bf16") else "fp32"
         gflops = (cut if way.startswith("windows") else whole) / middle / 1e9
-        rows[way] = {"seconds": round(middle, 3), "gflops": round(gflops, 1),
-                     "of_ceiling": round(gflops / machine[f"matmul_{rate}_gflops"], 3),
-                     "times_official": _times(pieces["official"], piece),
-                     "times_full": _times(pieces["full"], piece)}
-    return {"seconds": seconds, "steps": STEPS, "runs": runs, "weights": "random", "times": times,
-            "machine": machine, "ways": rows}
+        rows[way] = {
+            "seconds": round(middle, 3),
+            "gflops": round(gflops, 1),
+            "of_ceiling": round(gflops / machine[f"matmul_{rate}_gflops"], 3),
+            "times_official": _times(pieces["official"], piece),
+            "times_full": _times(pieces["full"], piece),
+        }
+    return {
+        "seconds": seconds,
+        "steps": STEPS,
+        "runs": runs,
+        "weights": "random",
+        "times": times,
+        "machine": machine,
+        "ways": rows,
+    }
 
 
 def _pieces(times: dict[str, list[float]], way: str) -> list[float]:
     """Seconds of a whole piece, one a round: encoder and STEPS guided steps."""
     if f"{way} row" in times:
-        return [encoder + 2 * STEPS * row
-                for encoder, row in zip(times["encoder"], times[f"{way} row"])]
-    return [encoder + STEPS * (step - encoder)
-            for encoder, step in zip(times[f"{way} encoder"], times[f"{way} step"])]
+        return [
+            encoder + 2 * STEPS * row for encoder, row in zip(times["encoder"], times[f"{way} row"])
+        ]
+    return [
+        encoder + STEPS * (step - encoder)
+        for encoder, step in zip(times[f"{way} encoder"], times[f"{way} step"])
+    ]
 
 
 def _times(slow: list[float], fast: list[float]) -> float:
@@ -127,8 +160,9 @@ def official(model: SRFM, tokens: Tensor, steps: int) -> Tensor:
     nothing = torch.zeros_like(mu)
 
     def velocity(state: Tensor, time: float) -> Tensor:
-        return ((1 + guidance) * _row(model, state, mu, mask, time)
-                - guidance * _row(model, state, nothing, mask, time))
+        return (1 + guidance) * _row(model, state, mu, mask, time) - guidance * _row(
+            model, state, nothing, mask, time
+        )
 
     return integrate(velocity, _noise(model.config)(0, frames), Preset(steps))
 
@@ -146,8 +180,9 @@ def _row(model: SRFM, state: Tensor, mu: Tensor, mask: Tensor | None, time: floa
 
 def windows(model: SRFM, tokens: Tensor, steps: int) -> None:
     """The default window plan; latents are let go as they come."""
-    for _ in generate_windows(model, [tokens], noise=_noise(model.config), ratio=RATIO,
-                              steps=steps):
+    for _ in generate_windows(
+        model, [tokens], noise=_noise(model.config), ratio=RATIO, steps=steps
+    ):
         pass
 
 
@@ -177,8 +212,11 @@ def _window_work(config: SRFMConfig, tokens: Tensor) -> int:
 def _row_work(config: SRFMConfig, frames: int) -> int:
     """Operations of one row of one step, counted on tensors without content."""
     with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counted:
-        SRFM(config).eval().estimator(torch.empty(1, config.latent_dim, frames),
-                                      torch.empty(1, config.encoder_width, frames), torch.empty(1))
+        SRFM(config).eval().estimator(
+            torch.empty(1, config.latent_dim, frames),
+            torch.empty(1, config.encoder_width, frames),
+            torch.empty(1),
+        )
     return counted.get_total_flops()
 
 
@@ -197,11 +235,19 @@ def _noise(config: SRFMConfig) -> FrameNoise:
 
 def _memory_of(seconds: float) -> int:
     """Peak resident bytes of a fresh process that makes the windows of so many seconds."""
-    done = subprocess.run([sys.executable, "-m", "core.bench.srfm", str(seconds)],
-                          cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "core.bench.srfm", str(seconds)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     if done.returncode:
-        raise FailureError("bench srfm", f"{seconds:g} s", f"its process ended with code "
-                           f"{done.returncode}; see above")
+        raise FailureError(
+            "bench srfm",
+            f"{seconds:g} s",
+            f"its process ended with code {done.returncode}; see above",
+        )
     return json.loads(done.stdout)
 
 

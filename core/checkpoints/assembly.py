@@ -15,15 +15,19 @@ def component_class(component: str) -> tuple[type, type]:
     """(module class, config class) of a component's name."""
     if component == "wavtokenizer":
         from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
+
         return WavTokenizer, WavTokenizerConfig
     if component == "language_model":
         from core.language_model import LanguageModel, LanguageModelConfig
+
         return LanguageModel, LanguageModelConfig
     if component == "srfm":
         from core.srfm import SRFM, SRFMConfig
+
         return SRFM, SRFMConfig
     if component == "hificodec":
         from core.hificodec import HiFiCodec, HiFiCodecConfig
+
         return HiFiCodec, HiFiCodecConfig
     raise InputError("component", component, "is unknown; known are " + ", ".join(COMPONENTS))
 
@@ -38,8 +42,10 @@ def differences(module: nn.Module, tensors: dict[str, Tensor]) -> list[tuple[str
     """(tensor name, what is wrong with it) for all that does not fit the module."""
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     found = [(name, "is missing") for name in sorted(expected.keys() - tensors.keys())]
-    found += [(name, "is not known to this component")
-              for name in sorted(tensors.keys() - expected.keys())]
+    found += [
+        (name, "is not known to this component")
+        for name in sorted(tensors.keys() - expected.keys())
+    ]
     for name in sorted(expected.keys() & tensors.keys()):
         shape = tuple(tensors[name].shape)
         if shape != expected[name]:
@@ -47,8 +53,14 @@ def differences(module: nn.Module, tensors: dict[str, Tensor]) -> list[tuple[str
     return found
 
 
-def assemble(component: str, config: Any, tensors: dict[str, Tensor], source: str,
-             dtype: torch.dtype, device: str) -> nn.Module:
+def assemble(
+    component: str,
+    config: Any,
+    tensors: dict[str, Tensor],
+    source: str,
+    dtype: torch.dtype,
+    device: str,
+) -> nn.Module:
     """The component in eval mode. A tensor that already has `dtype` stays mapped from its file.
 
     Args:

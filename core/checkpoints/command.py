@@ -34,18 +34,24 @@ def inspect(args: argparse.Namespace) -> None:
             print(f"  {part.name:16}{part.trouble}")
             continue
         stored = ", ".join(f"{n} {kind}" for kind, n in (part.dtypes or {}).items())
-        print(f"  {part.name:16}{part.parameters:>13,} numbers  ({stored})  {part.rate}"
-              f"{f'  {part.unused} known unused' if part.unused else ''}")
-        for title, names in (("missing", part.missing), ("unexpected", part.unexpected),
-                             ("wrong shape", part.wrong_shape)):
+        print(
+            f"  {part.name:16}{part.parameters:>13,} numbers  ({stored})  {part.rate}"
+            f"{f'  {part.unused} known unused' if part.unused else ''}"
+        )
+        for title, names in (
+            ("missing", part.missing),
+            ("unexpected", part.unexpected),
+            ("wrong shape", part.wrong_shape),
+        ):
             for name in names:
                 print(f"    {title}: {name}")
     for dtype, size in report.memory_bytes.items():
         print(f"  memory with a {dtype} language model: about {size / 1e9:.2f} GB")
     if not report.whole:
         broken = ", ".join(part.name for part in report.components if not part.whole)
-        raise FailureError("model folder", report.folder, f"cannot be used: {broken}; fetch it "
-                           "again")
+        raise FailureError(
+            "model folder", report.folder, f"cannot be used: {broken}; fetch it again"
+        )
 
 
 def convert_arguments(parser: argparse.ArgumentParser) -> None:

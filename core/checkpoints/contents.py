@@ -46,7 +46,7 @@ PLACES: dict[str, Place] = {
 
 
 def layout_of(folder: Path) -> str:
-    """"official" or "studio".
+    """ "official" or "studio".
 
     Raises: InputError for a folder that is missing or is no model folder.
     """
@@ -56,18 +56,24 @@ def layout_of(folder: Path) -> str:
         return STUDIO
     if _is_official(folder):
         return OFFICIAL
-    raise InputError("model folder", folder, "holds neither inspiremusic.yaml and llm.pt "
-                     "(a released model) nor a config.json of this project")
+    raise InputError(
+        "model folder",
+        folder,
+        "holds neither inspiremusic.yaml and llm.pt "
+        "(a released model) nor a config.json of this project",
+    )
 
 
 def components_of(folder: Path) -> tuple[str, ...]:
     """Components whose files are all there."""
     if layout_of(folder) == OFFICIAL:
-        return tuple(c for c, place in PLACES.items()
-                     if all((folder / name).is_file() for name in place.files))
+        return tuple(
+            c
+            for c, place in PLACES.items()
+            if all((folder / name).is_file() for name in place.files)
+        )
     settings = read_config(folder)["components"]
-    return tuple(c for c in COMPONENTS
-                 if c in settings and (folder / f"{c}.safetensors").is_file())
+    return tuple(c for c in COMPONENTS if c in settings and (folder / f"{c}.safetensors").is_file())
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -90,7 +96,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 def _is_official(folder: Path) -> bool:
     """Whether a folder is laid out like a released one (whole or not)."""
     return (folder / "inspiremusic.yaml").is_file() or any(
-        (folder / at.folder / at.file).is_file() for at in PLACES.values())
+        (folder / at.folder / at.file).is_file() for at in PLACES.values()
+    )
 
 
 def _is_studio(folder: Path) -> bool:

@@ -93,8 +93,10 @@ def _to_studio(source: Path, target: Path, dtype: torch.dtype | None) -> None:
 
 
 def _to_official(source: Path, target: Path, dtype: torch.dtype | None) -> None:
-    tensors = {component: _cast(studio_layout.tensors(source / f"{component}.safetensors"), dtype)
-               for component in opening.components_of(source)}
+    tensors = {
+        component: _cast(studio_layout.tensors(source / f"{component}.safetensors"), dtype)
+        for component in opening.components_of(source)
+    }
     rest_path = source / KEPT / REST
     if rest_path.is_file():
         for name, structure in torch_file.read(rest_path).items():
@@ -114,8 +116,10 @@ def _to_official(source: Path, target: Path, dtype: torch.dtype | None) -> None:
 
 
 def _cast(tensors: dict[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
-    return {name: value.to(dtype) if dtype and value.is_floating_point() else value
-            for name, value in tensors.items()}
+    return {
+        name: value.to(dtype) if dtype and value.is_floating_point() else value
+        for name, value in tensors.items()
+    }
 
 
 def _small_files(folder: Path) -> Iterator[Path]:
@@ -158,4 +162,3 @@ def _with_used(value: Any, tensors: dict[str, dict[str, Tensor]]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_with_used(v, tensors) for v in value)
     return value
-

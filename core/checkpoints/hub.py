@@ -14,8 +14,14 @@ from core.errors import FailureError, InputError
 from core.workspace import work_folder
 
 # Wanted where the folder has them; anything else (model.safetensors repeats llm.pt) stays there.
-OPTIONAL = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
-            "generation_config.json", "README.md")
+OPTIONAL = (
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+    "generation_config.json",
+    "README.md",
+)
 SPARE_DISK_BYTES = 500_000_000  # left free after a download
 HTTP_ERROR = HfHubHTTPError.__bases__[0]  # of httpx or httpx2, by huggingface_hub's version
 
@@ -33,8 +39,12 @@ def cached(repository: str, names: Iterable[str]) -> Path | None:
     return first
 
 
-def fetch(repository: str, names: tuple[str, ...], place: Path,
-          expect: Callable[[int], None] = lambda size: None) -> Path:
+def fetch(
+    repository: str,
+    names: tuple[str, ...],
+    place: Path,
+    expect: Callable[[int], None] = lambda size: None,
+) -> Path:
     """Download what is missing of `names` (and the text tokenizer) into the Hugging Face cache.
 
     Progress goes to stderr; a broken download is resumed by the next call.
@@ -45,16 +55,19 @@ def fetch(repository: str, names: tuple[str, ...], place: Path,
     Raises: InputError when the hub cannot be reached, lacks a file, or disk or memory are too
         small; FailureError when the download breaks off or a hash is wrong.
     """
-    by_hand = (f"is not on this machine; fetch {', '.join(names)} and tokenizer.json of "
-               f"{constants.ENDPOINT}/{repository} and put them at {place}")
+    by_hand = (
+        f"is not on this machine; fetch {', '.join(names)} and tokenizer.json of "
+        f"{constants.ENDPOINT}/{repository} and put them at {place}"
+    )
     try:
         plan = snapshot_download(repository, allow_patterns=[*names, *OPTIONAL], dry_run=True)
     except (OSError, HTTP_ERROR) as error:
         raise InputError("model", repository, by_hand) from error
     lacking = [name for name in names if name not in {file.filename for file in plan}]
     if lacking:
-        raise InputError("model", repository, f"lacks {', '.join(lacking)} on the hub; "
-                         "is the name right?")
+        raise InputError(
+            "model", repository, f"lacks {', '.join(lacking)} on the hub; is the name right?"
+        )
     wanted = [file for file in plan if file.will_download]
     expect(sum(file.file_size or 0 for file in plan))
     _require_disk(repository, sum(file.file_size or 0 for file in wanted))
@@ -63,12 +76,19 @@ def fetch(repository: str, names: tuple[str, ...], place: Path,
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()  # until the hashes are right, the cache does not count
     try:
-        folder = Path(snapshot_download(
-            repository, revision=plan[0].commit_hash,
-            allow_patterns=[file.filename for file in plan]))
+        folder = Path(
+            snapshot_download(
+                repository,
+                revision=plan[0].commit_hash,
+                allow_patterns=[file.filename for file in plan],
+            )
+        )
     except (OSError, HTTP_ERROR) as error:
-        raise FailureError("download", repository, f"broke off ({_short(error)}); run it again, "
-                           "it goes on where it stopped") from error
+        raise FailureError(
+            "download",
+            repository,
+            f"broke off ({_short(error)}); run it again, it goes on where it stopped",
+        ) from error
     for file in plan:
         _verify(folder / file.filename)
     _remember_main(folder)
@@ -95,8 +115,12 @@ def _require_disk(repository: str, needed: int) -> None:
         place = place.parent
     free = shutil.disk_usage(place).free
     if needed - begun + SPARE_DISK_BYTES > free:
-        raise InputError("model", repository, f"needs {needed / 1e9:.1f} GB of disk at {place}, "
-                         f"{free / 1e9:.1f} GB are free; make room or set HF_HOME")
+        raise InputError(
+            "model",
+            repository,
+            f"needs {needed / 1e9:.1f} GB of disk at {place}, "
+            f"{free / 1e9:.1f} GB are free; make room or set HF_HOME",
+        )
 
 
 def available_memory() -> int | None:
@@ -105,15 +129,20 @@ def available_memory() -> int | None:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines
-                 if line.startswith("MemAvailable:")), None)
+    return next(
+        (int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None
+    )
 
 
 def _require_memory(repository: str, needed: int) -> None:
     free = available_memory()
     if free is not None and needed > free:
-        raise InputError("model", repository, f"needs about {needed / 1e9:.1f} GB of memory, "
-                         f"{free / 1e9:.1f} GB are free; choose a smaller variant")
+        raise InputError(
+            "model",
+            repository,
+            f"needs about {needed / 1e9:.1f} GB of memory, "
+            f"{free / 1e9:.1f} GB are free; choose a smaller variant",
+        )
 
 
 def _verify(path: Path) -> None:
@@ -134,8 +163,12 @@ def _verify(path: Path) -> None:
     if found != expected:
         path.unlink()
         blob.unlink(missing_ok=True)
-        raise FailureError("download", path.name, f"its hash is {found[:12]}..., the hub says "
-                           f"{expected[:12]}...; it was removed, run it again")
+        raise FailureError(
+            "download",
+            path.name,
+            f"its hash is {found[:12]}..., the hub says "
+            f"{expected[:12]}...; it was removed, run it again",
+        )
 
 
 def _short(error: Exception) -> str:

@@ -36,8 +36,12 @@ def _plain(loader: _InertLoader, suffix: str, node: yaml.Node) -> Any:
 
 
 def _refuse(loader: _InertLoader, suffix: str, node: yaml.Node) -> Any:
-    raise InputError("yaml tag", node.tag, f"line {node.start_mark.line + 1} asks to construct a "
-                     "Python object; nothing was run, remove the tag")
+    raise InputError(
+        "yaml tag",
+        node.tag,
+        f"line {node.start_mark.line + 1} asks to construct a "
+        "Python object; nothing was run, remove the tag",
+    )
 
 
 _InertLoader.add_multi_constructor("!", _plain)
@@ -53,7 +57,8 @@ def _resolve(value: Any, top: dict[str, Any], depth: int = 0) -> Any:
         if whole:
             return _resolve(_lookup(top, whole.group(1)), top, depth + 1)
         return _REFERENCE.sub(
-            lambda m: str(_resolve(_lookup(top, m.group(1)), top, depth + 1)), value)
+            lambda m: str(_resolve(_lookup(top, m.group(1)), top, depth + 1)), value
+        )
     if isinstance(value, dict):
         return {k: _resolve(v, top, depth) for k, v in value.items()}
     if isinstance(value, list):

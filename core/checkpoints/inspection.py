@@ -75,8 +75,11 @@ class FolderReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {**asdict(self), "whole": self.whole,
-                "components": [{**asdict(c), "whole": c.whole} for c in self.components]}
+        return {
+            **asdict(self),
+            "whole": self.whole,
+            "components": [{**asdict(c), "whole": c.whole} for c in self.components],
+        }
 
 
 def inspect(folder: Path) -> FolderReport:
@@ -100,8 +103,9 @@ def inspect(folder: Path) -> FolderReport:
         text = f"{tokenizer.source}, {tokenizer.size} ids"
     except InputError as error:
         text = str(error)
-    return FolderReport(folder.name, layout, tuple(reports), text,
-                        _memory(reports, configs.get("language_model")))
+    return FolderReport(
+        folder.name, layout, tuple(reports), text, _memory(reports, configs.get("language_model"))
+    )
 
 
 def _weights_file(layout: str, component: str) -> str:
@@ -110,8 +114,9 @@ def _weights_file(layout: str, component: str) -> str:
     return str(Path(OFFICIAL[component].folder) / OFFICIAL[component].file)
 
 
-def _component(folder: Path, layout: str, component: str, file: str,
-               config: Any) -> ComponentReport:
+def _component(
+    folder: Path, layout: str, component: str, file: str, config: Any
+) -> ComponentReport:
     if layout == opening.STUDIO:
         used, unexpected, unused = studio_layout.tensors(folder / file), [], 0
     else:
@@ -120,12 +125,23 @@ def _component(folder: Path, layout: str, component: str, file: str,
     found = differences(module, used)
     missing = [name for name, trouble in found if trouble == "is missing"]
     unexpected += [name for name, _ in found if name in used and name not in module.state_dict()]
-    shapes = [f"{name} {trouble}" for name, trouble in found
-              if name not in missing and name not in unexpected]
+    shapes = [
+        f"{name} {trouble}"
+        for name, trouble in found
+        if name not in missing and name not in unexpected
+    ]
     dtypes = Counter(str(value.dtype).removeprefix("torch.") for value in used.values())
     return ComponentReport(
-        component, file, sum(value.numel() for value in used.values()), dict(dtypes),
-        _rate(component, config, module), tuple(missing), tuple(unexpected), tuple(shapes), unused)
+        component,
+        file,
+        sum(value.numel() for value in used.values()),
+        dict(dtypes),
+        _rate(component, config, module),
+        tuple(missing),
+        tuple(unexpected),
+        tuple(shapes),
+        unused,
+    )
 
 
 def _official_tensors(path: Path, component: str) -> tuple[dict[str, Tensor], list[str], int]:

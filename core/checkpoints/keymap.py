@@ -33,8 +33,11 @@ class KeyMap:
                 return template.format(*found.groups())
         if any(re.fullmatch(pattern, official) for pattern in self.unused):
             return None
-        raise InputError("checkpoint key", official, "no known component has this tensor; "
-                         "is this the folder of another model?")
+        raise InputError(
+            "checkpoint key",
+            official,
+            "no known component has this tensor; is this the folder of another model?",
+        )
 
     def to_ours(self, official_keys: Iterable[str]) -> dict[str, str]:
         """official key -> our key, for every used key. Two keys may never meet in one name."""
@@ -64,15 +67,21 @@ class KeyMap:
                 key = _filled(pattern, found)
                 if key is not None and self.our_name(key) == ours:
                     return key
-        raise InputError("tensor", ours, "has no name in the official layout; only models of the "
-                         "released architecture can be written in it")
+        raise InputError(
+            "tensor",
+            ours,
+            "has no name in the official layout; only models of the "
+            "released architecture can be written in it",
+        )
 
 
 def _template_pattern(template: str) -> str:
     """A pattern that finds a template's groups again: "a.{0}.b" -> "a\\.(?P<g0>.+?)\\.b"."""
     parts = re.split(r"\{(\d+)\}", template)
-    return "".join(f"(?P<g{part}>.+?)" if odd else re.escape(part)
-                   for part, odd in zip(parts, [False, True] * len(parts)))
+    return "".join(
+        f"(?P<g{part}>.+?)" if odd else re.escape(part)
+        for part, odd in zip(parts, [False, True] * len(parts))
+    )
 
 
 def _filled(pattern: str, groups: re.Match[str]) -> str | None:

@@ -39,8 +39,15 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # InspireMusic-Base: Qwen2.5-0.5B blocks; the other three are released in one size, the default.
 BASE = {
     "language_model": LanguageModelConfig(
-        hidden=896, layers=24, heads=14, kv_heads=2, head_dim=64, mlp=4864,
-        text_vocabulary=151936, audio_vocabulary=4096),
+        hidden=896,
+        layers=24,
+        heads=14,
+        kv_heads=2,
+        head_dim=64,
+        mlp=4864,
+        text_vocabulary=151936,
+        audio_vocabulary=4096,
+    ),
     "wavtokenizer": WavTokenizerConfig(),
     "srfm": SRFMConfig(),
     "hificodec": HiFiCodecConfig(),
@@ -58,24 +65,40 @@ def run(args: argparse.Namespace) -> None:
     folder = args.folder or random_folder(work_folder() / "bench" / "InspireMusic-Base-random")
     with claim_machine():
         child = subprocess.run(
-            [sys.executable, "-m", "core.checkpoints.load_bench", str(folder.resolve()),
-             args.dtype], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
+            [
+                sys.executable,
+                "-m",
+                "core.checkpoints.load_bench",
+                str(folder.resolve()),
+                args.dtype,
+            ],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     if child.returncode:
-        raise FailureError("bench load", folder.name, f"its process ended with code "
-                           f"{child.returncode}; see above")
+        raise FailureError(
+            "bench load", folder.name, f"its process ended with code {child.returncode}; see above"
+        )
     found = json.loads(child.stdout)
     if args.json:
         print(json.dumps(found))
     else:
-        print(f"weights {found['weights_bytes'] / 1e6:.0f} MB ({args.dtype} language model, rest "
-              f"fp32), loaded in {found['load_seconds']:.2f} s\n"
-              f"anonymous memory over imports: peak while loading "
-              f"{found['load_peak_bytes'] / 1e6:.0f} MB = {found['ratio']:.3f} x weights "
-              f"(limit {LIMIT}), peak with music {found['music_peak_bytes'] / 1e6:.0f} MB\n"
-              f"{found['seconds']:.2f} s at {RATE} Hz made in {found['music_seconds']:.1f} s")
+        print(
+            f"weights {found['weights_bytes'] / 1e6:.0f} MB ({args.dtype} language model, rest "
+            f"fp32), loaded in {found['load_seconds']:.2f} s\n"
+            f"anonymous memory over imports: peak while loading "
+            f"{found['load_peak_bytes'] / 1e6:.0f} MB = {found['ratio']:.3f} x weights "
+            f"(limit {LIMIT}), peak with music {found['music_peak_bytes'] / 1e6:.0f} MB\n"
+            f"{found['seconds']:.2f} s at {RATE} Hz made in {found['music_seconds']:.1f} s"
+        )
     if found["ratio"] > LIMIT:
-        raise FailureError("bench load", f"{found['ratio']:.3f}", f"x the weights' bytes, at most "
-                           f"{LIMIT} is allowed")
+        raise FailureError(
+            "bench load",
+            f"{found['ratio']:.3f}",
+            f"x the weights' bytes, at most {LIMIT} is allowed",
+        )
 
 
 def random_folder(folder: Path, configs: dict[str, Any] | None = None) -> Path:
@@ -129,18 +152,30 @@ def measure(folder: Path, dtype: str) -> dict[str, Any]:
         component_class(component)  # imports come before the count
     memory = _AnonymousMemory()
     began = time.perf_counter()
-    models = {c: opening.open_component(
-        folder, c, DTYPES[dtype] if c == "language_model" else torch.float32) for c in COMPONENTS}
+    models = {
+        c: opening.open_component(
+            folder, c, DTYPES[dtype] if c == "language_model" else torch.float32
+        )
+        for c in COMPONENTS
+    }
     loaded = time.perf_counter()
     load_peak = memory.peak()
-    weights = sum(value.nbytes for model in models.values()
-                  for value in model.state_dict().values())
+    weights = sum(
+        value.nbytes for model in models.values() for value in model.state_dict().values()
+    )
     audio = make_music(models)
-    return {"folder": folder.name, "dtype": dtype, "weights_bytes": weights,
-            "load_peak_bytes": load_peak, "ratio": round(load_peak / weights, 4),
-            "load_seconds": round(loaded - began, 3), "music_peak_bytes": memory.peak(),
-            "seconds": audio.shape[-1] / RATE, "sample_rate": models["hificodec"].sample_rate,
-            "music_seconds": round(time.perf_counter() - loaded, 2)}
+    return {
+        "folder": folder.name,
+        "dtype": dtype,
+        "weights_bytes": weights,
+        "load_peak_bytes": load_peak,
+        "ratio": round(load_peak / weights, 4),
+        "load_seconds": round(loaded - began, 3),
+        "music_peak_bytes": memory.peak(),
+        "seconds": audio.shape[-1] / RATE,
+        "sample_rate": models["hificodec"].sample_rate,
+        "music_seconds": round(time.perf_counter() - loaded, 2),
+    }
 
 
 @torch.inference_mode()
@@ -148,10 +183,12 @@ def make_music(models: dict[str, Any]) -> torch.Tensor:
     """SECONDS of sound [1, 1, T] from random ids: tokens, latents, waveform."""
     wavtokenizer, codec = models["wavtokenizer"], models["hificodec"]
     count = round(SECONDS * wavtokenizer.sample_rate / wavtokenizer.hop)
-    request = DecodeRequest(text_ids=tuple(range(10)), sections=((0, 0.0, SECONDS),),
-                            max_tokens=count, min_tokens=count)
-    tokens = torch.tensor([[step.tokens[0] for step in decode(models["language_model"],
-                                                              [request])]])  # [1, N]
+    request = DecodeRequest(
+        text_ids=tuple(range(10)), sections=((0, 0.0, SECONDS),), max_tokens=count, min_tokens=count
+    )
+    tokens = torch.tensor(
+        [[step.tokens[0] for step in decode(models["language_model"], [request])]]
+    )  # [1, N]
     frames = round(SECONDS * codec.sample_rate / codec.hop)
     noise = torch.randn(1, codec.latent_dim, frames, generator=torch.Generator().manual_seed(0))
     latents = models["srfm"].generate(tokens, frames=frames, noise=noise)  # [1, D, frames]

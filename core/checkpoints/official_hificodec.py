@@ -22,21 +22,29 @@ RESIDUAL_LAYERS = 2
 
 _BLOCK = r"resblocks\.(\d+)\.convs{}\.(\d+)\.(bias|weight_g|weight_v)"
 _CONV = r"\.(bias|weight_g|weight_v)"
-MAP = KeyMap(rules=(
-    (rf"generator\.conv_pre{_CONV}", "generator.enter.{0}"),
-    (rf"generator\.ups\.(\d+){_CONV}", "generator.upsamplers.{0}.{1}"),
-    ("generator\\." + _BLOCK.format(1), "generator.resblocks.{0}.dilated.{1}.{2}"),
-    ("generator\\." + _BLOCK.format(2), "generator.resblocks.{0}.flat.{1}.{2}"),
-    (rf"generator\.conv_post{_CONV}", "generator.leave.{0}"),
-    (r"quantizer\.quantizer_modules\.(\d+)\.embedding\.weight", "quantizer.layers.0.{0}.weight"),
-    (r"quantizer\.quantizer_modules2\.(\d+)\.embedding\.weight", "quantizer.layers.1.{0}.weight"),
-    (rf"encoder\.conv_pre{_CONV}", "encoder.enter.{0}"),
-    (rf"encoder\.ups\.(\d+){_CONV}", "encoder.downsamplers.{0}.{1}"),
-    ("encoder\\." + _BLOCK.format(1), "encoder.resblocks.{0}.dilated.{1}.{2}"),
-    ("encoder\\." + _BLOCK.format(2), "encoder.resblocks.{0}.flat.{1}.{2}"),
-    (r"encoder\.normalize\.(\d+)\.(weight|bias)", "encoder.norms.{0}.{1}"),
-    (r"encoder\.conv_post\.(weight|bias)", "encoder.leave.{0}"),
-))
+MAP = KeyMap(
+    rules=(
+        (rf"generator\.conv_pre{_CONV}", "generator.enter.{0}"),
+        (rf"generator\.ups\.(\d+){_CONV}", "generator.upsamplers.{0}.{1}"),
+        ("generator\\." + _BLOCK.format(1), "generator.resblocks.{0}.dilated.{1}.{2}"),
+        ("generator\\." + _BLOCK.format(2), "generator.resblocks.{0}.flat.{1}.{2}"),
+        (rf"generator\.conv_post{_CONV}", "generator.leave.{0}"),
+        (
+            r"quantizer\.quantizer_modules\.(\d+)\.embedding\.weight",
+            "quantizer.layers.0.{0}.weight",
+        ),
+        (
+            r"quantizer\.quantizer_modules2\.(\d+)\.embedding\.weight",
+            "quantizer.layers.1.{0}.weight",
+        ),
+        (rf"encoder\.conv_pre{_CONV}", "encoder.enter.{0}"),
+        (rf"encoder\.ups\.(\d+){_CONV}", "encoder.downsamplers.{0}.{1}"),
+        ("encoder\\." + _BLOCK.format(1), "encoder.resblocks.{0}.dilated.{1}.{2}"),
+        ("encoder\\." + _BLOCK.format(2), "encoder.resblocks.{0}.flat.{1}.{2}"),
+        (r"encoder\.normalize\.(\d+)\.(weight|bias)", "encoder.norms.{0}.{1}"),
+        (r"encoder\.conv_post\.(weight|bias)", "encoder.leave.{0}"),
+    )
+)
 
 
 def config(folder: Path) -> HiFiCodecConfig:
@@ -74,10 +82,16 @@ def tensors(stored: Any, path: Path) -> dict[str, Tensor]:
     """The file's tensors under `generator.`, `quantizer.`, `encoder.` keys."""
     missing = [part for part in PARTS if not isinstance(stored, dict) or part not in stored]
     if missing:
-        raise InputError("codec weights", torch_file.short(path),
-                         f"lacks {', '.join(missing)}; is this the folder of another model?")
-    return {f"{part}.{key}": tensor for part in PARTS
-            for key, tensor in torch_file.tensors(stored[part], path, f"a codec {part}").items()}
+        raise InputError(
+            "codec weights",
+            torch_file.short(path),
+            f"lacks {', '.join(missing)}; is this the folder of another model?",
+        )
+    return {
+        f"{part}.{key}": tensor
+        for part in PARTS
+        for key, tensor in torch_file.tensors(stored[part], path, f"a codec {part}").items()
+    }
 
 
 def official_state_dict(folder: Path) -> dict[str, Tensor]:

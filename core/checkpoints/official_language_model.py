@@ -54,8 +54,11 @@ def config_from(qwen: dict[str, Any], audio_vocabulary: int) -> LanguageModelCon
     if qwen.get("model_type", "qwen2") != "qwen2":
         raise InputError("model_type", qwen["model_type"], "only qwen2 language models are known")
     if qwen.get("rope_scaling") or qwen.get("use_sliding_window"):
-        raise InputError("config.json", "rope_scaling or use_sliding_window",
-                         "is set, but no released model has it and it is not supported")
+        raise InputError(
+            "config.json",
+            "rope_scaling or use_sliding_window",
+            "is set, but no released model has it and it is not supported",
+        )
     try:
         heads = qwen["num_attention_heads"]
         return LanguageModelConfig(

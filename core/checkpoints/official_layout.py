@@ -1,8 +1,8 @@
 """The released model folder, opened strictly: sizes from its own files, no tensor unaccounted for.
 
-    inspiremusic.yaml  config.json  llm.pt  flow.pt            (and the text tokenizer's files)
-    music_tokenizer/{config.json, model.pt}
-    wavtokenizer/{config.yaml, model.pt}
+inspiremusic.yaml  config.json  llm.pt  flow.pt            (and the text tokenizer's files)
+music_tokenizer/{config.json, model.pt}
+wavtokenizer/{config.yaml, model.pt}
 """
 
 from __future__ import annotations
@@ -35,9 +35,13 @@ class OfficialComponent(Place):
 
 OFFICIAL: dict[str, OfficialComponent] = {
     component: OfficialComponent(**vars(PLACES[component]), table=table)
-    for component, table in (("wavtokenizer", official_wavtokenizer),
-                             ("language_model", official_language_model),
-                             ("srfm", official_srfm), ("hificodec", official_hificodec))}
+    for component, table in (
+        ("wavtokenizer", official_wavtokenizer),
+        ("language_model", official_language_model),
+        ("srfm", official_srfm),
+        ("hificodec", official_hificodec),
+    )
+}
 
 
 def config(folder: Path, component: str) -> Any:

@@ -122,44 +122,77 @@ def inspiremusic_yaml(language_model: LanguageModelConfig, srfm: SRFMConfig | No
     text = _LANGUAGE_MODEL_YAML.format_map(vars(language_model))
     if srfm is None:
         return text + "allowed_special: 'all'\n"
-    return text + _FLOW_YAML.format_map({
-        **vars(srfm), "mel_bands": MEL_BANDS, "estimator_inputs": srfm.estimator_inputs,
-        "channels": list(srfm.channels), "sampling_ratios": [1] * srfm.regulator_layers,
-    }) + "allowed_special: 'all'\n"
+    return (
+        text
+        + _FLOW_YAML.format_map(
+            {
+                **vars(srfm),
+                "mel_bands": MEL_BANDS,
+                "estimator_inputs": srfm.estimator_inputs,
+                "channels": list(srfm.channels),
+                "sampling_ratios": [1] * srfm.regulator_layers,
+            }
+        )
+        + "allowed_special: 'all'\n"
+    )
 
 
 def qwen_json(config: LanguageModelConfig) -> str:
     """config.json of the Qwen2 blocks."""
-    return _json({
-        "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_act": "silu",
-        "vocab_size": config.text_vocabulary, "hidden_size": config.hidden,
-        "intermediate_size": config.mlp, "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads, "num_key_value_heads": config.kv_heads,
-        "head_dim": config.head_dim, "max_position_embeddings": 32768,
-        "rms_norm_eps": config.eps, "rope_theta": config.rope_theta, "rope_scaling": None,
-        "use_sliding_window": False, "tie_word_embeddings": True, "attention_dropout": 0.0,
-        "initializer_range": 0.02, "use_cache": True})
+    return _json(
+        {
+            "architectures": ["Qwen2ForCausalLM"],
+            "model_type": "qwen2",
+            "hidden_act": "silu",
+            "vocab_size": config.text_vocabulary,
+            "hidden_size": config.hidden,
+            "intermediate_size": config.mlp,
+            "num_hidden_layers": config.layers,
+            "num_attention_heads": config.heads,
+            "num_key_value_heads": config.kv_heads,
+            "head_dim": config.head_dim,
+            "max_position_embeddings": 32768,
+            "rms_norm_eps": config.eps,
+            "rope_theta": config.rope_theta,
+            "rope_scaling": None,
+            "use_sliding_window": False,
+            "tie_word_embeddings": True,
+            "attention_dropout": 0.0,
+            "initializer_range": 0.02,
+            "use_cache": True,
+        }
+    )
 
 
 def codec_json(config: HiFiCodecConfig) -> str:
     """music_tokenizer/config.json."""
-    return _json({
-        "resblock": "1", "upsample_rates": config.upsample_rates,
-        "upsample_kernel_sizes": config.upsample_kernels,
-        "upsample_initial_channel": config.generator_channels,
-        "resblock_kernel_sizes": config.resblock_kernels,
-        "resblock_dilation_sizes": config.resblock_dilations,
-        "hop_size": config.hop, "sampling_rate": config.sample_rate,
-        "n_code_groups": config.code_groups, "n_codes": config.codes,
-        "codebook_loss_lambda": config.codebook_weight,
-        "commitment_loss_lambda": config.commitment_weight})
+    return _json(
+        {
+            "resblock": "1",
+            "upsample_rates": config.upsample_rates,
+            "upsample_kernel_sizes": config.upsample_kernels,
+            "upsample_initial_channel": config.generator_channels,
+            "resblock_kernel_sizes": config.resblock_kernels,
+            "resblock_dilation_sizes": config.resblock_dilations,
+            "hop_size": config.hop,
+            "sampling_rate": config.sample_rate,
+            "n_code_groups": config.code_groups,
+            "n_codes": config.codes,
+            "codebook_loss_lambda": config.codebook_weight,
+            "commitment_loss_lambda": config.commitment_weight,
+        }
+    )
 
 
 def wavtokenizer_yaml(config: WavTokenizerConfig) -> str:
     """wavtokenizer/config.yaml."""
-    return _WAVTOKENIZER_YAML.format_map({
-        **vars(config), "ratios": list(config.ratios),
-        "bandwidths": [6.6] * max(config.decoder_bandwidths, 1)})
+    return _WAVTOKENIZER_YAML.format_map(
+        {
+            **vars(config),
+            "ratios": list(config.ratios),
+            "bandwidths": [6.6] * max(config.decoder_bandwidths, 1),
+        }
+    )
 
 
 def _json(settings: dict[str, Any]) -> str:

@@ -29,14 +29,22 @@ def zeros(shapes: Shapes) -> dict[str, Tensor]:
 def language_model(config: LanguageModelConfig, used: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tied copies of the text embedding, and a speaker layer. `used`: official names."""
     tied = {alias: used[original] for alias, original in official_language_model.ALIASES.items()}
-    return tied | zeros({"spk_embed_affine_layer.weight": (config.hidden, SPEAKER_WIDTH),
-                         "spk_embed_affine_layer.bias": (config.hidden,)})
+    return tied | zeros(
+        {
+            "spk_embed_affine_layer.weight": (config.hidden, SPEAKER_WIDTH),
+            "spk_embed_affine_layer.bias": (config.hidden,),
+        }
+    )
 
 
 def srfm(config: SRFMConfig, codec: dict[str, Tensor]) -> dict[str, Tensor]:
     """A mel projection, and the codec's codebooks. `codec`: the codec's tensors, our names."""
-    found = zeros({"encoder_proj.weight": (MEL_BANDS, config.encoder_width),
-                   "encoder_proj.bias": (MEL_BANDS,)})
+    found = zeros(
+        {
+            "encoder_proj.weight": (MEL_BANDS, config.encoder_width),
+            "encoder_proj.bias": (MEL_BANDS,),
+        }
+    )
     for name, table in codec.items():
         if name.startswith("quantizer."):
             found[official_hificodec.MAP.official_name(name)] = table
@@ -49,8 +57,12 @@ def wavtokenizer(config: WavTokenizerConfig) -> dict[str, Tensor]:
     wide = ENCODEC_FILTERS * 2 ** len(ENCODEC_RATIOS)
     _convolution(shapes, "0.conv.conv", (wide, config.feature_dim, 7), wide)
     for layer in range(ENCODEC_LSTM_LAYERS):
-        for name, shape in (("weight_ih", (4 * wide, wide)), ("weight_hh", (4 * wide, wide)),
-                            ("bias_ih", (4 * wide,)), ("bias_hh", (4 * wide,))):
+        for name, shape in (
+            ("weight_ih", (4 * wide, wide)),
+            ("weight_hh", (4 * wide, wide)),
+            ("bias_ih", (4 * wide,)),
+            ("bias_hh", (4 * wide,)),
+        ):
             shapes[f"1.lstm.{name}_l{layer}"] = shape
     for stage, ratio in enumerate(ENCODEC_RATIOS):
         narrow, at = wide // 2, 3 * stage + 3  # an activation without tensors stands between

@@ -33,13 +33,17 @@ MAP = KeyMap(
         (r"backbone\.norm\.((?:scale\.|shift\.)?(?:weight|bias))", "backbone.norm.{0}"),
         (r"backbone\.convnext\.(\d+)\.gamma", "backbone.blocks.{0}.gamma"),
         (rf"backbone\.convnext\.(\d+)\.dwconv\.{_AFFINE}", "backbone.blocks.{0}.depthwise.{1}"),
-        (r"backbone\.convnext\.(\d+)\.norm\.((?:scale\.|shift\.)?(?:weight|bias))",
-         "backbone.blocks.{0}.norm.{1}"),
+        (
+            r"backbone\.convnext\.(\d+)\.norm\.((?:scale\.|shift\.)?(?:weight|bias))",
+            "backbone.blocks.{0}.norm.{1}",
+        ),
         (rf"backbone\.convnext\.(\d+)\.pwconv1\.{_AFFINE}", "backbone.blocks.{0}.expand.{1}"),
         (rf"backbone\.convnext\.(\d+)\.pwconv2\.{_AFFINE}", "backbone.blocks.{0}.contract.{1}"),
         (rf"backbone\.final_layer_norm\.{_AFFINE}", "backbone.final_norm.{0}"),
-        (r"backbone\.pos_net\.(\d+)\.((?:(?:norm1|norm2|norm|conv1|conv2)\.)?(?:weight|bias))",
-         "backbone.pos_net.{0}.{1}"),
+        (
+            r"backbone\.pos_net\.(\d+)\.((?:(?:norm1|norm2|norm|conv1|conv2)\.)?(?:weight|bias))",
+            "backbone.pos_net.{0}.{1}",
+        ),
         (rf"backbone\.pos_net\.(\d+)\.q\.{_AFFINE}", "backbone.pos_net.{0}.query.{1}"),
         (rf"backbone\.pos_net\.(\d+)\.k\.{_AFFINE}", "backbone.pos_net.{0}.key.{1}"),
         (rf"backbone\.pos_net\.(\d+)\.v\.{_AFFINE}", "backbone.pos_net.{0}.value.{1}"),
@@ -58,8 +62,11 @@ def _setting(settings: dict[str, Any], *path: str) -> Any:
     value: Any = settings
     for name in path:
         if not isinstance(value, dict) or name not in value:
-            raise InputError("wavtokenizer config.yaml", ".".join(path), "is not set; "
-                             "is this the folder of a WavTokenizer?")
+            raise InputError(
+                "wavtokenizer config.yaml",
+                ".".join(path),
+                "is not set; is this the folder of a WavTokenizer?",
+            )
         value = value[name]
     return value
 
@@ -82,15 +89,20 @@ def config(folder: Path) -> WavTokenizerConfig:
     if math.prod(ratios) != hop:
         raise InputError("hop_length", hop, f"must be the product of dowmsamples {ratios}")
     return WavTokenizerConfig(
-        sample_rate=model.get("sample_rate", 24000), hop=hop, ratios=ratios,
-        encoder="seanet", quantizer="euclidean", decoder_pos_net=True,
+        sample_rate=model.get("sample_rate", 24000),
+        hop=hop,
+        ratios=ratios,
+        encoder="seanet",
+        quantizer="euclidean",
+        decoder_pos_net=True,
         feature_dim=_setting(backbone, "input_channels"),
         codebook_size=_setting(extractor, "vq_bins"),
         decoder_dim=_setting(backbone, "dim"),
         decoder_intermediate=_setting(backbone, "intermediate_dim"),
         decoder_layers=_setting(backbone, "num_layers"),
         decoder_bandwidths=backbone.get("adanorm_num_embeddings") or 0,
-        n_fft=_setting(head, "n_fft"))
+        n_fft=_setting(head, "n_fft"),
+    )
 
 
 def tensors(stored: Any, path: Path) -> dict[str, Tensor]:

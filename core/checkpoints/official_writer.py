@@ -49,25 +49,31 @@ def write_settings(folder: Path, configs: dict[str, Any]) -> None:
     if "language_model" in configs:
         texts["config.json"] = official_settings.qwen_json(configs["language_model"])
         texts["inspiremusic.yaml"] = official_settings.inspiremusic_yaml(
-            configs["language_model"], configs.get("srfm"))
+            configs["language_model"], configs.get("srfm")
+        )
     if "hificodec" in configs:
         texts["music_tokenizer/config.json"] = official_settings.codec_json(configs["hificodec"])
     if "wavtokenizer" in configs:
         texts["wavtokenizer/config.yaml"] = official_settings.wavtokenizer_yaml(
-            configs["wavtokenizer"])
+            configs["wavtokenizer"]
+        )
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     for component, config in configs.items():
         try:
             back = official_layout.config(folder, component)
         except InputError as error:
-            raise InputError(component, "", "its sizes have no place in the official layout "
-                             f"({error})") from error
+            raise InputError(
+                component, "", f"its sizes have no place in the official layout ({error})"
+            ) from error
         for field in dataclasses.fields(config):
             wanted, held = getattr(config, field.name), getattr(back, field.name)
             if wanted != held:
-                raise InputError(f"{component} {field.name}", wanted, "has no place in the "
-                                 f"official layout, whose models all have {held}")
+                raise InputError(
+                    f"{component} {field.name}",
+                    wanted,
+                    f"has no place in the official layout, whose models all have {held}",
+                )
 
 
 def stored_form(component: str, config: Any, tensors: Tensors, codebooks: Tensors) -> Any:

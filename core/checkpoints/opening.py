@@ -13,8 +13,17 @@ from core.checkpoints import official_layout, studio_layout
 from core.checkpoints.contents import OFFICIAL, STUDIO, components_of, layout_of, read_config
 from core.text_tokenizer import TextTokenizer
 
-__all__ = ["OFFICIAL", "STUDIO", "about", "components_of", "config_of", "fingerprint", "layout_of",
-           "open_component", "text_tokenizer"]
+__all__ = [
+    "OFFICIAL",
+    "STUDIO",
+    "about",
+    "components_of",
+    "config_of",
+    "fingerprint",
+    "layout_of",
+    "open_component",
+    "text_tokenizer",
+]
 
 
 def config_of(folder: Path, component: str) -> Any:
@@ -23,8 +32,9 @@ def config_of(folder: Path, component: str) -> Any:
     return layout.config(folder, component)
 
 
-def open_component(folder: Path, component: str, dtype: torch.dtype = torch.float32,
-                   device: str = "cpu") -> nn.Module:
+def open_component(
+    folder: Path, component: str, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> nn.Module:
     """One component of either layout, in eval mode, its file read once and cast to `dtype`.
 
     Raises: InputError, one line, for whatever is missing, damaged or does not fit.
@@ -44,8 +54,7 @@ def fingerprint(folder: Path) -> str:
     """Hash of everything in a model folder that decides its sound, 16 hex digits."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix not in (".md", ".txt") \
-                and path.name != "evaluation.json":
+        if path.is_file() and path.suffix not in (".md", ".txt") and path.name != "evaluation.json":
             with open(path, "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").digest()
             found.update(path.name.encode() + digest)

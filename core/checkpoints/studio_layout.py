@@ -1,11 +1,11 @@
 """Our own model folder: config.json, one safetensors file a component, tokenizer.json, a card.
 
-    config.json                 {"layout": 1, "name": ..., "components": {component: config}}
-    wavtokenizer.safetensors    fp32, fp16 or bf16 tensors under our own names
-    language_model.safetensors
-    srfm.safetensors, hificodec.safetensors     (absent in a model without flow)
-    tokenizer.json              text tokenizer
-    README.md                   model card
+config.json                 {"layout": 1, "name": ..., "components": {component: config}}
+wavtokenizer.safetensors    fp32, fp16 or bf16 tensors under our own names
+language_model.safetensors
+srfm.safetensors, hificodec.safetensors     (absent in a model without flow)
+tokenizer.json              text tokenizer
+README.md                   model card
 """
 
 from __future__ import annotations
@@ -62,16 +62,28 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
-def save(folder: Path, component: str, module: nn.Module, dtype: torch.dtype = torch.float32,
-         about: dict[str, Any] | None = None) -> None:
+def save(
+    folder: Path,
+    component: str,
+    module: nn.Module,
+    dtype: torch.dtype = torch.float32,
+    about: dict[str, Any] | None = None,
+) -> None:
     """Write one component; the folder's other components and `about` entries stay."""
-    tensors = {k: v.detach().to(dtype if v.is_floating_point() else v.dtype).contiguous().cpu()
-               for k, v in module.state_dict().items()}
+    tensors = {
+        k: v.detach().to(dtype if v.is_floating_point() else v.dtype).contiguous().cpu()
+        for k, v in module.state_dict().items()
+    }
     save_tensors(folder, component, module.config, tensors, about)  # type: ignore[arg-type]
 
 
-def save_tensors(folder: Path, component: str, settings: Any, tensors: dict[str, torch.Tensor],
-                 about: dict[str, Any] | None = None) -> None:
+def save_tensors(
+    folder: Path,
+    component: str,
+    settings: Any,
+    tensors: dict[str, torch.Tensor],
+    about: dict[str, Any] | None = None,
+) -> None:
     """Write one component from its config and its tensors, each in the dtype it has.
 
     Both files are replaced whole, so a reader never meets half of one.
@@ -101,8 +113,9 @@ def config(folder: Path, component: str) -> Any:
     return config_from_json(component_class(component)[1], settings)
 
 
-def load(folder: Path, component: str, dtype: torch.dtype = torch.float32,
-         device: str = "cpu") -> nn.Module:
+def load(
+    folder: Path, component: str, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> nn.Module:
     """One component in eval mode, its tensors read once and cast to `dtype`.
 
     Raises: InputError for a component the folder lacks, a damaged file, or tensors that do not
@@ -124,5 +137,6 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise InputError("weights", path.name, f"are damaged or cut short ({error}); fetch the "
-                         "file again") from error
+        raise InputError(
+            "weights", path.name, f"are damaged or cut short ({error}); fetch the file again"
+        ) from error

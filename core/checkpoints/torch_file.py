@@ -17,11 +17,21 @@ from core.errors import InputError
 
 # A training run's checkpoint may hold settings of these packages' classes beside its tensors.
 _FRAMEWORKS = re.compile(
-    r"(pytorch_lightning|lightning|lightning_fabric|jsonargparse|omegaconf)\..+|argparse\.Namespace")
+    r"(pytorch_lightning|lightning|lightning_fabric|jsonargparse|omegaconf)\..+|argparse\.Namespace"
+)
 
 # What unpickling random bytes raises, besides UnpicklingError.
-_DAMAGE = (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError,
-           AssertionError, struct.error)
+_DAMAGE = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+)
 
 
 def read(path: Path) -> Any:
@@ -41,12 +51,16 @@ def read(path: Path) -> Any:
         with torch.serialization.safe_globals(_stand_ins(path) if is_zip else []):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except pickle.UnpicklingError as error:
-        raise InputError("weights", short(path), "the file holds pickled objects, not only "
-                         "tensors; nothing in it was run, fetch it from a source you trust"
-                         ) from error
+        raise InputError(
+            "weights",
+            short(path),
+            "the file holds pickled objects, not only "
+            "tensors; nothing in it was run, fetch it from a source you trust",
+        ) from error
     except _DAMAGE as error:
-        raise InputError("weights", short(path), "the file is damaged or cut short; fetch it again"
-                         ) from error
+        raise InputError(
+            "weights", short(path), "the file is damaged or cut short; fetch it again"
+        ) from error
 
 
 def short(path: Path) -> str:
@@ -68,9 +82,15 @@ def tensors(table: Any, path: Path, what: str) -> dict[str, Tensor]:
 
     Raises: InputError otherwise: the file is not the `what` it should be.
     """
-    good = isinstance(table, dict) and table and all(
-        isinstance(k, str) and isinstance(v, Tensor) for k, v in table.items())
+    good = (
+        isinstance(table, dict)
+        and table
+        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in table.items())
+    )
     if not good:
-        raise InputError("weights", short(path), f"the file does not hold {what}; "
-                         "is this the folder of another model?")
+        raise InputError(
+            "weights",
+            short(path),
+            f"the file does not hold {what}; is this the folder of another model?",
+        )
     return table

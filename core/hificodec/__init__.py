@@ -4,5 +4,13 @@ from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.model import CodecPass, DecodeStream, HiFiCodec
 from core.hificodec.quantizer import CodebookUse, GroupResidualQuantizer, Quantized, code_use
 
-__all__ = ["CodebookUse", "CodecPass", "DecodeStream", "GroupResidualQuantizer", "HiFiCodec",
-           "HiFiCodecConfig", "Quantized", "code_use"]
+__all__ = [
+    "CodebookUse",
+    "CodecPass",
+    "DecodeStream",
+    "GroupResidualQuantizer",
+    "HiFiCodec",
+    "HiFiCodecConfig",
+    "Quantized",
+    "code_use",
+]

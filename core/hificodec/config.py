@@ -77,8 +77,11 @@ class HiFiCodecConfig:
         if self.vocos_head not in HEADS:
             raise InputError("vocos_head", self.vocos_head, f"choose one of {', '.join(HEADS)}")
         if self.latent_dim % self.code_groups:
-            raise InputError("latent_dim", self.latent_dim,
-                             f"has to split evenly into {self.code_groups} code groups")
+            raise InputError(
+                "latent_dim",
+                self.latent_dim,
+                f"has to split evenly into {self.code_groups} code groups",
+            )
         if "hifigan" in (self.encoder, self.generator):
             self._check_stages()
 
@@ -90,21 +93,34 @@ class HiFiCodecConfig:
 
     def _check_stages(self) -> None:
         if math.prod(self.upsample_rates) != self.hop:
-            raise InputError("upsample_rates", self.upsample_rates,
-                             f"their product has to be the hop, {self.hop}")
+            raise InputError(
+                "upsample_rates",
+                self.upsample_rates,
+                f"their product has to be the hop, {self.hop}",
+            )
         if len(self.upsample_rates) != len(self.upsample_kernels):
-            raise InputError("upsample_kernels", self.upsample_kernels,
-                             f"one kernel for each of {len(self.upsample_rates)} rates is needed")
+            raise InputError(
+                "upsample_kernels",
+                self.upsample_kernels,
+                f"one kernel for each of {len(self.upsample_rates)} rates is needed",
+            )
         for rate, kernel in zip(self.upsample_rates, self.upsample_kernels):
             if kernel < rate or (kernel - rate) % 2:
-                raise InputError("upsample kernel", kernel,
-                                 f"should exceed its rate {rate} by an even number")
+                raise InputError(
+                    "upsample kernel", kernel, f"should exceed its rate {rate} by an even number"
+                )
         if len(self.resblock_kernels) != len(self.resblock_dilations):
-            raise InputError("resblock_dilations", self.resblock_dilations,
-                             f"each of {len(self.resblock_kernels)} kernels needs a tuple")
+            raise InputError(
+                "resblock_dilations",
+                self.resblock_dilations,
+                f"each of {len(self.resblock_kernels)} kernels needs a tuple",
+            )
         if self.generator_channels >> len(self.upsample_rates) < 1:
-            raise InputError("generator_channels", self.generator_channels,
-                             "halves at every stage and runs out of channels")
+            raise InputError(
+                "generator_channels",
+                self.generator_channels,
+                "halves at every stage and runs out of channels",
+            )
 
     @property
     def codebooks(self) -> int:

@@ -38,13 +38,17 @@ class HifiganEncoder(nn.Module):
         self.norms = nn.ModuleList()
         stages = zip(config.upsample_rates[::-1], config.upsample_kernels[::-1])
         for rate, kernel in stages:
-            self.downsamplers.append(WeightNormConv(
-                channels, channels * 2, kernel, stride=rate, padding=(kernel - rate) // 2))
+            self.downsamplers.append(
+                WeightNormConv(
+                    channels, channels * 2, kernel, stride=rate, padding=(kernel - rate) // 2
+                )
+            )
             channels *= 2
             for k, d in zip(config.resblock_kernels[::-1], config.resblock_dilations[::-1]):
                 self.resblocks.append(ResidualBlock(channels, k, d))
                 self.norms.append(
-                    nn.GroupNorm(channels // CHANNELS_PER_NORM_GROUP, channels, eps=1e-6))
+                    nn.GroupNorm(channels // CHANNELS_PER_NORM_GROUP, channels, eps=1e-6)
+                )
         self.leave = nn.Conv1d(channels, config.latent_dim, LAST_KERNEL, padding=LAST_KERNEL // 2)
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -60,8 +64,9 @@ class HifiganEncoder(nn.Module):
 
     def frames(self, samples: int) -> int:
         """Frames that `samples` samples give."""
-        for rate, kernel in zip(self.config.upsample_rates[::-1],
-                                self.config.upsample_kernels[::-1]):
+        for rate, kernel in zip(
+            self.config.upsample_rates[::-1], self.config.upsample_kernels[::-1]
+        ):
             samples = (samples + 2 * ((kernel - rate) // 2) - kernel) // rate + 1
         return samples
 
@@ -78,8 +83,9 @@ class LogMelEncoder(nn.Module):
         super().__init__()
         self.hop = config.hop
         self.log_mel = LogMel(config.sample_rate, config.mel_fft, config.hop, config.mel_bands)
-        self.backbone = VocosBackbone(config.mel_bands, config.mel_width, config.mel_hidden,
-                                      config.mel_layers)
+        self.backbone = VocosBackbone(
+            config.mel_bands, config.mel_width, config.mel_hidden, config.mel_layers
+        )
         self.leave = nn.Linear(config.mel_width, config.latent_dim)
         self.scale = nn.BatchNorm1d(config.latent_dim, affine=False)
         reach = (config.mel_fft - config.hop) // 2

@@ -28,7 +28,8 @@ class HifiganGenerator(nn.Module):
             channels //= 2
             self.resblocks.extend(
                 ResidualBlock(channels, k, d)
-                for k, d in zip(config.resblock_kernels, config.resblock_dilations))
+                for k, d in zip(config.resblock_kernels, config.resblock_dilations)
+            )
         self.leave = WeightNormConv(channels, 1, EDGE_KERNEL)
 
     def forward(self, latents: Tensor) -> Tensor:
@@ -60,8 +61,7 @@ class HifiganGenerator(nn.Module):
     def context_frames(self) -> int:
         """Frames to either side that a frame's audio depends on, walked back layer by layer."""
         config = self.config
-        block = max(reach(k, d)
-                    for k, d in zip(config.resblock_kernels, config.resblock_dilations))
+        block = max(reach(k, d) for k, d in zip(config.resblock_kernels, config.resblock_dilations))
         first, last = -(EDGE_KERNEL // 2), config.hop - 1 + EDGE_KERNEL // 2
         for rate, kernel in reversed(tuple(zip(config.upsample_rates, config.upsample_kernels))):
             padding = (kernel - rate) // 2
@@ -80,10 +80,10 @@ class VocosGenerator(nn.Module):
 
     def __init__(self, config: HiFiCodecConfig) -> None:
         super().__init__()
-        self.backbone = VocosBackbone(config.latent_dim, config.vocos_width, config.vocos_hidden,
-                                      config.vocos_layers)
-        self.head = build_head(config.vocos_head, config.vocos_width, config.vocos_fft,
-                               config.hop)
+        self.backbone = VocosBackbone(
+            config.latent_dim, config.vocos_width, config.vocos_hidden, config.vocos_layers
+        )
+        self.head = build_head(config.vocos_head, config.vocos_width, config.vocos_fft, config.hop)
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.head(self.backbone(latents))  # [B, N, width] -> [B, 1, N * hop]

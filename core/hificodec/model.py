@@ -110,8 +110,9 @@ class HiFiCodec(nn.Module):
 
     def _checked(self, latents: Tensor) -> Tensor:
         if latents.ndim != 3 or latents.shape[1] != self.latent_dim:
-            raise InputError("latents", tuple(latents.shape),
-                             f"should be [batch, {self.latent_dim}, frames]")
+            raise InputError(
+                "latents", tuple(latents.shape), f"should be [batch, {self.latent_dim}, frames]"
+            )
         return latents.to(next(self.generator.parameters()).dtype)
 
     def decode_in_chunks(self, latents: Tensor, chunk_frames: int) -> Iterator[Tensor]:
@@ -130,8 +131,9 @@ class HiFiCodec(nn.Module):
             yield from stream.feed(piece)
         yield from stream.flush()
 
-    def encode_in_windows(self, audio: Tensor, window_frames: int,
-                          overlap_frames: int) -> Iterator[Tensor]:
+    def encode_in_windows(
+        self, audio: Tensor, window_frames: int, overlap_frames: int
+    ) -> Iterator[Tensor]:
         """`encode` in overlapping windows: yields codes [B, n, codebooks] that join to frames(T).
 
         Each window's outer half overlaps are thrown away. Exact for the logmel kind when half the
@@ -139,10 +141,16 @@ class HiFiCodec(nn.Module):
         whole length (`encode` stays exact).
         """
         if not 0 <= overlap_frames < window_frames:
-            raise InputError("overlap_frames", overlap_frames,
-                             f"should be between 0 and the window, {window_frames} frames")
-        total, step, margin = (self.frames(audio.shape[-1]), window_frames - overlap_frames,
-                               overlap_frames // 2)
+            raise InputError(
+                "overlap_frames",
+                overlap_frames,
+                f"should be between 0 and the window, {window_frames} frames",
+            )
+        total, step, margin = (
+            self.frames(audio.shape[-1]),
+            window_frames - overlap_frames,
+            overlap_frames // 2,
+        )
         start, done = 0, 0
         while done < total:
             last = start + window_frames >= total
@@ -160,8 +168,11 @@ class HiFiCodec(nn.Module):
         if audio.ndim != 3 or audio.shape[1] != 1:
             raise InputError("audio", tuple(audio.shape), "should be [batch, 1, samples]")
         if audio.shape[2] < self.hop:
-            raise InputError("audio", f"{audio.shape[2]} samples",
-                             f"at least one frame of {self.hop} samples is needed")
+            raise InputError(
+                "audio",
+                f"{audio.shape[2]} samples",
+                f"at least one frame of {self.hop} samples is needed",
+            )
         return self.encoder(audio)
 
 

@@ -55,7 +55,8 @@ class GroupResidualQuantizer(nn.Module):
         width = config.latent_dim // config.code_groups
         self.layers = nn.ModuleList(
             nn.ModuleList(nn.Embedding(config.codes, width) for _ in range(config.code_groups))
-            for _ in range(config.residual_layers))
+            for _ in range(config.residual_layers)
+        )
         for book in self._books():
             nn.init.uniform_(book.weight, -1.0 / config.codes, 1.0 / config.codes)
         if config.restart_below > 0:
@@ -74,7 +75,8 @@ class GroupResidualQuantizer(nn.Module):
             vectors = self._look_up(found, layer)
             losses.append(
                 self.config.codebook_weight * F.mse_loss(vectors, residual.detach())
-                + self.config.commitment_weight * F.mse_loss(residual, vectors.detach()))
+                + self.config.commitment_weight * F.mse_loss(residual, vectors.detach())
+            )
             if self.training and self.config.restart_below > 0:
                 self._revive(residual.detach(), found, layer)
             total = total + vectors.detach()
@@ -96,8 +98,11 @@ class GroupResidualQuantizer(nn.Module):
     def embed(self, codes: Tensor) -> Tensor:
         """codes [B, N, layers * groups] -> [B, D, N]. InputError for another count of codebooks."""
         if codes.shape[-1] != self.config.codebooks:
-            raise InputError("codes", tuple(codes.shape),
-                             f"the last axis has to hold {self.config.codebooks} codebooks")
+            raise InputError(
+                "codes",
+                tuple(codes.shape),
+                f"the last axis has to hold {self.config.codebooks} codebooks",
+            )
         groups = self.config.code_groups
         layers = codes.split(groups, dim=-1)
         total = sum(self._look_up(found, layer) for layer, found in enumerate(layers))  # [B, N, D]
@@ -116,13 +121,15 @@ class GroupResidualQuantizer(nn.Module):
             parts = residual.chunk(self.config.code_groups, dim=1)
             centres = [_centres(part, count) for part in parts]
             for book, part, found in zip(books, parts, centres):
-                extra = part[torch.randint(len(part), (self.config.codes - count,),
-                                           device=part.device)]
+                extra = part[
+                    torch.randint(len(part), (self.config.codes - count,), device=part.device)
+                ]
                 extra = extra + 0.1 * part.std() * torch.randn_like(extra)
                 book.weight.copy_(torch.cat([found, extra]))
             # against the centres alone: a code for every row would leave the next layer nothing
             residual = residual - torch.cat(
-                [found[_nearest(part, found)] for part, found in zip(parts, centres)], dim=1)
+                [found[_nearest(part, found)] for part, found in zip(parts, centres)], dim=1
+            )
         self.mark_started()
 
     def mark_started(self) -> None:
@@ -136,13 +143,15 @@ class GroupResidualQuantizer(nn.Module):
     def _nearest(self, rows: Tensor, layer: int) -> Tensor:
         """[M, D] -> [M, groups], the euclidean nearest code in each group."""
         parts = rows.chunk(self.config.code_groups, dim=1)
-        return torch.stack([_nearest(part, book.weight)
-                            for part, book in zip(parts, self.layers[layer])], dim=1)
+        return torch.stack(
+            [_nearest(part, book.weight) for part, book in zip(parts, self.layers[layer])], dim=1
+        )
 
     def _look_up(self, found: Tensor, layer: int) -> Tensor:
         """[..., groups] -> [..., D]."""
-        return torch.cat([book(found[..., group])
-                          for group, book in enumerate(self.layers[layer])], dim=-1)
+        return torch.cat(
+            [book(found[..., group]) for group, book in enumerate(self.layers[layer])], dim=-1
+        )
 
     @torch.no_grad()
     def _revive(self, residual: Tensor, found: Tensor, layer: int) -> None:
@@ -174,9 +183,12 @@ def _nearest(rows: Tensor, weight: Tensor) -> Tensor:
     """Index of the nearest of `weight` [codes, w] for each of `rows` [M, w]."""
     with torch.no_grad():
         squares = weight.square().sum(1)
-        return torch.cat([
-            (part.square().sum(1, keepdim=True) + squares - 2 * part @ weight.T).argmin(1)
-            for part in rows.split(ROWS_AT_ONCE)])
+        return torch.cat(
+            [
+                (part.square().sum(1, keepdim=True) + squares - 2 * part @ weight.T).argmin(1)
+                for part in rows.split(ROWS_AT_ONCE)
+            ]
+        )
 
 
 def _centres(rows: Tensor, count: int) -> Tensor:

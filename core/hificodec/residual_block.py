@@ -21,9 +21,11 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
         self.dilated = nn.ModuleList(
-            WeightNormConv(channels, channels, kernel, dilation=d) for d in dilations)
+            WeightNormConv(channels, channels, kernel, dilation=d) for d in dilations
+        )
         self.flat = nn.ModuleList(
-            WeightNormConv(channels, channels, kernel, gain=BRANCH_GAIN) for _ in dilations)
+            WeightNormConv(channels, channels, kernel, gain=BRANCH_GAIN) for _ in dilations
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for dilated, flat in zip(self.dilated, self.flat):

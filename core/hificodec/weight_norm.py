@@ -10,8 +10,9 @@ from torch.nn import functional as F
 class _WeightNorm(nn.Module):
     """weight = weight_g * weight_v / |weight_v|, the norm taken over all but the first axis."""
 
-    def __init__(self, shape: tuple[int, int, int], out_channels: int, fan_in: float,
-                 gain: float = 1.0) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], out_channels: int, fan_in: float, gain: float = 1.0
+    ) -> None:
         super().__init__()
         self.weight_v = nn.Parameter(torch.empty(shape))
         self.weight_g = nn.Parameter(torch.empty(shape[0], 1, 1))
@@ -39,24 +40,36 @@ class _WeightNorm(nn.Module):
 class WeightNormConv(_WeightNorm):
     """Conv1d with weight norm: [B, C_in, T] -> [B, C_out, T']; zeros outside."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1,
-                 dilation: int = 1, padding: int | None = None, gain: float = 1.0) -> None:
-        super().__init__((out_channels, in_channels, kernel), out_channels, in_channels * kernel,
-                         gain)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        padding: int | None = None,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__(
+            (out_channels, in_channels, kernel), out_channels, in_channels * kernel, gain
+        )
         self.stride, self.dilation = stride, dilation
         self.padding = (kernel - 1) * dilation // 2 if padding is None else padding
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv1d(x, self.current_weight(), self.bias, self.stride, self.padding,
-                        self.dilation)
+        return F.conv1d(
+            x, self.current_weight(), self.bias, self.stride, self.padding, self.dilation
+        )
 
 
 class WeightNormUpsample(_WeightNorm):
     """ConvTranspose1d with weight norm: [B, C_in, T] -> [B, C_out, T * rate]."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, rate: int) -> None:
-        super().__init__((in_channels, out_channels, kernel), out_channels,
-                         in_channels * kernel / rate)
+        super().__init__(
+            (in_channels, out_channels, kernel), out_channels, in_channels * kernel / rate
+        )
         self.rate, self.padding = rate, (kernel - rate) // 2
 
     def forward(self, x: Tensor) -> Tensor:

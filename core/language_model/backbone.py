@@ -56,8 +56,9 @@ class Attention(nn.Module):
         self.value = nn.Linear(config.hidden, shared)
         self.output = nn.Linear(inner, config.hidden, bias=False)
 
-    def forward(self, x: Tensor, cosine: Tensor, signed_sine: Tensor,
-                lengths: Sequence[int] | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, cosine: Tensor, signed_sine: Tensor, lengths: Sequence[int] | None = None
+    ) -> Tensor:
         """x [B, N, hidden]. Padding on the right needs no mask: no real query sees a later key.
         With `lengths` a row holds pieces after one another, and each sees itself alone."""
         query, key, value = (
@@ -67,9 +68,10 @@ class Attention(nn.Module):
         cosine, signed_sine = cosine.to(query.dtype), signed_sine.to(query.dtype)
         query, key = rotate(query, cosine, signed_sine), rotate(key, cosine, signed_sine)
         pieces = [x.shape[1]] if lengths is None else list(lengths)
-        mixed = [F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-                 .transpose(1, 2) for q, k, v in zip(*(t.split(pieces, 2)
-                                                       for t in (query, key, value)))]
+        mixed = [
+            F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True).transpose(1, 2)
+            for q, k, v in zip(*(t.split(pieces, 2) for t in (query, key, value)))
+        ]
         # [B, piece, heads, D] each
         return self.output((mixed[0] if lengths is None else torch.cat(mixed, 1)).flatten(2))
 
@@ -97,8 +99,9 @@ class Block(nn.Module):
         self.mlp_norm = RMSNorm(config.hidden, config.eps)
         self.mlp = GatedMLP(config)
 
-    def forward(self, x: Tensor, cosine: Tensor, signed_sine: Tensor,
-                lengths: Sequence[int] | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, cosine: Tensor, signed_sine: Tensor, lengths: Sequence[int] | None = None
+    ) -> Tensor:
         x = x + self.attention(self.attention_norm(x), cosine, signed_sine, lengths)
         return x + self.mlp(self.mlp_norm(x))
 
@@ -119,8 +122,7 @@ class Backbone(nn.Module):
             lengths: of the pieces that lie after one another in a row, N in all; no piece sees
                 another, and positions count from 0 in every piece.
         """
-        positions = torch.cat([torch.arange(n, device=x.device)
-                               for n in lengths or [x.shape[1]]])
+        positions = torch.cat([torch.arange(n, device=x.device) for n in lengths or [x.shape[1]]])
         cosine, signed_sine = rotary_tables(self.config, positions)
         for layer in self.layers:
             x = layer(x, cosine, signed_sine, lengths)

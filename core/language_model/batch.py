@@ -67,8 +67,7 @@ class LanguageModelBatch:
 
     def to(self, device: torch.device | str) -> LanguageModelBatch:
         """The same batch on another device."""
-        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True)
-                 for f in fields(self)}
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
         return LanguageModelBatch(**moved)
 
 
@@ -76,5 +75,5 @@ def _padded(rows: Sequence[Sequence[float]], dtype: torch.dtype) -> tuple[Tensor
     lengths = torch.tensor([len(row) for row in rows])
     grid = torch.zeros(len(rows), int(lengths.max()), dtype=dtype)
     for line, row in zip(grid, rows):
-        line[:len(row)] = torch.as_tensor(row, dtype=dtype)
+        line[: len(row)] = torch.as_tensor(row, dtype=dtype)
     return grid, lengths

@@ -20,8 +20,13 @@ class KeyValueCache:
     small. Unwritten positions are zero, hence finite under a mask.
     """
 
-    def __init__(self, config: LanguageModelConfig, rows: int, tokens: int,
-                 dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: LanguageModelConfig,
+        rows: int,
+        tokens: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
         shape = (rows, 2 * config.kv_heads, tokens, config.head_dim)
-        self.layers = [torch.zeros(shape, dtype=dtype, device=device)
-                       for _ in range(config.layers)]
+        self.layers = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(config.layers)]

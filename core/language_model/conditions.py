@@ -21,10 +21,14 @@ def sections_within(sections: Sequence[Section], start: float, end: float) -> tu
 
     A span that no section reaches counts as one section of the last structure given.
     """
-    inside = tuple((name, max(a, start) - start, min(b, end) - start)
-                   for name, a, b in sections if a < end and b > start)
+    inside = tuple(
+        (name, max(a, start) - start, min(b, end) - start)
+        for name, a, b in sections
+        if a < end and b > start
+    )
     return tuple(s for s in inside if s[2] - s[1] > SHORTEST) or (
-        (sections[-1][0], 0.0, end - start),)
+        (sections[-1][0], 0.0, end - start),
+    )
 
 
 def time_embedding(seconds: Tensor, hidden: int) -> Tensor:

@@ -49,21 +49,36 @@ class LanguageModelConfig:
     slots: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "layers", "heads", "kv_heads", "head_dim", "mlp",
-                     "text_vocabulary", "audio_vocabulary", "structures", "slots"):
+        for name in (
+            "hidden",
+            "layers",
+            "heads",
+            "kv_heads",
+            "head_dim",
+            "mlp",
+            "text_vocabulary",
+            "audio_vocabulary",
+            "structures",
+            "slots",
+        ):
             if getattr(self, name) < 1:
                 raise InputError(name, getattr(self, name), "should be at least 1")
         if self.heads % self.kv_heads:
-            raise InputError("heads", self.heads, f"should be a multiple of kv_heads "
-                             f"({self.kv_heads})")
+            raise InputError(
+                "heads", self.heads, f"should be a multiple of kv_heads ({self.kv_heads})"
+            )
         if self.audio_vocabulary % self.slots:
-            raise InputError("slots", self.slots, f"should divide audio_vocabulary "
-                             f"({self.audio_vocabulary})")
+            raise InputError(
+                "slots", self.slots, f"should divide audio_vocabulary ({self.audio_vocabulary})"
+            )
         if self.head_dim % 2:
             raise InputError("head_dim", self.head_dim, "should be even (rotary pairs)")
         if self.hidden % 2 or self.hidden < 4:
-            raise InputError("hidden", self.hidden, "should be even and at least 4 (sine and "
-                             "cosine halves of the time embedding)")
+            raise InputError(
+                "hidden",
+                self.hidden,
+                "should be even and at least 4 (sine and cosine halves of the time embedding)",
+            )
         if self.context_tokens is not None and self.context_tokens < 2:
             raise InputError("context_tokens", self.context_tokens, "should be at least 2")
 

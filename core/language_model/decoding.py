@@ -50,8 +50,9 @@ def _attend_one(heads: Tensor, cached: Tensor, length: int, mask: Tensor | None)
     # The query heads that share a key head stand where a sequence would.
     query = heads[:, :own].unflatten(1, (shared, -1))  # [rows, kv, group, D]
     known = cached[:, :, :end]
-    mixed = F.scaled_dot_product_attention(query, known[:, :shared], known[:, shared:],
-                                           None if mask is None else mask[..., :end])
+    mixed = F.scaled_dot_product_attention(
+        query, known[:, :shared], known[:, shared:], None if mask is None else mask[..., :end]
+    )
     return mixed.flatten(1)
 
 
@@ -94,10 +95,13 @@ class _Lane:
         mixed = []
         for row, part in enumerate(heads.transpose(0, 1).split(lengths, 1)):  # [.., P, D]
             end = max(lengths)
-            self.cached[layer][row, :, end - part.shape[1]:end] = part[self.heads:]
+            self.cached[layer][row, :, end - part.shape[1] : end] = part[self.heads :]
             query, key, value = part.split((self.heads, self.kv_heads, self.kv_heads))
-            mixed.append(F.scaled_dot_product_attention(
-                query[None], key[None], value[None], is_causal=True, enable_gqa=True)[0])
+            mixed.append(
+                F.scaled_dot_product_attention(
+                    query[None], key[None], value[None], is_causal=True, enable_gqa=True
+                )[0]
+            )
         return torch.cat(mixed, 1).transpose(0, 1).flatten(1)
 
 
@@ -122,8 +126,9 @@ class _Session:
         # Rows of ended lanes keep counting; the table must reach as far as they get.
         reach = self.capacity + max(lane.request.max_tokens for lane in self.lanes)
         positions = torch.arange(reach, device=self.device)
-        self.tables = [t.to(precision.compute)
-                       for t in rotary_tables(self.config, positions)]  # [reach, D]
+        self.tables = [
+            t.to(precision.compute) for t in rotary_tables(self.config, positions)
+        ]  # [reach, D]
         self.positions = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self.logits = torch.zeros(rows, self.config.audio_vocabulary + 1, device=self.device)
         for lane in self.lanes:
@@ -142,7 +147,8 @@ class _Session:
         x = self.packed.blocks(
             torch.cat(inputs).to(self.packed.precision.compute),
             *rotation(self.config, self.tables, positions),
-            lambda layer, heads: lane.attend_prefix(layer, heads, lengths))
+            lambda layer, heads: lane.attend_prefix(layer, heads, lengths),
+        )
         last = torch.tensor(lengths, device=self.device).cumsum(0) - 1
         self.logits[lane.rows] = self.packed.logits(x[last])
         self.positions[lane.rows] = torch.tensor(lengths, device=self.device)
@@ -156,10 +162,13 @@ class _Session:
             # An ended lane may hold the end token, which has no embedding.
             known = tokens.clamp(max=self.config.audio_vocabulary - 1)[self.row_lane]
             x = F.embedding(known, self.packed.model.audio_embedding.weight)
-            self.logits = self.packed.logits(self.packed.blocks(
-                x.to(self.packed.precision.compute),
-                *rotation(self.config, self.tables, self.positions),
-                lambda layer, heads: self._attend(layer, heads, stepping)))
+            self.logits = self.packed.logits(
+                self.packed.blocks(
+                    x.to(self.packed.precision.compute),
+                    *rotation(self.config, self.tables, self.positions),
+                    lambda layer, heads: self._attend(layer, heads, stepping),
+                )
+            )
             self.positions += 1
             for lane in stepping:
                 lane.length += 1
@@ -176,9 +185,13 @@ class _Session:
 
 
 @torch.inference_mode()
-def decode(model: LanguageModel | PackedModel, requests: Sequence[DecodeRequest], *,
-           compat: str | None = None,
-           random_vectors: Sequence[Tensor] | None = None) -> Iterator[StepTokens]:
+def decode(
+    model: LanguageModel | PackedModel,
+    requests: Sequence[DecodeRequest],
+    *,
+    compat: str | None = None,
+    random_vectors: Sequence[Tensor] | None = None,
+) -> Iterator[StepTokens]:
     """Write all requests together, one `StepTokens` a step; stop iterating to cancel.
 
     Args:
@@ -236,8 +249,9 @@ def _steps(session: _Session, requests: Sequence[DecodeRequest]) -> Iterator[Ste
             lane.generated.append(token)
             lane.ended = len(lane.generated) == lane.request.max_tokens
             tokens.append(token)
-        yield StepTokens(step, tuple(tokens), tuple(lane.ended for lane in lanes),
-                         log_probabilities)
+        yield StepTokens(
+            step, tuple(tokens), tuple(lane.ended for lane in lanes), log_probabilities
+        )
         if all(lane.ended for lane in lanes):
             return
         with session.packed.threads():

@@ -49,7 +49,7 @@ class LanguageModel(nn.Module):
         with torch.no_grad():
             for block in self.backbone.layers:  # all together add about one embedding's size
                 for last in (block.attention.output, block.mlp.down):
-                    last.weight.div_((2 * config.layers)**0.5)
+                    last.weight.div_((2 * config.layers) ** 0.5)
             self.head.weight.mul_(0.1)  # nearly even odds at first
 
     def section_vectors(self, batch: LanguageModelBatch) -> Tensor:
@@ -60,8 +60,9 @@ class LanguageModel(nn.Module):
         embedded = time_embedding(times, self.config.hidden).to(dtype)  # [B, 2, S, hidden]
         return torch.cat((embedded, structures[:, None]), 1)
 
-    def embed(self, batch: LanguageModelBatch,
-              section_vectors: Tensor | None = None) -> EmbeddedSequence:
+    def embed(
+        self, batch: LanguageModelBatch, section_vectors: Tensor | None = None
+    ) -> EmbeddedSequence:
         """Lay out every piece without gaps, padded on the right.
 
         Args:
@@ -71,18 +72,30 @@ class LanguageModel(nn.Module):
             section_vectors = self.section_vectors(batch)
         size, sections = batch.structures.shape
         markers = self.marker_embedding.weight
-        pieces = torch.cat((
-            markers[START_OF_SEQUENCE].expand(size, 1, -1), section_vectors.flatten(1, 2),
-            self.text_embedding(batch.text_ids), markers[TASK].expand(size, 1, -1),
-            self.audio_embedding(batch.audio_ids)), 1)  # [B, 1 + 3S + L + 1 + T, hidden]
+        pieces = torch.cat(
+            (
+                markers[START_OF_SEQUENCE].expand(size, 1, -1),
+                section_vectors.flatten(1, 2),
+                self.text_embedding(batch.text_ids),
+                markers[TASK].expand(size, 1, -1),
+                self.audio_embedding(batch.audio_ids),
+            ),
+            1,
+        )  # [B, 1 + 3S + L + 1 + T, hidden]
         one = torch.ones(size, 1, dtype=torch.bool, device=pieces.device)
-        present = torch.cat((
-            one, _before(batch.section_counts, sections).repeat(1, 3),
-            _before(batch.text_lengths, batch.text_ids.shape[1]), one,
-            _before(batch.audio_lengths, batch.audio_ids.shape[1])), 1)  # [B, 1 + 3S + L + 1 + T]
+        present = torch.cat(
+            (
+                one,
+                _before(batch.section_counts, sections).repeat(1, 3),
+                _before(batch.text_lengths, batch.text_ids.shape[1]),
+                one,
+                _before(batch.audio_lengths, batch.audio_ids.shape[1]),
+            ),
+            1,
+        )  # [B, 1 + 3S + L + 1 + T]
         lengths = present.sum(1)
         # A stable sort moves what is present to the left and keeps its order.
-        order = (~present).to(torch.uint8).argsort(stable=True, dim=1)[:, :int(lengths.max())]
+        order = (~present).to(torch.uint8).argsort(stable=True, dim=1)[:, : int(lengths.max())]
         inputs = pieces.gather(1, order[..., None].expand(-1, -1, pieces.shape[-1]))
         return EmbeddedSequence(inputs, lengths)
 
@@ -96,7 +109,7 @@ class LanguageModel(nn.Module):
         positions = (lengths - batch.audio_lengths - 1)[:, None] + steps  # [B, T + 1]
         width = int(lengths.max()) + audio.shape[1]  # room for steps past a short row's end
         grid = torch.full((audio.shape[0], width), IGNORED, device=audio.device)
-        return grid.scatter(1, positions, audio)[:, :int(lengths.max())]
+        return grid.scatter(1, positions, audio)[:, : int(lengths.max())]
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Teacher forcing: embedded [B, N, hidden] -> [B, N, V + 1] at every position."""
@@ -118,8 +131,9 @@ class LanguageModel(nn.Module):
         losses = F.cross_entropy(logits.float(), wanted, reduction="none")  # [targets]
         return losses.new_zeros(len(batch.text_ids)).index_add(0, pieces, losses)
 
-    def _predictions(self, batch: LanguageModelBatch,
-                     packed: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _predictions(
+        self, batch: LanguageModelBatch, packed: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits [targets, V + 1], what they should say [targets] and whose they are [targets]."""
         sequence = self.embed(batch)
         targets = self.targets(batch, sequence.lengths)  # [B, N]

@@ -24,8 +24,9 @@ Attend = Callable[[int, Tensor], Tensor]
 SHARED_FROM = 16_000_000
 
 
-def rotation(config: LanguageModelConfig, tables: Sequence[Tensor],
-             positions: Tensor) -> list[Tensor]:
+def rotation(
+    config: LanguageModelConfig, tables: Sequence[Tensor], positions: Tensor
+) -> list[Tensor]:
     """Cosine and signed sine [M, heads + 2 * kv_heads, D] for `PackedModel.blocks`.
 
     Args:
@@ -33,9 +34,16 @@ def rotation(config: LanguageModelConfig, tables: Sequence[Tensor],
         positions: [M] int64.
     """
     turning, still = config.heads + config.kv_heads, config.kv_heads
-    return [torch.cat((table[positions][:, None].expand(-1, turning, -1),
-                       table.new_full((len(positions), still, table.shape[-1]), rest)), 1)
-            for table, rest in zip(tables, (1.0, 0.0))]
+    return [
+        torch.cat(
+            (
+                table[positions][:, None].expand(-1, turning, -1),
+                table.new_full((len(positions), still, table.shape[-1]), rest),
+            ),
+            1,
+        )
+        for table, rest in zip(tables, (1.0, 0.0))
+    ]
 
 
 def fuse(parameters: Sequence[nn.Parameter], dtype: torch.dtype) -> Tensor:
@@ -88,8 +96,10 @@ class PackedLayer(nn.Module):
         self.eps, self.head_dim, self.cache = eps, a.head_dim, precision.cache
         self.attention_norm = block.attention_norm.weight.detach().to(precision.compute)
         self.mlp_norm = block.mlp_norm.weight.detach().to(precision.compute)
-        self.heads = kind(fuse((a.query.weight, a.key.weight, a.value.weight), held),
-                          fuse((a.query.bias, a.key.bias, a.value.bias), held))
+        self.heads = kind(
+            fuse((a.query.weight, a.key.weight, a.value.weight), held),
+            fuse((a.query.bias, a.key.bias, a.value.bias), held),
+        )
         self.output = kind(a.output.weight.detach().to(held))
         self.gate_up = kind(fuse((m.gate.weight, m.up.weight), held))
         self.down = kind(m.down.weight.detach().to(held))
@@ -115,8 +125,9 @@ class PackedModel:
     A row is one token of any sequence; only `attend` knows which rows belong together.
     """
 
-    def __init__(self, model: LanguageModel, dtype: str | None = None,
-                 release: bool = False) -> None:
+    def __init__(
+        self, model: LanguageModel, dtype: str | None = None, release: bool = False
+    ) -> None:
         """
         Args:
             dtype: fp32, bf16 or int8 (see `products.precision`); None: the model's own, as it is.
@@ -138,8 +149,9 @@ class PackedModel:
             compute = self.precision.compute
             held = compute if self.precision.head is Plain else weight.dtype
             self.norm = model.backbone.norm.weight.detach().to(compute)
-            self.head = self.precision.head(weight.detach().to(held),
-                                            model.head.bias.detach().to(held))
+            self.head = self.precision.head(
+                weight.detach().to(held), model.head.bias.detach().to(held)
+            )
         self.small = sum(p.numel() for p in model.backbone.parameters()) < SHARED_FROM
 
     @contextlib.contextmanager
@@ -177,9 +189,11 @@ class PackedModel:
 
         def attend(layer: int, heads: Tensor) -> Tensor:
             query, key, value = heads.transpose(0, 1).split(
-                (self.config.heads, self.config.kv_heads, self.config.kv_heads))  # [.., N, D]
+                (self.config.heads, self.config.kv_heads, self.config.kv_heads)
+            )  # [.., N, D]
             mixed = F.scaled_dot_product_attention(
-                query[None], key[None], value[None], is_causal=True, enable_gqa=True)[0]
+                query[None], key[None], value[None], is_causal=True, enable_gqa=True
+            )[0]
             return mixed.transpose(0, 1).flatten(1)
 
         x = inputs.to(self.precision.compute)

@@ -16,9 +16,10 @@ from core.language_model.request import DecodeRequest
 def check_ids(config: LanguageModelConfig, request: DecodeRequest) -> None:
     """Raise InputError when an id of the request lies outside the model's tables."""
     for name, ids, rows in (
-            ("text id", request.text_ids, config.text_vocabulary),
-            ("audio token", request.prompt, config.audio_vocabulary),
-            ("structure id", [s[0] for s in request.sections], config.structures)):
+        ("text id", request.text_ids, config.text_vocabulary),
+        ("audio token", request.prompt, config.audio_vocabulary),
+        ("structure id", [s[0] for s in request.sections], config.structures),
+    ):
         wrong = [i for i in ids if not 0 <= i < rows]
         if wrong:
             raise InputError(name, wrong[0], f"this model knows 0..{rows - 1}")
@@ -33,8 +34,13 @@ class Prefix:
     [0, 1)) for times and structures, here drawn from the request's seed unless given.
     """
 
-    def __init__(self, model: LanguageModel, request: DecodeRequest, official: bool,
-                 random_vectors: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        request: DecodeRequest,
+        official: bool,
+        random_vectors: Tensor | None = None,
+    ) -> None:
         self.model, self.request = model, request
         self.blank_audio = official
         self.texts = [request.text_ids]

@@ -60,8 +60,7 @@ class Reordered(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
         self.dtype = self.held
-        self.ordered = torch.ops.mkldnn._reorder_linear_weight(weight.to(self.dtype),
-                                                               TYPICAL_ROWS)
+        self.ordered = torch.ops.mkldnn._reorder_linear_weight(weight.to(self.dtype), TYPICAL_ROWS)
         self.bias = None if bias is None else bias.to(self.dtype)
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
@@ -106,7 +105,8 @@ class Int8(nn.Module):
         whole = (weight / step[:, None]).round().to(torch.int8)
         with _fbgemm():
             packable = torch._make_per_channel_quantized_tensor(
-                whole, step.double(), torch.zeros(len(step), dtype=torch.int64), 0)
+                whole, step.double(), torch.zeros(len(step), dtype=torch.int64), 0
+            )
             self.packed = torch.ops.quantized.linear_prepack(packable, None)
         self.bias = None if bias is None else bias.float()
         self.least = torch.tensor(LEAST)
@@ -121,7 +121,8 @@ class Int8(nn.Module):
         step = torch.add(self.least, loudest, alpha=1 / self.largest)
         zero = self.largest + 1  # the kernel's activations have no sign
         made = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            x / step, 1.0, zero, self.packed)
+            x / step, 1.0, zero, self.packed
+        )
         return made.mul_(step) if added is None else torch.addcmul(added, made, step)
 
 

@@ -46,8 +46,9 @@ class DecodeRequest:
         if self.max_tokens < 1:
             raise InputError("max_tokens", self.max_tokens, "should be at least 1")
         if not 0 <= self.min_tokens <= self.max_tokens:
-            raise InputError("min_tokens", self.min_tokens,
-                             f"should lie in 0..max_tokens ({self.max_tokens})")
+            raise InputError(
+                "min_tokens", self.min_tokens, f"should lie in 0..max_tokens ({self.max_tokens})"
+            )
         if not math.isfinite(self.guidance):
             raise InputError("guidance", self.guidance, "should be a finite number")
         if self.top_k < 0:

@@ -69,16 +69,16 @@ def candidates(scores: Tensor, top_k: Tensor, top_p: Tensor) -> tuple[Tensor, Te
 class Sampler:
     """Draws one token for each of Q requests, each by its own settings and seed."""
 
-    def __init__(self, requests: Sequence[DecodeRequest], vocabulary: int,
-                 device: torch.device) -> None:
+    def __init__(
+        self, requests: Sequence[DecodeRequest], vocabulary: int, device: torch.device
+    ) -> None:
         def column(values: list, dtype: torch.dtype) -> Tensor:
             return torch.tensor(values, dtype=dtype, device=device)
 
         self.greedy = column([r.temperature == 0 for r in requests], torch.bool)
         self.all_greedy = all(r.temperature == 0 for r in requests)
         self.temperature = column([r.temperature or 1.0 for r in requests], torch.float32)
-        self.top_k = column([min(r.top_k or vocabulary, vocabulary) for r in requests],
-                            torch.int64)
+        self.top_k = column([min(r.top_k or vocabulary, vocabulary) for r in requests], torch.int64)
         self.top_p = column([r.top_p for r in requests], torch.float32)
         self.seeds = column([(r.seed + 2**63) % 2**64 - 2**63 for r in requests], torch.int64)
 

@@ -6,5 +6,15 @@ from core.srfm.model import SRFM, FlowStep
 from core.srfm.noise import FrameNoise
 from core.srfm.windows import WindowPlan, WindowStream, generate_windows
 
-__all__ = ["NANO_SRFM", "PRESETS", "SRFM", "FlowStep", "FrameNoise", "Preset", "SRFMConfig",
-           "WindowPlan", "WindowStream", "generate_windows"]
+__all__ = [
+    "NANO_SRFM",
+    "PRESETS",
+    "SRFM",
+    "FlowStep",
+    "FrameNoise",
+    "Preset",
+    "SRFMConfig",
+    "WindowPlan",
+    "WindowStream",
+    "generate_windows",
+]

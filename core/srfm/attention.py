@@ -10,8 +10,9 @@ DENSE = 16
 """Up to this many windows a banded mask over all keys is quicker than cutting into blocks."""
 
 
-def key_mask(length: int, window: int, padding: Tensor | None,
-             device: torch.device) -> Tensor | None:
+def key_mask(
+    length: int, window: int, padding: Tensor | None, device: torch.device
+) -> Tensor | None:
     """True where a query may look: [1 or B, 1, T or 1, T]; None when everything is visible.
 
     Args:
@@ -26,8 +27,9 @@ def key_mask(length: int, window: int, padding: Tensor | None,
     return mask
 
 
-def local_attention(query: Tensor, key: Tensor, value: Tensor, window: int,
-                    padding: Tensor | None) -> Tensor:
+def local_attention(
+    query: Tensor, key: Tensor, value: Tensor, window: int, padding: Tensor | None
+) -> Tensor:
     """Attention over |i - j| <= window in linear time and memory.
 
     Queries are cut into blocks of `window`; a block sees itself and both neighbours, and a band
@@ -47,8 +49,9 @@ def local_attention(query: Tensor, key: Tensor, value: Tensor, window: int,
         x = functional.pad(x, (0, 0, window, window + short)).unfold(2, 3 * window, window)
         return x.permute(0, 2, 1, 4, 3).flatten(0, 1)  # [B n, H, 3w, d]
 
-    valid = torch.ones(1, length, dtype=torch.bool, device=query.device) if padding is None \
-        else padding
+    valid = (
+        torch.ones(1, length, dtype=torch.bool, device=query.device) if padding is None else padding
+    )
     valid = functional.pad(valid, (window, window + short)).unfold(1, 3 * window, window)
     row = torch.arange(window, device=query.device)[:, None]
     column = torch.arange(3 * window, device=query.device)[None] - window
@@ -56,8 +59,9 @@ def local_attention(query: Tensor, key: Tensor, value: Tensor, window: int,
     # padded queries would see nothing at all: let them see themselves, they are cut or masked
     seen = seen | (row == column)
     seen = seen.expand(batch, -1, -1, -1).flatten(0, 1)[:, None]  # [B n, 1, w, 3w]
-    mixed = functional.scaled_dot_product_attention(query, neighbours(key), neighbours(value),
-                                                    attn_mask=seen)
+    mixed = functional.scaled_dot_product_attention(
+        query, neighbours(key), neighbours(value), attn_mask=seen
+    )
     mixed = mixed.unflatten(0, (batch, blocks)).transpose(1, 2).flatten(2, 3)
     return mixed[:, :, :length]  # [B, H, T, d]
 
@@ -65,8 +69,9 @@ def local_attention(query: Tensor, key: Tensor, value: Tensor, window: int,
 class SelfAttention(nn.Module):
     """Multi-head self-attention whose inner width (heads x head_dim) is free."""
 
-    def __init__(self, channels: int, heads: int, head_dim: int, window: int,
-                 mask_kind: str) -> None:
+    def __init__(
+        self, channels: int, heads: int, head_dim: int, window: int, mask_kind: str
+    ) -> None:
         super().__init__()
         self.heads, self.window, self.mask_kind = heads, window, mask_kind
         inner = heads * head_dim
@@ -79,7 +84,8 @@ class SelfAttention(nn.Module):
         """x [B, T, C], mask [B, 1, T] of 0/1 or None -> [B, T, C]."""
         query, key, value = (
             layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, H, T, d]
-            for layer in (self.query, self.key, self.value))
+            for layer in (self.query, self.key, self.value)
+        )
         if self.window and x.shape[1] > DENSE * self.window:
             padding = None if mask is None else mask[:, 0] > 0
             mixed = local_attention(query, key, value, self.window, padding)

@@ -52,8 +52,9 @@ class TransformerBlock(nn.Module):
     def __init__(self, config: SRFMConfig, channels: int) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(channels)
-        self.attention = SelfAttention(channels, config.heads, config.head_dim,
-                                       config.attention_window, config.attention_mask)
+        self.attention = SelfAttention(
+            channels, config.heads, config.head_dim, config.attention_window, config.attention_mask
+        )
         self.feed_forward_norm = nn.LayerNorm(channels)
         self.expand = nn.Linear(channels, channels * config.feed_forward_factor)
         self.contract = nn.Linear(channels * config.feed_forward_factor, channels)
@@ -67,13 +68,18 @@ class TransformerBlock(nn.Module):
 class Stage(nn.Module):
     """One resnet and its transformers; an optional convolution then changes the rate."""
 
-    def __init__(self, config: SRFMConfig, level: int, inputs: int, outputs: int,
-                 resample: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        config: SRFMConfig,
+        level: int,
+        inputs: int,
+        outputs: int,
+        resample: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.resnet = ResnetBlock(config, inputs, outputs)
         blocks = config.blocks if level >= config.transformers_from else 0
-        self.transformers = nn.ModuleList(
-            TransformerBlock(config, outputs) for _ in range(blocks))
+        self.transformers = nn.ModuleList(TransformerBlock(config, outputs) for _ in range(blocks))
         self.resample = resample
 
     def forward(self, x: Tensor, mask: Tensor | None, time: Tensor) -> Tensor:

@@ -76,21 +76,32 @@ class SRFMConfig:
     def __post_init__(self) -> None:
         for name in ("channels", "latent_mean", "latent_std"):  # JSON gives lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name, kinds in (("norm", ("group", "layer")), ("activation", ("mish", "silu")),
-                            ("attention_mask", ("additive", "exclude"))):
+        for name, kinds in (
+            ("norm", ("group", "layer")),
+            ("activation", ("mish", "silu")),
+            ("attention_mask", ("additive", "exclude")),
+        ):
             if getattr(self, name) not in kinds:
-                raise InputError(f"SRFM {name}", getattr(self, name),
-                                 f"use `{kinds[0]}` or `{kinds[1]}`")
+                raise InputError(
+                    f"SRFM {name}", getattr(self, name), f"use `{kinds[0]}` or `{kinds[1]}`"
+                )
         if self.attention_window and self.attention_mask == "additive":
-            raise InputError("SRFM attention_window", self.attention_window,
-                             "needs attention_mask `exclude`")
+            raise InputError(
+                "SRFM attention_window", self.attention_window, "needs attention_mask `exclude`"
+            )
         if self.encoder_width % self.encoder_heads or self.encoder_width % 2:
-            raise InputError("SRFM encoder_width", self.encoder_width,
-                             f"must be even and a multiple of {self.encoder_heads} heads")
+            raise InputError(
+                "SRFM encoder_width",
+                self.encoder_width,
+                f"must be even and a multiple of {self.encoder_heads} heads",
+            )
         for name in ("latent_mean", "latent_std"):
             if len(getattr(self, name)) not in (0, self.latent_dim):
-                raise InputError(f"SRFM {name}", len(getattr(self, name)),
-                                 f"give {self.latent_dim} values, one a latent channel, or none")
+                raise InputError(
+                    f"SRFM {name}",
+                    len(getattr(self, name)),
+                    f"give {self.latent_dim} values, one a latent channel, or none",
+                )
 
     @property
     def estimator_inputs(self) -> int:
@@ -104,11 +115,28 @@ class SRFMConfig:
 
 
 NANO_SRFM = SRFMConfig(
-    token_width=128, latent_dim=64, encoder_width=128, encoder_heads=4, encoder_feed_forward=384,
-    encoder_blocks=2, encoder_dropout=0.0, encoder_window=48, regulator_layers=1,
-    channels=(160, 192), patch=2, heads=4, head_dim=48, blocks=1, transformers_from=1,
+    token_width=128,
+    latent_dim=64,
+    encoder_width=128,
+    encoder_heads=4,
+    encoder_feed_forward=384,
+    encoder_blocks=2,
+    encoder_dropout=0.0,
+    encoder_window=48,
+    regulator_layers=1,
+    channels=(160, 192),
+    patch=2,
+    heads=4,
+    head_dim=48,
+    blocks=1,
+    transformers_from=1,
     mid_blocks=2,
-    attention_window=24, attention_mask="exclude", feed_forward_factor=2, time_factor=2,
-    norm="layer", activation="silu")
+    attention_window=24,
+    attention_mask="exclude",
+    feed_forward_factor=2,
+    time_factor=2,
+    norm="layer",
+    activation="silu",
+)
 """A model small enough to be trained on two CPU cores: the estimator works at the token rate
 (two 150 Hz frames a position) and below, attention is local, nothing depends on file length."""

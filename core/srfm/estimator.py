@@ -62,8 +62,11 @@ class Estimator(nn.Module):
             self.mid.append(Stage(config, level, width, width))
         for level in reversed(range(len(channels))):
             outputs = channels[max(level - 1, 0)]
-            resample = nn.Conv1d(outputs, outputs, 3, padding=1) if level == 0 else \
-                nn.ConvTranspose1d(outputs, outputs, 4, stride=2, padding=1)
+            resample = (
+                nn.Conv1d(outputs, outputs, 3, padding=1)
+                if level == 0
+                else nn.ConvTranspose1d(outputs, outputs, 4, stride=2, padding=1)
+            )
             self.up.append(Stage(config, level, 2 * channels[level], outputs, resample))
         self.final = ConvBlock(config, channels[0], channels[0])
         self.output = nn.Conv1d(channels[0], config.latent_dim * config.patch, 1)
@@ -96,7 +99,7 @@ class Estimator(nn.Module):
             h = stage(h, mask, embedded)
         for stage in self.up:
             skip, mask = skips.pop()
-            h = torch.cat((h[:, :, :skip.shape[-1]], skip), dim=1)
+            h = torch.cat((h[:, :, : skip.shape[-1]], skip), dim=1)
             h = stage.resample(masked(stage(h, mask, embedded), mask))
         h = masked(self.output(masked(self.final(h, mask), mask)), mask)
         return unfold(h, self.patch, frames)  # [B, D, T]

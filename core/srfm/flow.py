@@ -40,7 +40,10 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "draft": Preset(2, "midpoint"), "standard": Preset(10), "best": Preset(16, "midpoint")}
+    "draft": Preset(2, "midpoint"),
+    "standard": Preset(10),
+    "best": Preset(16, "midpoint"),
+}
 """`standard` is what the release runs. Distance to 100 Euler steps, as `core bench windows` prints
 it (rms over spread of nano's latents, full attention, clips of the corpus's validation and test
 splits): draft 0.064 (3 clips of 8 s; 4 Euler steps, as costly, 0.113), standard 0.047 and best
@@ -57,8 +60,9 @@ def schedule(steps: int) -> list[float]:
     return cosine_time(torch.linspace(0.0, 1.0, steps + 1)).tolist()
 
 
-def integrate(velocity: Velocity, noise: Tensor, preset: Preset,
-              visit: Visit | None = None) -> Tensor:
+def integrate(
+    velocity: Velocity, noise: Tensor, preset: Preset, visit: Visit | None = None
+) -> Tensor:
     """Follow the flow from noise at t = 0 to latents at t = 1.
 
     Args:
@@ -83,8 +87,9 @@ def integrate(velocity: Velocity, noise: Tensor, preset: Preset,
     return visit(index, state)
 
 
-def straight_path(latents: Tensor, noise: Tensor, time: Tensor,
-                  sigma_min: float) -> tuple[Tensor, Tensor]:
+def straight_path(
+    latents: Tensor, noise: Tensor, time: Tensor, sigma_min: float
+) -> tuple[Tensor, Tensor]:
     """A point on the path from noise to latents and the velocity there.
 
     Args:

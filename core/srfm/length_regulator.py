@@ -37,8 +37,11 @@ class LengthRegulator(nn.Module):
         width = config.encoder_width
         layers: list[nn.Module] = []
         for _ in range(config.regulator_layers):
-            layers += [nn.Conv1d(width, width, 3, padding=1),
-                       channel_norm(config.norm, width, 1), activation(config.activation)]
+            layers += [
+                nn.Conv1d(width, width, 3, padding=1),
+                channel_norm(config.norm, width, 1),
+                activation(config.activation),
+            ]
         self.layers = nn.Sequential(*layers, nn.Conv1d(width, width, 1))
 
     def forward(self, states: Tensor, frames: int, mask: Tensor | None = None) -> Tensor:

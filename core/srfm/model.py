@@ -53,8 +53,13 @@ class SRFM(nn.Module):
         self.length_regulator = LengthRegulator(config)
         self.estimator = Estimator(config)
 
-    def condition(self, tokens: Tensor, lengths: Tensor | None, frames: int,
-                  frame_lengths: Tensor | None = None) -> Tensor:
+    def condition(
+        self,
+        tokens: Tensor,
+        lengths: Tensor | None,
+        frames: int,
+        frame_lengths: Tensor | None = None,
+    ) -> Tensor:
         """mu, what the estimator is conditioned on.
 
         Args:
@@ -73,8 +78,9 @@ class SRFM(nn.Module):
         mask = None if mask is None else mask[:, None].to(states.dtype)  # [B, 1, frames]
         return self.length_regulator(states, frames, mask)
 
-    def velocity(self, mu: Tensor, guidance: float,
-                 on_step: Callable[[], None] | None = None) -> Velocity:
+    def velocity(
+        self, mu: Tensor, guidance: float, on_step: Callable[[], None] | None = None
+    ) -> Velocity:
         """The guided velocity (1 + g) v(mu) - g v(0); both rows go through in one batch.
 
         Args:
@@ -97,10 +103,17 @@ class SRFM(nn.Module):
         return guided
 
     @torch.inference_mode()
-    def generate(self, tokens: Tensor, *, frames: int, noise: Tensor,
-                 steps: int | Preset = PRESETS["standard"], guidance: float | None = None,
-                 visit: Visit | None = None,
-                 on_step: Callable[[], None] | None = None) -> Tensor:
+    def generate(
+        self,
+        tokens: Tensor,
+        *,
+        frames: int,
+        noise: Tensor,
+        steps: int | Preset = PRESETS["standard"],
+        guidance: float | None = None,
+        visit: Visit | None = None,
+        on_step: Callable[[], None] | None = None,
+    ) -> Tensor:
         """Latents of whole pieces of one length, every frame computed together.
 
         Args:
@@ -117,8 +130,11 @@ class SRFM(nn.Module):
         """
         expected = (tokens.shape[0], self.config.latent_dim, frames)
         if tokens.shape[1] == 0 or tuple(noise.shape) != expected:
-            raise InputError("SRFM input", f"{tuple(tokens.shape)} {tuple(noise.shape)}",
-                             f"give at least one token and noise of shape {expected}")
+            raise InputError(
+                "SRFM input",
+                f"{tuple(tokens.shape)} {tuple(noise.shape)}",
+                f"give at least one token and noise of shape {expected}",
+            )
         preset = Preset(steps) if isinstance(steps, int) else steps
         guidance = self.config.guidance if guidance is None else guidance
         mu = self.condition(tokens, None, frames)
@@ -126,9 +142,17 @@ class SRFM(nn.Module):
         state = integrate(self.velocity(mu, guidance, on_step), state, preset, visit)
         return self._restore(state)
 
-    def training_step(self, tokens: Tensor, lengths: Tensor | None, latents: Tensor,
-                      frame_lengths: Tensor | None, *, t_uniform: Tensor | None = None,
-                      noise: Tensor | None = None, keep: Tensor | None = None) -> FlowStep:
+    def training_step(
+        self,
+        tokens: Tensor,
+        lengths: Tensor | None,
+        latents: Tensor,
+        frame_lengths: Tensor | None,
+        *,
+        t_uniform: Tensor | None = None,
+        noise: Tensor | None = None,
+        keep: Tensor | None = None,
+    ) -> FlowStep:
         """Flow-matching loss with everything that went into it.
 
         Args:
@@ -155,12 +179,21 @@ class SRFM(nn.Module):
         prediction = self.estimator(noisy, mu, time, mask)
         return FlowStep(masked_mse(prediction.float(), velocity, mask), prediction, noisy, time)
 
-    def loss(self, tokens: Tensor, lengths: Tensor | None, latents: Tensor,
-             frame_lengths: Tensor | None, *, t_uniform: Tensor | None = None,
-             noise: Tensor | None = None, keep: Tensor | None = None) -> Tensor:
+    def loss(
+        self,
+        tokens: Tensor,
+        lengths: Tensor | None,
+        latents: Tensor,
+        frame_lengths: Tensor | None,
+        *,
+        t_uniform: Tensor | None = None,
+        noise: Tensor | None = None,
+        keep: Tensor | None = None,
+    ) -> Tensor:
         """The scalar loss of `training_step`: mean squared error of the velocity."""
-        return self.training_step(tokens, lengths, latents, frame_lengths, t_uniform=t_uniform,
-                                  noise=noise, keep=keep).loss
+        return self.training_step(
+            tokens, lengths, latents, frame_lengths, t_uniform=t_uniform, noise=noise, keep=keep
+        ).loss
 
     def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
         mean = torch.tensor(self.config.latent_mean or (0.0,), device=like.device)

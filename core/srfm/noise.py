@@ -26,11 +26,15 @@ class FrameNoise:
     def __call__(self, start: int, stop: int) -> Tensor:
         """Noise of frames start ... stop-1: [len(seeds), latent_dim, stop - start], float32."""
         first, last = start // BLOCK, -(-stop // BLOCK)
-        rows = [np.concatenate([self._block(seed, block) for block in range(first, last)]
-                               or [np.empty((0, self.latent_dim), np.float32)])
-                for seed in self.seeds]
+        rows = [
+            np.concatenate(
+                [self._block(seed, block) for block in range(first, last)]
+                or [np.empty((0, self.latent_dim), np.float32)]
+            )
+            for seed in self.seeds
+        ]
         drawn = torch.from_numpy(np.stack(rows)).transpose(1, 2)  # [B, D, blocks * 64]
-        return drawn[:, :, start - first * BLOCK:stop - first * BLOCK].contiguous()
+        return drawn[:, :, start - first * BLOCK : stop - first * BLOCK].contiguous()
 
     def _block(self, seed: int, block: int) -> np.ndarray:
         key = np.array([seed % 2**64, block], dtype=np.uint64)

@@ -80,8 +80,9 @@ class ConformerBlock(nn.Module):
         super().__init__()
         width, dropout = config.encoder_width, config.encoder_dropout
         self.attention_norm = nn.LayerNorm(width, eps=1e-12)
-        self.attention = RelativeAttention(width, config.encoder_heads, config.encoder_window,
-                                           dropout)
+        self.attention = RelativeAttention(
+            width, config.encoder_heads, config.encoder_window, dropout
+        )
         self.feed_forward_norm = nn.LayerNorm(width, eps=1e-12)
         self.feed_forward = FeedForward(width, config.encoder_feed_forward, dropout)
         self.dropout = nn.Dropout(dropout)

@@ -46,8 +46,11 @@ class WindowPlan:
         for name in ("first", "window", "overlap"):
             tokens = getattr(self, name)
             if tokens < (name != "overlap") or tokens * ratio % config.alignment:
-                raise InputError(f"window plan {name}", tokens, "must be positive and a multiple "
-                                 f"of {-(-config.alignment // ratio)} tokens")
+                raise InputError(
+                    f"window plan {name}",
+                    tokens,
+                    f"must be positive and a multiple of {-(-config.alignment // ratio)} tokens",
+                )
         if self.lookahead < 0:
             raise InputError("window plan lookahead", self.lookahead, "cannot be negative")
 
@@ -79,18 +82,26 @@ class Cutter:
         self._held = held  # [B, origin ... end of stream so far]
         reach = self._start + self._size + self.plan.lookahead
         while self._origin + self._held.shape[1] >= reach:
-            yield Window(self._held[:, :reach - self._origin], self._origin,
-                         self._start - self._origin, self._size)
+            yield Window(
+                self._held[:, : reach - self._origin],
+                self._origin,
+                self._start - self._origin,
+                self._size,
+            )
             self._start, self._size = self._start + self._size, self.plan.window
             kept_from = max(0, self._start - self.plan.overlap)
-            self._held, self._origin = self._held[:, kept_from - self._origin:], kept_from
+            self._held, self._origin = self._held[:, kept_from - self._origin :], kept_from
             reach = self._start + self._size + self.plan.lookahead
 
     def flush(self) -> Iterator[Window]:
         """What is left at the end of the stream."""
         if self._held is not None and self._origin + self._held.shape[1] > self._start:
-            yield Window(self._held, self._origin, self._start - self._origin,
-                         self._origin + self._held.shape[1] - self._start)
+            yield Window(
+                self._held,
+                self._origin,
+                self._start - self._origin,
+                self._origin + self._held.shape[1] - self._start,
+            )
 
 
 class Carry:
@@ -108,7 +119,7 @@ class Carry:
         def replace(index: int, state: Tensor) -> Tensor:
             if left:
                 state = torch.cat((self.states[index][:, :, -left:], state[:, :, left:]), dim=2)
-            self._next.append(state[:, :, max(0, stop - self.frames):stop].clone())
+            self._next.append(state[:, :, max(0, stop - self.frames) : stop].clone())
             return state
 
         return replace
@@ -126,9 +137,16 @@ class WindowStream:
     which stays available.
     """
 
-    def __init__(self, model: SRFM, noise: FrameNoise, plan: WindowPlan, ratio: int = 2,
-                 steps: int | Preset = PRESETS["standard"], guidance: float | None = None,
-                 on_step: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        model: SRFM,
+        noise: FrameNoise,
+        plan: WindowPlan,
+        ratio: int = 2,
+        steps: int | Preset = PRESETS["standard"],
+        guidance: float | None = None,
+        on_step: Callable[[], None] | None = None,
+    ) -> None:
         """
         Args:
             noise: noise by absolute frame, one seed per row.
@@ -155,17 +173,29 @@ class WindowStream:
         first, frames = window.origin * self.ratio, window.tokens.shape[1] * self.ratio
         left, stop = window.left * self.ratio, (window.left + window.new) * self.ratio
         latents = self.model.generate(
-            window.tokens, frames=frames, noise=self.noise(first, first + frames),
-            steps=self.steps, guidance=self.guidance, visit=self._carry.visit(left, stop),
-            on_step=self.on_step)
+            window.tokens,
+            frames=frames,
+            noise=self.noise(first, first + frames),
+            steps=self.steps,
+            guidance=self.guidance,
+            visit=self._carry.visit(left, stop),
+            on_step=self.on_step,
+        )
         self._carry.turn()
         return latents[:, :, left:stop]
 
 
-def generate_windows(model: SRFM, chunks: Iterable[Tensor], *, noise: FrameNoise,
-                     plan: WindowPlan | None = None, ratio: int = 2,
-                     steps: int | Preset = PRESETS["standard"], guidance: float | None = None,
-                     on_step: Callable[[], None] | None = None) -> Iterator[Tensor]:
+def generate_windows(
+    model: SRFM,
+    chunks: Iterable[Tensor],
+    *,
+    noise: FrameNoise,
+    plan: WindowPlan | None = None,
+    ratio: int = 2,
+    steps: int | Preset = PRESETS["standard"],
+    guidance: float | None = None,
+    on_step: Callable[[], None] | None = None,
+) -> Iterator[Tensor]:
     """`WindowStream` over token pieces [B, n], a list or a live stream."""
     stream = WindowStream(model, noise, plan or WindowPlan(), ratio, steps, guidance, on_step)
     for chunk in chunks:

@@ -7,6 +7,16 @@ from core.wavtokenizer.model import WavTokenizer, WavTokenizerOutput
 from core.wavtokenizer.phase import PhaseRecovery
 from core.wavtokenizer.quantizer import CodebookUsage, codebook_usage
 
-__all__ = ["CodebookUsage", "Joined", "LogMel", "MagnitudeHead", "PhaseRecovery", "VocosBackbone",
-           "WavTokenizer", "WavTokenizerConfig", "WavTokenizerOutput", "build_head",
-           "codebook_usage"]
+__all__ = [
+    "CodebookUsage",
+    "Joined",
+    "LogMel",
+    "MagnitudeHead",
+    "PhaseRecovery",
+    "VocosBackbone",
+    "WavTokenizer",
+    "WavTokenizerConfig",
+    "WavTokenizerOutput",
+    "build_head",
+    "codebook_usage",
+]

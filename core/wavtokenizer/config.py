@@ -83,8 +83,12 @@ class WavTokenizerConfig:
             if size <= self.hop or (size - self.hop) % 2:
                 raise InputError(name, size, f"must exceed the hop {self.hop} by an even number")
         if self.slots > 1 and (self.quantizer != "factorised" or self.codebook_size % self.slots):
-            raise InputError("slots", self.slots, "need the factorised quantizer and a codebook "
-                             "that they divide")
+            raise InputError(
+                "slots", self.slots, "need the factorised quantizer and a codebook that they divide"
+            )
         if self.decoder_pos_net and self.decoder_dim % 32:
-            raise InputError("decoder_dim", self.decoder_dim,
-                             "must be a multiple of 32 (groups of the pos_net's norms)")
+            raise InputError(
+                "decoder_dim",
+                self.decoder_dim,
+                "must be a multiple of 32 (groups of the pos_net's norms)",
+            )

@@ -46,16 +46,24 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, L] -> [B, C, L]."""
         y = self.norm(x)
-        query, key, value = (layer(y).transpose(1, 2)[:, None]  # [B, 1, L, C]
-                             for layer in (self.query, self.key, self.value))
+        query, key, value = (
+            layer(y).transpose(1, 2)[:, None]  # [B, 1, L, C]
+            for layer in (self.query, self.key, self.value)
+        )
         y = F.scaled_dot_product_attention(query, key, value)[:, 0]  # [B, L, C]
         return x + self.out(y.transpose(1, 2))
 
 
 def pos_net(dim: int) -> nn.Sequential:
     """The official stack in front of the ConvNeXt blocks; its norms see the whole input."""
-    return nn.Sequential(ResnetBlock(dim), ResnetBlock(dim), AttentionBlock(dim),
-                         ResnetBlock(dim), ResnetBlock(dim), _group_norm(dim))
+    return nn.Sequential(
+        ResnetBlock(dim),
+        ResnetBlock(dim),
+        AttentionBlock(dim),
+        ResnetBlock(dim),
+        ResnetBlock(dim),
+        _group_norm(dim),
+    )
 
 
 class VocosBackbone(nn.Module):
@@ -72,8 +80,17 @@ class VocosBackbone(nn.Module):
         context_frames: frames to either side an output frame depends on; None for all.
     """
 
-    def __init__(self, inputs: int, dim: int, intermediate: int, layers: int, *, kernel: int = 7,
-                 bandwidths: int = 0, with_pos_net: bool = False) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        dim: int,
+        intermediate: int,
+        layers: int,
+        *,
+        kernel: int = 7,
+        bandwidths: int = 0,
+        with_pos_net: bool = False,
+    ) -> None:
         super().__init__()
         self.bandwidths = bandwidths
         self.context_frames = None if with_pos_net else kernel // 2 + layers * (KERNEL // 2)
@@ -81,7 +98,8 @@ class VocosBackbone(nn.Module):
         self.pos_net = pos_net(dim) if with_pos_net else nn.Identity()
         self.norm = layer_norm(dim, bandwidths)
         self.blocks = nn.ModuleList(
-            ConvNeXtBlock(dim, intermediate, 1 / layers, bandwidths) for _ in range(layers))
+            ConvNeXtBlock(dim, intermediate, 1 / layers, bandwidths) for _ in range(layers)
+        )
         self.final_norm = nn.LayerNorm(dim, eps=EPS)
         self.apply(initialise)
 

@@ -73,8 +73,11 @@ class ResidualUnit(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.branch = nn.Sequential(
-            nn.ELU(), WeightNormConv1d(dim, dim // 2, 3),
-            nn.ELU(), WeightNormConv1d(dim // 2, dim, 1))
+            nn.ELU(),
+            WeightNormConv1d(dim, dim // 2, 3),
+            nn.ELU(),
+            WeightNormConv1d(dim // 2, dim, 1),
+        )
         self.shortcut = WeightNormConv1d(dim, dim, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,13 +110,19 @@ class SEANetEncoder(nn.Module):
         dim, stride, reach = config.seanet_filters, 1, 3  # samples to one side of the first layer
         layers: list[nn.Module] = [WeightNormConv1d(1, dim, 7)]
         for ratio in reversed(config.ratios):
-            layers += [ResidualUnit(dim), nn.ELU(),
-                       WeightNormConv1d(dim, 2 * dim, 2 * ratio, stride=ratio)]
+            layers += [
+                ResidualUnit(dim),
+                nn.ELU(),
+                WeightNormConv1d(dim, 2 * dim, 2 * ratio, stride=ratio),
+            ]
             reach += stride + 2 * ratio * stride
             dim, stride = 2 * dim, stride * ratio
         self.local_layers, self.local_context_frames = len(layers), -(-reach // config.hop)
-        layers += [ResidualLSTM(dim, config.seanet_lstm_layers), nn.ELU(),
-                   WeightNormConv1d(dim, config.feature_dim, 7)]
+        layers += [
+            ResidualLSTM(dim, config.seanet_lstm_layers),
+            nn.ELU(),
+            WeightNormConv1d(dim, config.feature_dim, 7),
+        ]
         self.layers = nn.Sequential(*layers)
 
     def fold(self) -> None:
@@ -129,11 +138,11 @@ class SEANetEncoder(nn.Module):
     def local(self, audio: Tensor) -> Tensor:
         """The costly part, [B, 1, T] -> [B, C, ceil(T / hop)]: a frame depends on
         `local_context_frames` hops to either side."""
-        return self.layers[:self.local_layers](audio)
+        return self.layers[: self.local_layers](audio)
 
     def finish(self, x: Tensor) -> Tensor:
         """What `local` gave, joined, [B, C, N] -> [B, D, N]."""
-        return self.layers[self.local_layers:](x)
+        return self.layers[self.local_layers :](x)
 
 
 class LogMelEncoder(nn.Module):
@@ -142,13 +151,17 @@ class LogMelEncoder(nn.Module):
     def __init__(self, config: WavTokenizerConfig) -> None:
         super().__init__()
         dim, kernel, layers = config.encoder_dim, config.encoder_kernel, config.encoder_layers
-        self.context_frames = (-(-edge(config.mel_n_fft, config.hop) // config.hop)
-                               + kernel // 2 + layers * (KERNEL // 2))
+        self.context_frames = (
+            -(-edge(config.mel_n_fft, config.hop) // config.hop)
+            + kernel // 2
+            + layers * (KERNEL // 2)
+        )
         self.log_mel = LogMel(config.sample_rate, config.mel_n_fft, config.hop, config.mel_bands)
         self.embed = nn.Conv1d(config.mel_bands, dim, kernel, padding=kernel // 2)
         self.norm = PlainLayerNorm(dim)
         self.blocks = nn.ModuleList(
-            ConvNeXtBlock(dim, config.encoder_intermediate, 1 / layers) for _ in range(layers))
+            ConvNeXtBlock(dim, config.encoder_intermediate, 1 / layers) for _ in range(layers)
+        )
         self.final_norm = PlainLayerNorm(dim)
         self.out = nn.Linear(dim, config.feature_dim)
         self.apply(initialise)

@@ -45,9 +45,14 @@ class WavTokenizer(nn.Module):
         self.encoder = _ENCODERS[config.encoder](config)
         self.quantizer = _QUANTIZERS[config.quantizer](config)
         self.backbone = VocosBackbone(
-            config.feature_dim, config.decoder_dim, config.decoder_intermediate,
-            config.decoder_layers, kernel=config.decoder_kernel,
-            bandwidths=config.decoder_bandwidths, with_pos_net=config.decoder_pos_net)
+            config.feature_dim,
+            config.decoder_dim,
+            config.decoder_intermediate,
+            config.decoder_layers,
+            kernel=config.decoder_kernel,
+            bandwidths=config.decoder_bandwidths,
+            with_pos_net=config.decoder_pos_net,
+        )
         self.head = build_head(config.head, config.decoder_dim, config.n_fft, config.hop)
 
     @property
@@ -109,8 +114,8 @@ class WavTokenizer(nn.Module):
         parts = []
         for start in range(0, total, chunk_frames):
             stop, left = min(total, start + chunk_frames), max(0, start - context)
-            part = self.encoder.local(audio[..., left * self.hop:(stop + context) * self.hop])
-            parts.append(part[..., start - left:stop - left])  # [B, C, stop - start]
+            part = self.encoder.local(audio[..., left * self.hop : (stop + context) * self.hop])
+            parts.append(part[..., start - left : stop - left])  # [B, C, stop - start]
         return self.encoder.finish(torch.cat(parts, -1))
 
     def encode_in_chunks(self, audio: Tensor, chunk_frames: int) -> Tensor:
@@ -128,8 +133,11 @@ class WavTokenizer(nn.Module):
         """
         outside = tokens[(tokens < 0) | (tokens >= self.codebook_size)]
         if outside.numel():
-            raise InputError("token", int(outside[0]), f"tokens run from 0 to "
-                             f"{self.codebook_size - 1} in this codebook")
+            raise InputError(
+                "token",
+                int(outside[0]),
+                f"tokens run from 0 to {self.codebook_size - 1} in this codebook",
+            )
         return self.quantizer.embed(tokens)
 
     def decode(self, tokens: Tensor, bandwidth_id: int = 0) -> Tensor:
@@ -158,8 +166,9 @@ class WavTokenizer(nn.Module):
         """K-means over encoder outputs [B, D, N]; best with several times codebook_size frames."""
         self.quantizer.initialise_codebook(features, generator)
 
-    def restart_dead_codes(self, features: Tensor, below: float = 0.1,
-                           generator: Generator | None = None) -> int:
+    def restart_dead_codes(
+        self, features: Tensor, below: float = 0.1, generator: Generator | None = None
+    ) -> int:
         """Move codes used less than `below` times the mean onto encoder outputs [B, D, N].
 
         The mean runs over about the last 100 training steps. Returns: codes moved.

@@ -39,7 +39,7 @@ class PhaseRecovery:
         if self._waiting is not None:
             magnitude = torch.cat((self._waiting, magnitude), 1)
         while magnitude.shape[1] >= BLOCK + AHEAD:
-            self._settle(magnitude[:, :BLOCK + AHEAD], BLOCK)
+            self._settle(magnitude[:, : BLOCK + AHEAD], BLOCK)
             magnitude = magnitude[:, BLOCK:]
         self._waiting = magnitude
         return self._sound(self.reach)
@@ -56,12 +56,13 @@ class PhaseRecovery:
         before = self._settled
         spectra = torch.polar(magnitude, self._followed(magnitude, before))
         fixed = 0 if before is None else min(2 * self.reach, before.shape[1])
-        past = spectra[:, :0] if before is None else before[:, before.shape[1] - fixed:]
+        past = spectra[:, :0] if before is None else before[:, before.shape[1] - fixed :]
         earlier = None
         for _ in range(ROUNDS):
             consistent = self._frames(self._overlapped(torch.cat((past, spectra), 1)))[:, fixed:]
-            ahead = consistent if earlier is None else (
-                consistent + MOMENTUM * (consistent - earlier))
+            ahead = (
+                consistent if earlier is None else (consistent + MOMENTUM * (consistent - earlier))
+            )
             earlier = consistent
             spectra = magnitude * ahead / ahead.abs().clamp(min=1e-9)
         fresh = spectra[:, :count]
@@ -74,8 +75,9 @@ class PhaseRecovery:
         sign = math.pi * (bins % 2)
         peak, frequency = _peaks(magnitude)
         turn = 2 * math.pi * self.hop / self.n_fft * frequency  # radians a hop
-        phase = torch.zeros_like(magnitude[:, 0]) if before is None else (
-            before[:, -1].angle() + sign)
+        phase = (
+            torch.zeros_like(magnitude[:, 0]) if before is None else (before[:, -1].angle() + sign)
+        )
         phases = []
         for step in range(magnitude.shape[1]):
             phase = (phase.gather(1, peak[:, step]) + turn[:, step]) % (2 * math.pi)  # [B, bins]
@@ -102,7 +104,7 @@ class PhaseRecovery:
         if self._settled is None:
             return torch.zeros(0 if self._waiting is None else len(self._waiting), 0)
         ready = max(self._sounded, self._settled.shape[1] - reach)
-        sound = self._overlapped(self._settled)[:, self._sounded * self.hop:ready * self.hop]
+        sound = self._overlapped(self._settled)[:, self._sounded * self.hop : ready * self.hop]
         # A hop's sound needs `reach` frames before it, the rounds twice as many.
         keep = max(0, ready - 2 * self.reach)
         self._settled, self._sounded = self._settled[:, keep:], ready - keep

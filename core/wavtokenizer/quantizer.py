@@ -116,8 +116,9 @@ class EuclideanQuantizer(nn.Module):
         self.initialised.fill_(1.0)
 
     @torch.no_grad()
-    def restart_dead_codes(self, features: Tensor, below: float = 0.1,
-                           generator: Generator | None = None) -> int:
+    def restart_dead_codes(
+        self, features: Tensor, below: float = 0.1, generator: Generator | None = None
+    ) -> int:
         """Put codes used less than `below` times the mean onto encoder outputs [B, D, N].
 
         Returns: number of codes restarted.
@@ -144,8 +145,11 @@ class FactorisedQuantizer(nn.Module):
 
     def __init__(self, config: WavTokenizerConfig) -> None:
         super().__init__()
-        self.commitment, self.slots, self.code_dim = (config.commitment, config.slots,
-                                                      config.code_dim)
+        self.commitment, self.slots, self.code_dim = (
+            config.commitment,
+            config.slots,
+            config.code_dim,
+        )
         wide, narrow = config.slots * config.feature_dim, config.slots * config.code_dim
         self.project_in = nn.Linear(wide, narrow)
         # Without it all directions start in one narrow cone and share a few codes.
@@ -155,7 +159,7 @@ class FactorisedQuantizer(nn.Module):
         nn.init.normal_(self.codebook)
         # A unit vector's entries are 1/sqrt(code_dim): this gain brings the output back to
         # spread 1; zero biases keep the direction free of a common offset.
-        nn.init.normal_(self.project_out.weight, std=config.slots ** -0.5)
+        nn.init.normal_(self.project_out.weight, std=config.slots**-0.5)
         nn.init.zeros_(self.project_out.bias)
         nn.init.zeros_(self.project_in.bias)
         self.register_buffer("usage", torch.ones(config.codebook_size))
@@ -181,13 +185,15 @@ class FactorisedQuantizer(nn.Module):
 
     def _nearest(self, directions: Tensor) -> Tensor:
         """[B, M, S, code_dim] -> tokens [B, M, S]."""
-        found = [nearest(directions[:, :, slot], codes) + slot * len(codes)
-                 for slot, codes in enumerate(self._codes())]
+        found = [
+            nearest(directions[:, :, slot], codes) + slot * len(codes)
+            for slot, codes in enumerate(self._codes())
+        ]
         return torch.stack(found, 2)
 
     def encode(self, features: Tensor) -> Tensor:
         """[B, D, N] -> tokens [B, N]."""
-        return self._nearest(self._directions(features)).flatten(1)[:, :features.shape[2]]
+        return self._nearest(self._directions(features)).flatten(1)[:, : features.shape[2]]
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Tokens [B, N], from slot 0 on -> [B, D, N]."""
@@ -214,8 +220,11 @@ class FactorisedQuantizer(nn.Module):
                 counts = _counts(tokens, len(self.usage), self.usage)
                 self.usage.lerp_(counts, 1 - DECAY)
         straight = directions + (codes - directions).detach()
-        return Quantized(tokens.flatten(1)[:, :frames], self._features(straight, frames),
-                         to_codebook + self.commitment * to_encoder)
+        return Quantized(
+            tokens.flatten(1)[:, :frames],
+            self._features(straight, frames),
+            to_codebook + self.commitment * to_encoder,
+        )
 
     @torch.no_grad()
     def initialise_codebook(self, features: Tensor, generator: Generator | None = None) -> None:
@@ -227,8 +236,9 @@ class FactorisedQuantizer(nn.Module):
         self.usage.fill_(len(members) / share)
 
     @torch.no_grad()
-    def restart_dead_codes(self, features: Tensor, below: float = 0.1,
-                           generator: Generator | None = None) -> int:
+    def restart_dead_codes(
+        self, features: Tensor, below: float = 0.1, generator: Generator | None = None
+    ) -> int:
         """Put codes used less than `below` times the mean onto encoder outputs [B, D, N].
 
         Returns: number of codes restarted.

@@ -19,16 +19,30 @@ Arrays = dict[str, np.ndarray]
 EMBEDDING = ("evaluation/metrics", "core/audio.py")  # code that an embedding comes from
 
 
-def key_of(file_sha256: str, weights_sha256: str, recipe_digest: str, span: Span,
-           versions: Mapping[str, str], variation: str = "") -> str:
+def key_of(
+    file_sha256: str,
+    weights_sha256: str,
+    recipe_digest: str,
+    span: Span,
+    versions: Mapping[str, str],
+    variation: str = "",
+) -> str:
     """Hex key of one entry; code that computes embeddings otherwise gives another.
 
     Args:
         versions: of the packages that move numbers; an upgrade embeds anew.
         variation: what else changes it, e.g. the item whose random crops are heard.
     """
-    parts = [file_sha256, weights_sha256, recipe_digest, span.begin, span.seconds, versions,
-             variation, source_digest(*EMBEDDING)]
+    parts = [
+        file_sha256,
+        weights_sha256,
+        recipe_digest,
+        span.begin,
+        span.seconds,
+        versions,
+        variation,
+        source_digest(*EMBEDDING),
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -18,8 +18,14 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("python -m evaluation diff", description=__doc__)
     parser.add_argument("first", type=Path, help="folder of a run's results, or its results.json")
     parser.add_argument("second", type=Path)
-    parser.add_argument("--pair", nargs=2, action="append", default=[],
-                        metavar=("FIRST", "SECOND"), help="titles of two systems")
+    parser.add_argument(
+        "--pair",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("FIRST", "SECOND"),
+        help="titles of two systems",
+    )
     parser.add_argument("--swaps", type=int, default=SWAPS, help="of the permutation test")
     parser.add_argument("--out", type=Path, metavar="DIR")
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")

@@ -48,8 +48,13 @@ class Difference:
     items: int
 
 
-def difference(one: RunResult, two: RunResult, swaps: int = SWAPS, seed: int = 0,
-               pairs: Sequence[tuple[str, str]] = ()) -> tuple[Difference, ...]:
+def difference(
+    one: RunResult,
+    two: RunResult,
+    swaps: int = SWAPS,
+    seed: int = 0,
+    pairs: Sequence[tuple[str, str]] = (),
+) -> tuple[Difference, ...]:
     """Compare the systems of two runs.
 
     Args:
@@ -58,15 +63,23 @@ def difference(one: RunResult, two: RunResult, swaps: int = SWAPS, seed: int = 0
         clips differ.
     """
     if one.weights != two.weights:
-        weights = ", ".join(name for name in one.weights | two.weights
-                            if one.weights.get(name) != two.weights.get(name))
+        weights = ", ".join(
+            name
+            for name in one.weights | two.weights
+            if one.weights.get(name) != two.weights.get(name)
+        )
         raise InputError("metric weights", weights, "differ between the two runs")
     if one.versions != two.versions:
-        packages = ", ".join(f"{name} {one.versions.get(name)} and {two.versions.get(name)}"
-                             for name in sorted(one.versions | two.versions)
-                             if one.versions.get(name) != two.versions.get(name))
-        raise InputError("packages", packages, "differ between the two runs; packages move "
-                         "numbers: score both with the same ones")
+        packages = ", ".join(
+            f"{name} {one.versions.get(name)} and {two.versions.get(name)}"
+            for name in sorted(one.versions | two.versions)
+            if one.versions.get(name) != two.versions.get(name)
+        )
+        raise InputError(
+            "packages",
+            packages,
+            "differ between the two runs; packages move numbers: score both with the same ones",
+        )
     found: list[Difference] = []
     for first, second in _systems(one, two, pairs):
         _comparable(first, second)
@@ -114,8 +127,9 @@ def _comparable(first: SystemResult, second: SystemResult) -> None:
     shared = _shared(first, second)
     if len(shared) < FEWEST_ITEMS:
         raise InputError("items", len(shared), f"{first.title}: too few in common to compare")
-    differing = [name for name in shared
-                 if first.pairs[name].reference != second.pairs[name].reference]
+    differing = [
+        name for name in shared if first.pairs[name].reference != second.pairs[name].reference
+    ]
     if differing:
         raise InputError("real clips", ", ".join(differing[:5]), "differ between the two runs")
 
@@ -124,11 +138,15 @@ def _shared(first: SystemResult, second: SystemResult) -> list[str]:
     return [name for name in first.pairs if name in second.pairs]
 
 
-def _mean(first: SystemResult, second: SystemResult, metric: MetricResult, other: MetricResult,
-          seed: int) -> Difference:
+def _mean(
+    first: SystemResult, second: SystemResult, metric: MetricResult, other: MetricResult, seed: int
+) -> Difference:
     """Items of one real clip (captions of one track) count as one, by their mean."""
-    shared = [name for name in _shared(first, second)
-              if name in metric.per_item and name in other.per_item]
+    shared = [
+        name
+        for name in _shared(first, second)
+        if name in metric.per_item and name in other.per_item
+    ]
     weights = [metric.weights.get(name, 1) for name in shared]
     left = np.array([metric.per_item[name] for name in shared])
     right = np.array([other.per_item[name] for name in shared])
@@ -137,24 +155,34 @@ def _mean(first: SystemResult, second: SystemResult, metric: MetricResult, other
     each = pd.Series(apart).groupby(tracks, sort=False).mean().to_numpy()
     p = float(stats.wilcoxon(each).pvalue) if np.any(each) else 1.0
     return Difference(
-        first.title, second.title, metric.name, metric.better,
-        float(np.average(left, weights=weights)), float(np.average(right, weights=weights)),
-        mean_interval(apart, weights, seed=seed, groups=tracks), p, None,
-        "Wilcoxon signed rank over real clips", len(shared),
+        first.title,
+        second.title,
+        metric.name,
+        metric.better,
+        float(np.average(left, weights=weights)),
+        float(np.average(right, weights=weights)),
+        mean_interval(apart, weights, seed=seed, groups=tracks),
+        p,
+        None,
+        "Wilcoxon signed rank over real clips",
+        len(shared),
     )
 
 
-def _distance(first: SystemResult, second: SystemResult, metric: MetricResult, swaps: int,
-              seed: int) -> Difference:
+def _distance(
+    first: SystemResult, second: SystemResult, metric: MetricResult, swaps: int, seed: int
+) -> Difference:
     """Difference of two Frechet distances to the same real clips.
 
     Interval: clips drawn together on all three sides. p: which system made a clip is swapped at
     random, since without a difference it would not matter.
     """
     shared, cache = _shared(first, second), EmbeddingCache()
-    keys = [[first.pairs[name].generated_key for name in shared],
-            [second.pairs[name].generated_key for name in shared],
-            [first.pairs[name].reference_key for name in shared]]
+    keys = [
+        [first.pairs[name].generated_key for name in shared],
+        [second.pairs[name].generated_key for name in shared],
+        [first.pairs[name].reference_key for name in shared],
+    ]
     stored = [[cache.get(key) for key in side] for side in keys]
     if any(entry is None for side in stored for entry in side):
         mend = "embeddings are no longer in the cache; run both plans again, then compare"
@@ -163,20 +191,37 @@ def _distance(first: SystemResult, second: SystemResult, metric: MetricResult, s
 
     def distances(drawn: np.ndarray, swapped: np.ndarray) -> tuple[float, float]:
         reference = np.concatenate([real[i] for i in drawn])
-        sides = ([(two if swapped[i] else one)[i] for i in drawn],
-                 [(one if swapped[i] else two)[i] for i in drawn])
+        sides = (
+            [(two if swapped[i] else one)[i] for i in drawn],
+            [(one if swapped[i] else two)[i] for i in drawn],
+        )
         left, right = (frechet_distance(np.concatenate(side), reference) for side in sides)
         return left, right
 
     none, everyone = np.zeros(len(shared), bool), np.arange(len(shared))
     left, right = distances(everyone, none)
     generator = np.random.default_rng(seed)
-    apart = [np.subtract(*distances(everyone, generator.random(len(shared)) < 0.5))
-             for _ in range(swaps)]
+    apart = [
+        np.subtract(*distances(everyone, generator.random(len(shared)) < 0.5)) for _ in range(swaps)
+    ]
     beyond = sum(abs(value) >= abs(left - right) - 1e-12 for value in apart)
-    interval = distance_interval(lambda drawn, _: float(np.subtract(*distances(drawn, none))),
-                                 len(shared), len(shared), paired=True, seed=seed)
+    interval = distance_interval(
+        lambda drawn, _: float(np.subtract(*distances(drawn, none))),
+        len(shared),
+        len(shared),
+        paired=True,
+        seed=seed,
+    )
     return Difference(
-        first.title, second.title, metric.name, metric.better, left, right, interval,
-        (beyond + 1) / (swaps + 1), None, f"permutation of systems, {swaps} swaps", len(shared),
+        first.title,
+        second.title,
+        metric.name,
+        metric.better,
+        left,
+        right,
+        interval,
+        (beyond + 1) / (swaps + 1),
+        None,
+        f"permutation of systems, {swaps} swaps",
+        len(shared),
     )

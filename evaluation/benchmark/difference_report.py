@@ -22,9 +22,11 @@ def _verdict(one: Difference) -> str:
 def difference_report(one: RunResult, two: RunResult, found: Sequence[Difference]) -> Report:
     """A table of first - second with its interval, p and Holm's p."""
     columns = (
-        Column("first", charted=False), Column("second", charted=False),
+        Column("first", charted=False),
+        Column("second", charted=False),
         Column("first - second", note="95 % interval, clips drawn in pairs"),
-        Column("n", charted=False), Column("p", digits=4, charted=False),
+        Column("n", charted=False),
+        Column("p", digits=4, charted=False),
         Column("p (Holm)", "", 4, f"over all {len(found)} tests", charted=False),
         Column("at 5 %", charted=False),
     )
@@ -33,27 +35,52 @@ def difference_report(one: RunResult, two: RunResult, found: Sequence[Difference
         titles = each.first if each.first == each.second else f"{each.first} / {each.second}"
         interval = each.interval
         apart = each.value_first - each.value_second
-        rows.append(Row((titles, each.metric), (
-            Cell(each.value_first), Cell(each.value_second),
-            Cell(apart) if interval is None else Cell(apart, interval.low, interval.high),
-            Cell(text=str(each.items)), Cell(each.p), Cell(each.p_holm),
-            Cell(text=_verdict(each)),
-        )))
+        rows.append(
+            Row(
+                (titles, each.metric),
+                (
+                    Cell(each.value_first),
+                    Cell(each.value_second),
+                    Cell(apart) if interval is None else Cell(apart, interval.low, interval.high),
+                    Cell(text=str(each.items)),
+                    Cell(each.p),
+                    Cell(each.p_holm),
+                    Cell(text=_verdict(each)),
+                ),
+            )
+        )
     title = f"{one.title} against {two.title}"
-    table = Table(title, ("system", "metric"), columns, tuple(rows),
-                  f"first: {one.plan}; second: {two.plan}; items that both have")
+    table = Table(
+        title,
+        ("system", "metric"),
+        columns,
+        tuple(rows),
+        f"first: {one.plan}; second: {two.plan}; items that both have",
+    )
     data = [dataclasses.asdict(each) for each in found]
-    left_out = sorted({metric.name for run in (one, two) for system in run.systems
-                       for metric in system.metrics} - {each.metric for each in found})
-    facts = {"tests": "; ".join(dict.fromkeys(each.test for each in found)),
-             "recipes": ", ".join(one.recipes)}
+    left_out = sorted(
+        {metric.name for run in (one, two) for system in run.systems for metric in system.metrics}
+        - {each.metric for each in found}
+    )
+    facts = {
+        "tests": "; ".join(dict.fromkeys(each.test for each in found)),
+        "recipes": ", ".join(one.recipes),
+    }
     if left_out:
         facts["not compared"] = ", ".join(left_out)
     return Report(
-        title=title, summary=(f"Paired by item, on {one.dataset}.",), tables=(table,),
+        title=title,
+        summary=(f"Paired by item, on {one.dataset}.",),
+        tables=(table,),
         facts=facts,
-        rows=tuple({**row, "interval": None, "low": each.interval and each.interval.low,
-                    "high": each.interval and each.interval.high}
-                   for row, each in zip(data, found)),
+        rows=tuple(
+            {
+                **row,
+                "interval": None,
+                "low": each.interval and each.interval.low,
+                "high": each.interval and each.interval.high,
+            }
+            for row, each in zip(data, found)
+        ),
         data={"first": one.plan, "second": two.plan, "differences": data},
     )

@@ -16,8 +16,12 @@ from evaluation.metrics import Model, Recipe, Span, open_model, package_versions
 GROUP_FILES = 8  # embedded together; a group is always embedded whole, so batches never differ
 
 
-def open_models(recipe: Recipe, fetch: bool = False, device: str = "cpu",
-                paths: Mapping[str, Path] | None = None) -> dict[str, Model]:
+def open_models(
+    recipe: Recipe,
+    fetch: bool = False,
+    device: str = "cpu",
+    paths: Mapping[str, Path] | None = None,
+) -> dict[str, Model]:
     """All models of a recipe, checked, before any music is made.
 
     Args:
@@ -28,8 +32,7 @@ def open_models(recipe: Recipe, fetch: bool = False, device: str = "cpu",
     paths, needed = paths or {}, models_of(recipe)
     if unknown := sorted(set(paths) - set(needed)):
         raise InputError("weights of", unknown[0], f"{recipe.name} has {', '.join(needed)}")
-    return {name: open_model(name, paths.get(name), fetch=fetch, device=device)
-            for name in needed}
+    return {name: open_model(name, paths.get(name), fetch=fetch, device=device) for name in needed}
 
 
 class Embedder:
@@ -51,8 +54,13 @@ class Embedder:
         weights = opened.weights.sha256
         return key_of(clip.sha256, weights, recipe.digest, clip.span, self.versions, varied)
 
-    def arrays(self, recipe: Recipe, model: str, clips: Sequence[HeardClip],
-               on_step: Callable[[], None] = lambda: None) -> dict[str, Arrays]:
+    def arrays(
+        self,
+        recipe: Recipe,
+        model: str,
+        clips: Sequence[HeardClip],
+        on_step: Callable[[], None] = lambda: None,
+    ) -> dict[str, Arrays]:
         """item id -> arrays. `on_step` is called after each clip."""
         found: dict[str, Arrays] = {}
         for at in range(0, len(clips), GROUP_FILES):
@@ -77,8 +85,14 @@ class Embedder:
         assert recipe.clap is not None
         model = self.models[recipe.clap.checkpoint]
         keys = [
-            key_of(hashlib.sha256(caption.encode()).hexdigest(), model.weights.sha256,
-                   recipe.digest, Span(), self.versions, "caption")
+            key_of(
+                hashlib.sha256(caption.encode()).hexdigest(),
+                model.weights.sha256,
+                recipe.digest,
+                Span(),
+                self.versions,
+                "caption",
+            )
             for caption in captions
         ]
         rows = {key: self.cache.get(key) for key in keys}

@@ -12,9 +12,15 @@ from evaluation.metrics import recipe
 TEXT_TO_MUSIC = Task("text-to-music")
 
 
-def folder_plan(generated: Path, reference: Path, captions: Path, recipe_name: str,
-                kind: DatasetKind = "folder", name: str | None = None,
-                task: Task = TEXT_TO_MUSIC) -> Plan:
+def folder_plan(
+    generated: Path,
+    reference: Path,
+    captions: Path,
+    recipe_name: str,
+    kind: DatasetKind = "folder",
+    name: str | None = None,
+    task: Task = TEXT_TO_MUSIC,
+) -> Plan:
     """Compare files named by the ids of a CSV of captions.
 
     Args:

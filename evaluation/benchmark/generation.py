@@ -55,8 +55,12 @@ def item_request(system: System, item: Item, device: str) -> GenerationRequest:
     continuation = system.task.continuation
     more: dict[str, Any] = {"seed": seed, "device": device}
     if continuation is not None:
-        prompt = AudioPrompt(str(item.reference), 0.0, continuation.prompt_seconds,
-                             only_new=not continuation.files_hold_prompt)
+        prompt = AudioPrompt(
+            str(item.reference),
+            0.0,
+            continuation.prompt_seconds,
+            only_new=not continuation.files_hold_prompt,
+        )
         more["audio"] = prompt.__dict__
     return system.request(item.caption, **more)
 
@@ -77,8 +81,11 @@ def model_of(name: str) -> dict[str, Any]:
     Raises: InputError for a variant that is not here.
     """
     folder = variants.folder_of(variants.get(name))
-    return {"folder": folder.name, **opening.about(folder),
-            "weights_sha256": opening.fingerprint(folder)}
+    return {
+        "folder": folder.name,
+        **opening.about(folder),
+        "weights_sha256": opening.fingerprint(folder),
+    }
 
 
 def require_same(folder: Path, name: str, request: GenerationRequest) -> None:
@@ -91,8 +98,12 @@ def require_same(folder: Path, name: str, request: GenerationRequest) -> None:
         (plain.get("audio") or {}).pop("path", None)
     different = [key for key in asked if asked[key] != kept.get(key)]
     if different:
-        raise InputError("generated clip", f"{folder / name}.wav", "was made from another "
-                         f"{', '.join(different)}; delete the folder or give another --out")
+        raise InputError(
+            "generated clip",
+            f"{folder / name}.wav",
+            "was made from another "
+            f"{', '.join(different)}; delete the folder or give another --out",
+        )
 
 
 def keep_settings(folder: Path, system: System, model: dict[str, Any]) -> None:
@@ -101,10 +112,13 @@ def keep_settings(folder: Path, system: System, model: dict[str, Any]) -> None:
     Raises: InputError when the folder was begun with other settings or weights.
     """
     continuation = system.task.continuation
-    settings = {"variant": system.variant, "generation": dict(system.generation),
-                "prompt_seconds": continuation.prompt_seconds if continuation else None,
-                "files_hold_prompt": bool(continuation and continuation.files_hold_prompt),
-                "model": model}
+    settings = {
+        "variant": system.variant,
+        "generation": dict(system.generation),
+        "prompt_seconds": continuation.prompt_seconds if continuation else None,
+        "files_hold_prompt": bool(continuation and continuation.files_hold_prompt),
+        "model": model,
+    }
     text = json.dumps(settings, indent=1, sort_keys=True, default=str)
     path = folder / SETTINGS
     if path.is_file() and path.read_text(encoding="utf-8") != text:
@@ -120,12 +134,20 @@ def made_with(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-            for key, value in stored.items()}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for key, value in stored.items()
+    }
 
 
-def generate(system: System, items: Sequence[Item], folder: Path, keeper: PipelineKeeper,
-             counter: Counter, should_stop: Callable[[], bool]) -> None:
+def generate(
+    system: System,
+    items: Sequence[Item],
+    folder: Path,
+    keeper: PipelineKeeper,
+    counter: Counter,
+    should_stop: Callable[[], bool],
+) -> None:
     """Make what is not there of these items, as `<id>.wav`, a few decoded together.
 
     Raises: Cancelled after `should_stop()`; InputError for settings that do not fit.
@@ -139,7 +161,7 @@ def generate(system: System, items: Sequence[Item], folder: Path, keeper: Pipeli
     for start in range(0, len(waiting), BATCH):
         if should_stop():
             raise Cancelled
-        together = waiting[start:start + BATCH]
+        together = waiting[start : start + BATCH]
         requests = [item_request(system, item, keeper.device) for item in together]
         pipeline = keeper.get(requests[0])
         for number, event in pipeline.stream_batch(requests, should_stop):

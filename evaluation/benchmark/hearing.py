@@ -70,9 +70,7 @@ def variation(recipe: Recipe, name: str, clip: HeardClip) -> str:
     return clip.id
 
 
-def hear(
-    recipe: Recipe, name: str, model: Model, clips: Sequence[HeardClip]
-) -> Iterator[Arrays]:
+def hear(recipe: Recipe, name: str, model: Model, clips: Sequence[HeardClip]) -> Iterator[Arrays]:
     """Arrays of each clip, in order, from the model that the recipe calls `name`.
 
     OpenL3 gives `frames` [n, d]; PaSST `logits` [windows, 527]; musicnn both; CLAP `audio` [512].
@@ -109,9 +107,7 @@ def _windows(choice: KLChoice, samples: int) -> list[Window]:
     return windows
 
 
-def _openl3(
-    model: Model, choice: DistanceChoice, clips: Sequence[HeardClip]
-) -> Iterator[Arrays]:
+def _openl3(model: Model, choice: DistanceChoice, clips: Sequence[HeardClip]) -> Iterator[Arrays]:
     counts: list[int] = []  # signals of each clip: 1 where channels are equal
 
     def signals() -> Iterator[np.ndarray]:

@@ -21,23 +21,38 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """How it runs, and the flags that allow what is refused otherwise."""
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run")
     parser.add_argument("--fetch", action="store_true", help="download absent metric weights")
-    parser.add_argument("--weights", action="append", default=[], metavar="MODEL=FILE",
-                        help="a metric's weights by path; else its variable, then "
-                        "$STUDIO_MODELS/metrics")
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="MODEL=FILE",
+        help="a metric's weights by path; else its variable, then $STUDIO_MODELS/metrics",
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--playable", type=int, default=6, help="items that the page plays")
-    parser.add_argument("--incomplete", action="store_true",
-                        help="allow means over less than the recipe's share of items")
-    parser.add_argument("--unequal-clips", action="store_true",
-                        help="allow distances between unequal numbers of clips")
+    parser.add_argument(
+        "--incomplete",
+        action="store_true",
+        help="allow means over less than the recipe's share of items",
+    )
+    parser.add_argument(
+        "--unequal-clips",
+        action="store_true",
+        help="allow distances between unequal numbers of clips",
+    )
     parser.add_argument("--force", action="store_true", help="compare what is refused")
     parser.add_argument("--json", action="store_true", help="the results as one line on stdout")
 
 
 def add_recipe(parser: argparse.ArgumentParser, required: bool) -> None:
     """--recipe NAME."""
-    parser.add_argument("--recipe", choices=RECIPES, required=required, metavar="NAME",
-                        help=f"one of {', '.join(RECIPES)}")
+    parser.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        required=required,
+        metavar="NAME",
+        help=f"one of {', '.join(RECIPES)}",
+    )
 
 
 def weights_of(given: Sequence[str]) -> dict[str, Path]:
@@ -56,11 +71,14 @@ def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> in
     """Run it; print the table, every problem of the files, the recipes and the page's place (or
     all of it as JSON) on stdout."""
     plan = dataclasses.replace(
-        plan, incomplete=plan.incomplete or args.incomplete, forced=plan.forced or args.force,
+        plan,
+        incomplete=plan.incomplete or args.incomplete,
+        forced=plan.forced or args.force,
         unequal_clips=plan.unequal_clips or args.unequal_clips,
     )
-    options = RunOptions(args.out, available, args.fetch, args.device, args.playable,
-                         weights_of(args.weights))
+    options = RunOptions(
+        args.out, available, args.fetch, args.device, args.playable, weights_of(args.weights)
+    )
     with claim_machine():
         finished = Run(plan, options).run()
     if finished is None:  # the first worker reports

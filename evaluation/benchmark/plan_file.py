@@ -18,8 +18,18 @@ from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System
 from evaluation.metrics import ContinuationChoice, Span, recipe
 
 SHIPPED = Path(__file__).parent / "plans"
-PLAN_FIELDS = {"title", "recipe", "dataset", "tasks", "generation", "systems", "published_on",
-               "incomplete", "unequal_clips", "forced"}
+PLAN_FIELDS = {
+    "title",
+    "recipe",
+    "dataset",
+    "tasks",
+    "generation",
+    "systems",
+    "published_on",
+    "incomplete",
+    "unequal_clips",
+    "forced",
+}
 TASK_FIELDS = {"continuation", "reference_start", "reference_seconds"}
 DATASET_PATHS = ("table", "audio", "ids")
 
@@ -52,8 +62,9 @@ def read_plan(file: Path | str, dataset: Mapping[str, Any] | None = None) -> Pla
         title=str(stored.get("title") or path.stem),
         dataset=_dataset({**_need(stored, "dataset"), **(dataset or {})}, path.parent),
         recipe=recipe(str(_need(stored, "recipe"))),
-        systems=tuple(_system(one, tasks, default, path.parent)
-                      for one in _need(stored, "systems")),
+        systems=tuple(
+            _system(one, tasks, default, path.parent) for one in _need(stored, "systems")
+        ),
         published_on=str(stored.get("published_on") or ""),
         **{flag: bool(stored.get(flag)) for flag in ("incomplete", "unequal_clips", "forced")},
     )
@@ -84,8 +95,9 @@ def _path(text: Any, base: Path) -> Path:
 def _dataset(stored: Any, base: Path) -> DatasetChoice:
     _known("dataset", stored, {field.name for field in dataclasses.fields(DatasetChoice)})
     if stored.get("kind") not in DATASET_KINDS:
-        raise InputError("dataset kind", stored.get("kind"), "use one of " + ", ".join(
-            DATASET_KINDS))
+        raise InputError(
+            "dataset kind", stored.get("kind"), "use one of " + ", ".join(DATASET_KINDS)
+        )
     for name in ("table", "audio"):
         _need(stored, name)
     paths = {name: _path(stored[name], base) for name in DATASET_PATHS if stored.get(name)}
@@ -101,8 +113,11 @@ def _tasks(stored: Any) -> dict[str, Task]:
         continuation = None
         if one.get("continuation"):
             fields = {field.name for field in dataclasses.fields(ContinuationChoice)}
-            _known("continuation", one["continuation"], fields - {"reference_start",
-                                                                  "reference_seconds"})
+            _known(
+                "continuation",
+                one["continuation"],
+                fields - {"reference_start", "reference_seconds"},
+            )
             continuation = ContinuationChoice(
                 **one["continuation"], reference_start=span.begin, reference_seconds=span.seconds
             )
@@ -110,8 +125,9 @@ def _tasks(stored: Any) -> dict[str, Task]:
     return tasks
 
 
-def _system(stored: Any, tasks: Mapping[str, Task], default: Mapping[str, Any],
-            base: Path) -> System:
+def _system(
+    stored: Any, tasks: Mapping[str, Task], default: Mapping[str, Any], base: Path
+) -> System:
     _known("system", stored, {field.name for field in dataclasses.fields(System)})
     named = str(stored.get("task") or next(iter(tasks)))
     if named not in tasks:

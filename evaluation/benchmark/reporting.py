@@ -19,8 +19,9 @@ def _names(systems: Sequence[SystemResult]) -> list[str]:
 
 def _columns(result: RunResult) -> list[Column]:
     first = {metric.name: metric for one in result.systems for metric in reversed(one.metrics)}
-    columns = [Column("n", note="clips used of those expected; intervals are over clips",
-                      charted=False)]
+    columns = [
+        Column("n", note="clips used of those expected; intervals are over clips", charted=False)
+    ]
     for name in _names(result.systems):
         metric = first[name]
         digits = 1 if metric.estimate >= 100 else 3
@@ -28,13 +29,17 @@ def _columns(result: RunResult) -> list[Column]:
         note = metric.note if len(notes) == 1 else "with a note of its own a system, in the CSV"
         columns.append(Column(name, metric.better, digits, note))
         if metric.bias_measured is not None:
-            note = ("what this distance shows between two sets of the real clips' own music at "
-                    "this n; measured at the clips a side that are stated, and where those are "
-                    "fewer than n, carried on to n by the power law through them and half of them")
+            note = (
+                "what this distance shows between two sets of the real clips' own music at "
+                "this n; measured at the clips a side that are stated, and where those are "
+                "fewer than n, carried on to n by the power law through them and half of them"
+            )
             columns.append(Column(f"{name} bias", "", digits, note, charted=False))
     published = dict.fromkeys(name for one in result.systems for name in one.published)
-    columns += [Column(f"{name}, published", "", 3, result.published_on, charted=False)
-                for name in published]
+    columns += [
+        Column(f"{name}, published", "", 3, result.published_on, charted=False)
+        for name in published
+    ]
     return columns
 
 
@@ -65,8 +70,9 @@ def run_table(result: RunResult) -> Table:
         for one in result.systems
     )
     recipes = "; ".join(result.recipes)
-    levels = ", ".join(sorted({f"{one['bootstrap']['level']:.0%}"
-                               for one in result.recipes.values()}))
+    levels = ", ".join(
+        sorted({f"{one['bootstrap']['level']:.0%}" for one in result.recipes.values()})
+    )
     note = f"recipe {recipes}; intervals of {levels} by bootstrap over clips"
     return Table(result.title, ("system", *labels, "task"), tuple(columns), rows, note)
 
@@ -76,15 +82,27 @@ def _long(result: RunResult) -> tuple[dict[str, Any], ...]:
     for one in result.systems:
         head = {"system": one.name, "task": one.task, **one.labels}
         for metric in one.metrics:
-            rows.append({
-                **head, "metric": metric.name, "value": metric.estimate, "low": metric.low,
-                "high": metric.high, "clips": metric.clips, "used": len(one.pairs),
-                "expected": one.expected, "bias": metric.bias,
-                "bias_measured": metric.bias_measured, "bias_clips": metric.bias_clips,
-                "heard": one.heard, "published": one.published.get(metric.name),
-                "published_on": result.published_on if metric.name in one.published else None,
-                "recipe": one.recipe, "recipe_digest": one.recipe_digest, "note": metric.note,
-            })
+            rows.append(
+                {
+                    **head,
+                    "metric": metric.name,
+                    "value": metric.estimate,
+                    "low": metric.low,
+                    "high": metric.high,
+                    "clips": metric.clips,
+                    "used": len(one.pairs),
+                    "expected": one.expected,
+                    "bias": metric.bias,
+                    "bias_measured": metric.bias_measured,
+                    "bias_clips": metric.bias_clips,
+                    "heard": one.heard,
+                    "published": one.published.get(metric.name),
+                    "published_on": result.published_on if metric.name in one.published else None,
+                    "recipe": one.recipe,
+                    "recipe_digest": one.recipe_digest,
+                    "note": metric.note,
+                }
+            )
         if one.not_run:
             rows.append({**head, "metric": "", "note": f"not run: {one.not_run}"})
     return tuple(rows)
@@ -92,8 +110,13 @@ def _long(result: RunResult) -> tuple[dict[str, Any], ...]:
 
 def _item_rows(result: RunResult) -> tuple[dict[str, Any], ...]:
     return tuple(
-        {"system": one.name, "task": one.task, **one.labels, "item": name,
-         **{metric.name: metric.per_item.get(name) for metric in one.metrics if metric.per_item}}
+        {
+            "system": one.name,
+            "task": one.task,
+            **one.labels,
+            "item": name,
+            **{metric.name: metric.per_item.get(name) for metric in one.metrics if metric.per_item},
+        }
         for one in result.systems
         for name in one.pairs
     )
@@ -135,7 +158,13 @@ def run_report(
     summary = [f"{run} of {len(result.systems)} systems on {result.dataset}."]
     summary += [f"{recipe.name}: {recipe.note}." for recipe in recipes.values() if recipe.note]
     return Report(
-        title=result.title, summary=tuple(summary), tables=(run_table(result),),
-        facts=_facts(result, recipes), rows=_long(result), item_rows=_item_rows(result),
-        data=result.as_dict(), points=points, items=tuple(items),
+        title=result.title,
+        summary=tuple(summary),
+        tables=(run_table(result),),
+        facts=_facts(result, recipes),
+        rows=_long(result),
+        item_rows=_item_rows(result),
+        data=result.as_dict(),
+        points=points,
+        items=tuple(items),
     )

@@ -47,12 +47,32 @@ class MetricResult:
     note: str
 
     @classmethod
-    def of(cls, name: str, choice: str, better: str, interval: Interval,
-           per_item: dict[str, float] | None = None, weights: dict[str, int] | None = None,
-           note: str = "") -> MetricResult:
+    def of(
+        cls,
+        name: str,
+        choice: str,
+        better: str,
+        interval: Interval,
+        per_item: dict[str, float] | None = None,
+        weights: dict[str, int] | None = None,
+        note: str = "",
+    ) -> MetricResult:
         """From an interval."""
-        return cls(name, choice, better, interval.estimate, interval.low, interval.high,
-                   interval.clips, None, None, None, per_item or {}, weights or {}, note)
+        return cls(
+            name,
+            choice,
+            better,
+            interval.estimate,
+            interval.low,
+            interval.high,
+            interval.clips,
+            None,
+            None,
+            None,
+            per_item or {},
+            weights or {},
+            note,
+        )
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--table", type=Path, help="CSV of captions instead of the plan's")
     parser.add_argument("--audio", type=Path, help="folder of real clips instead of the plan's")
     parser.add_argument("--limit", type=int, help="number of items instead of the plan's")
-    parser.add_argument("--available", action="store_true",
-                        help="leave out systems that are not on this machine")
+    parser.add_argument(
+        "--available", action="store_true", help="leave out systems that are not on this machine"
+    )
     add_options(parser)
     args = parser.parse_args(argv)
     given = {name: value for name in ("table", "audio") if (value := getattr(args, name))}

@@ -57,9 +57,13 @@ class Run:
         should_stop: asked between steps; a stopped run goes on when it is started again.
     """
 
-    def __init__(self, plan: Plan, options: RunOptions = RunOptions(),
-                 listener: Listener = to_stderr,
-                 should_stop: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        options: RunOptions = RunOptions(),
+        listener: Listener = to_stderr,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.plan, self.options = plan, options
         self.listener, self.should_stop = listener, should_stop
         self.folder = options.out or work_folder() / "benchmark" / plan.name
@@ -110,9 +114,12 @@ class Run:
 
     def _absent(self) -> dict[str, str]:
         """slug -> why, of systems that cannot be run here."""
-        reasons = {system.slug: reason for system in self.plan.systems
-                   if (system.folder is not None or self.options.available)
-                   and (reason := why_absent(system))}
+        reasons = {
+            system.slug: reason
+            for system in self.plan.systems
+            if (system.folder is not None or self.options.available)
+            and (reason := why_absent(system))
+        }
         if reasons and not self.options.available:
             slug, reason = next(iter(reasons.items()))
             raise InputError("system", slug, f"{reason}; put it there or add --available")
@@ -139,9 +146,14 @@ class Run:
         folder = self.generated_folder(system)
         here = system.variant is not None and self.workers.first
         return compare_sides(
-            system, self._recipe(system), items_of(system, items), folder,
-            self.plan.dataset.audio, made_with(folder) if here else {},
-            self.plan.incomplete, self.plan.forced,
+            system,
+            self._recipe(system),
+            items_of(system, items),
+            folder,
+            self.plan.dataset.audio,
+            made_with(folder) if here else {},
+            self.plan.incomplete,
+            self.plan.forced,
         )
 
     def _embed(self, system: System, sides: Sides, embedder: Embedder) -> None:
@@ -163,30 +175,51 @@ class Run:
         pairs = {}
         for item, clip in zip(sides.items, sides.generated):
             other = real[item.reference_id]
-            pairs[item.id] = ClipPair(clip.sha256, other.sha256,
-                                      embedder.key(recipe, model, clip),
-                                      embedder.key(recipe, model, other))
+            pairs[item.id] = ClipPair(
+                clip.sha256,
+                other.sha256,
+                embedder.key(recipe, model, clip),
+                embedder.key(recipe, model, other),
+            )
         return SystemResult(
-            name=system.name, task=system.task.name, labels=dict(system.labels),
-            recipe=recipe.name, recipe_digest=recipe.digest, published=dict(system.published),
-            expected=sides.presence.expected, missing=sides.presence.missing,
-            counts=sides.counts, problems=tuple(map(problem_text, sides.problems)),
+            name=system.name,
+            task=system.task.name,
+            labels=dict(system.labels),
+            recipe=recipe.name,
+            recipe_digest=recipe.digest,
+            published=dict(system.published),
+            expected=sides.presence.expected,
+            missing=sides.presence.missing,
+            counts=sides.counts,
+            problems=tuple(map(problem_text, sides.problems)),
             made_with=made_with(self.generated_folder(system)) if system.variant else {},
-            metrics=metrics, pairs=pairs, heard=system.task.heard,
+            metrics=metrics,
+            pairs=pairs,
+            heard=system.task.heard,
         )
 
-    def _result(self, dataset: Dataset, embedder: Embedder,
-                systems: tuple[SystemResult, ...]) -> RunResult:
+    def _result(
+        self, dataset: Dataset, embedder: Embedder, systems: tuple[SystemResult, ...]
+    ) -> RunResult:
         recipes = {name: recipe.as_dict() for name, recipe in self.plan.recipes.items()}
         weights = {
             name: model.weights.sha256 + ("" if model.weights.official else " (NOT PUBLISHED)")
             for name, model in embedder.models.items()
         }
-        return RunResult(self.plan.name, self.plan.title, dataset.name, self.plan.published_on,
-                         recipes, embedder.versions, weights, systems)
+        return RunResult(
+            self.plan.name,
+            self.plan.title,
+            dataset.name,
+            self.plan.published_on,
+            recipes,
+            embedder.versions,
+            weights,
+            systems,
+        )
 
-    def _report(self, result: RunResult, running: Sequence[System],
-                sides: dict[str, Sides]) -> ReportFiles:
+    def _report(
+        self, result: RunResult, running: Sequence[System], sides: dict[str, Sides]
+    ) -> ReportFiles:
         self.results_folder.mkdir(parents=True, exist_ok=True)
         path = self.results_folder / FILE
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -201,6 +234,11 @@ class Run:
 
 def _not_run(system: System, recipe: Recipe, reason: str) -> SystemResult:
     return SystemResult(
-        system.name, system.task.name, dict(system.labels), recipe.name, recipe.digest,
-        dict(system.published), not_run=reason,
+        system.name,
+        system.task.name,
+        dict(system.labels),
+        recipe.name,
+        recipe.digest,
+        dict(system.published),
+        not_run=reason,
     )

@@ -19,8 +19,9 @@ def _task(args: argparse.Namespace) -> Task:
         if args.files_hold_prompt or args.hears_prompt:
             raise InputError("prompt-seconds", "absent", "say how long the prompt was")
         return Task("text-to-music", None, span)
-    choice = ContinuationChoice(args.prompt_seconds, args.files_hold_prompt, args.hears_prompt,
-                                span.begin, span.seconds)
+    choice = ContinuationChoice(
+        args.prompt_seconds, args.files_hold_prompt, args.hears_prompt, span.begin, span.seconds
+    )
     return Task("continuation", choice, span)
 
 
@@ -33,16 +34,32 @@ def main(argv: list[str]) -> int:
     add_recipe(parser, required=True)
     parser.add_argument("--kind", choices=DATASET_KINDS, default="folder", help="of the CSV")
     parser.add_argument("--name", help="of the system, in the table")
-    parser.add_argument("--reference-start", type=float, default=0.0, metavar="S",
-                        help="where the span of the real clip begins")
+    parser.add_argument(
+        "--reference-start",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="where the span of the real clip begins",
+    )
     parser.add_argument("--reference-seconds", type=float, metavar="S", help="its length")
-    parser.add_argument("--prompt-seconds", type=float, metavar="S",
-                        help="the files continue a prompt of this length")
+    parser.add_argument(
+        "--prompt-seconds",
+        type=float,
+        metavar="S",
+        help="the files continue a prompt of this length",
+    )
     parser.add_argument("--files-hold-prompt", action="store_true")
     parser.add_argument("--hears-prompt", action="store_true", help="the metric hears it too")
     add_options(parser)
     args = parser.parse_args(argv)
-    plan = folder_plan(args.generated, args.reference, args.captions, args.recipe, args.kind,
-                       args.name, _task(args))
+    plan = folder_plan(
+        args.generated,
+        args.reference,
+        args.captions,
+        args.recipe,
+        args.kind,
+        args.name,
+        _task(args),
+    )
     args.out = args.out or work_folder() / "benchmark" / plan.name
     return execute(plan, args)

@@ -48,8 +48,7 @@ def score(
         model = recipe.distance.model
         generated = embedder.arrays(recipe, model, sides.generated)
         reference = embedder.arrays(recipe, model, sides.reference)
-        require_equal_clips(len(generated), len(reference),
-                            unequal_clips or not recipe.equal_clips)
+        require_equal_clips(len(generated), len(reference), unequal_clips or not recipe.equal_clips)
         found += _distances(recipe.distance, recipe.bootstrap, sides, generated, reference)
     if recipe.kl is not None:
         model = recipe.kl.model
@@ -62,32 +61,49 @@ def score(
         values = cosines(np.stack([heard[item.id]["audio"] for item in sides.items]), texts)
         per_item = {item.id: float(value) for item, value in zip(sides.items, values)}
         interval = _mean(recipe.bootstrap, sides, per_item)
-        found.append(MetricResult.of("CLAP", recipe.clap.name, "higher", interval, per_item,
-                                     note=_drawn(sides)))
+        found.append(
+            MetricResult.of(
+                "CLAP", recipe.clap.name, "higher", interval, per_item, note=_drawn(sides)
+            )
+        )
     return tuple(found)
 
 
-def _mean(choice: BootstrapChoice, sides: Sides, values: dict[str, float],
-          weights: dict[str, int] | None = None) -> Interval:
+def _mean(
+    choice: BootstrapChoice,
+    sides: Sides,
+    values: dict[str, float],
+    weights: dict[str, int] | None = None,
+) -> Interval:
     """Items of one real clip (captions of one track) are drawn together."""
     weighing = [weights[name] for name in values] if weights else None
     tracks = {item.id: item.reference_id for item in sides.items}
     return mean_interval(
-        list(values.values()), weighing, choice.level, choice.mean_resamples, choice.seed,
-        [tracks[name] for name in values]
+        list(values.values()),
+        weighing,
+        choice.level,
+        choice.mean_resamples,
+        choice.seed,
+        [tracks[name] for name in values],
     )
 
 
-def _distances(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
-               generated: dict[str, Arrays], reference: dict[str, Arrays]) -> list[MetricResult]:
+def _distances(
+    choice: DistanceChoice,
+    bootstrap: BootstrapChoice,
+    sides: Sides,
+    generated: dict[str, Arrays],
+    reference: dict[str, Arrays],
+) -> list[MetricResult]:
     one = [generated[clip.id]["frames"] for clip in sides.generated]
     two = [reference[clip.id]["frames"] for clip in sides.reference]
     for clip, frames in zip((*sides.generated, *sides.reference), (*one, *two)):
         if not np.isfinite(frames).all():
             raise InputError("embedding", clip.file, "is not finite; leave this file out")
     tracks = _by_track(sides, one)
-    interval = frechet_interval(tracks, two, True, bootstrap.level,
-                                bootstrap.distance_resamples, bootstrap.seed)
+    interval = frechet_interval(
+        tracks, two, True, bootstrap.level, bootstrap.distance_resamples, bootstrap.seed
+    )
     per_item, note = {}, ""
     if min(len(frames) for frames in one) >= 2:
         values = per_clip_distances(one, np.concatenate(two))
@@ -98,8 +114,9 @@ def _distances(choice: DistanceChoice, bootstrap: BootstrapChoice, sides: Sides,
     result = MetricResult.of(choice.name, choice.name, "lower", interval, per_item, note=note)
     if len(two) >= FEWEST_FOR_BIAS:
         bias = bias_at(two, len(one), seed=bootstrap.seed)
-        result = dataclasses.replace(result, bias=bias.at_asked, bias_measured=bias.mean,
-                                     bias_clips=bias.clips)
+        result = dataclasses.replace(
+            result, bias=bias.at_asked, bias_measured=bias.mean, bias_clips=bias.clips
+        )
     return [result, _kernel(choice, bootstrap, tracks, two)] if choice.kad else [result]
 
 
@@ -117,28 +134,47 @@ def _by_track(sides: Sides, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [np.concatenate(own) for own in tracks.values()]
 
 
-def _kernel(choice: DistanceChoice, bootstrap: BootstrapChoice,
-            one: Sequence[np.ndarray], two: Sequence[np.ndarray]) -> MetricResult:
+def _kernel(
+    choice: DistanceChoice,
+    bootstrap: BootstrapChoice,
+    one: Sequence[np.ndarray],
+    two: Sequence[np.ndarray],
+) -> MetricResult:
     bandwidth = median_bandwidth(np.concatenate(two), bootstrap.seed)
 
     def statistic(drawn: np.ndarray, real: np.ndarray) -> float:
         return kad([one[i] for i in drawn], [two[i] for i in real], bandwidth)
 
     name = choice.name.replace("FD-", "KAD-")
-    note = (f"bandwidth {bandwidth:.4g}, the median of the reference; pairs of frames of one clip "
-            "left out")
+    note = (
+        f"bandwidth {bandwidth:.4g}, the median of the reference; pairs of frames of one clip "
+        "left out"
+    )
     if max(sum(map(len, one)), sum(map(len, two))) > KAD_FRAMES:
         estimate = statistic(np.arange(len(one)), np.arange(len(two)))
         note += f"; no interval above {KAD_FRAMES} frames a side"
-        return MetricResult(name, name, "lower", estimate, None, None, len(one), None, None,
-                            None, {}, {}, note)
-    interval = distance_interval(statistic, len(one), len(two), True, bootstrap.level,
-                                 bootstrap.distance_resamples, bootstrap.seed)
+        return MetricResult(
+            name, name, "lower", estimate, None, None, len(one), None, None, None, {}, {}, note
+        )
+    interval = distance_interval(
+        statistic,
+        len(one),
+        len(two),
+        True,
+        bootstrap.level,
+        bootstrap.distance_resamples,
+        bootstrap.seed,
+    )
     return MetricResult.of(name, name, "lower", interval, note=note)
 
 
-def _divergences(choice: KLChoice, bootstrap: BootstrapChoice, sides: Sides,
-                 generated: dict[str, Arrays], reference: dict[str, Arrays]) -> list[MetricResult]:
+def _divergences(
+    choice: KLChoice,
+    bootstrap: BootstrapChoice,
+    sides: Sides,
+    generated: dict[str, Arrays],
+    reference: dict[str, Arrays],
+) -> list[MetricResult]:
     one = {item.id: generated[item.id]["logits"] for item in sides.items}
     two = {item.id: reference[item.reference_id]["logits"] for item in sides.items}
     found = []
@@ -154,7 +190,5 @@ def _divergences(choice: KLChoice, bootstrap: BootstrapChoice, sides: Sides,
         name = choice.name if place == 0 else f"{choice.name} {direction}"
         interval = _mean(bootstrap, sides, per_item, weights)
         note = "; ".join(filter(None, (direction, _drawn(sides))))
-        found.append(
-            MetricResult.of(name, choice.name, "lower", interval, per_item, weights, note)
-        )
+        found.append(MetricResult.of(name, choice.name, "lower", interval, per_item, weights, note))
     return found

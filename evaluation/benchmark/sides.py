@@ -74,10 +74,20 @@ def compare_sides(
     problems = check_comparison(one, two, shortest_seconds(recipe), (heard.begin, real.begin))
     problems += _unexpected(generated, {item.id for item in items})
     refuse(problems, forced)
-    out = {side: {name for p in problems if p.side == side and p.consequence == "exclude"
-                  for name in p.ids} for side in ("generated", "reference")}
-    missing = tuple(item.id for item in items
-                    if item.id in out["generated"] or item.reference_id in out["reference"])
+    out = {
+        side: {
+            name
+            for p in problems
+            if p.side == side and p.consequence == "exclude"
+            for name in p.ids
+        }
+        for side in ("generated", "reference")
+    }
+    missing = tuple(
+        item.id
+        for item in items
+        if item.id in out["generated"] or item.reference_id in out["reference"]
+    )
     presence = Presence(len(items), missing)
     why = next((problem_text(p) for p in problems if p.consequence == "exclude"), "")
     if items and not presence.used and why:
@@ -87,10 +97,16 @@ def compare_sides(
     kept = list(dict.fromkeys(item.reference_id for item in used))
     return Sides(
         items=used,
-        generated=tuple(HeardClip(item.id, generated / one.facts[item.id].file,
-                                  one.facts[item.id].sha256, heard) for item in used),
-        reference=tuple(HeardClip(name, reference / two.facts[name].file,
-                                  two.facts[name].sha256, real) for name in kept),
+        generated=tuple(
+            HeardClip(
+                item.id, generated / one.facts[item.id].file, one.facts[item.id].sha256, heard
+            )
+            for item in used
+        ),
+        reference=tuple(
+            HeardClip(name, reference / two.facts[name].file, two.facts[name].sha256, real)
+            for name in kept
+        ),
         presence=presence,
         counts=counts,
         problems=tuple(problems),

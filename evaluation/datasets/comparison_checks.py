@@ -115,7 +115,9 @@ def _counts(histogram: dict[int, int]) -> str:
 
 
 def check_comparison(
-    generated: FolderReport, reference: FolderReport, shortest: float = SHORTEST_SECONDS,
+    generated: FolderReport,
+    reference: FolderReport,
+    shortest: float = SHORTEST_SECONDS,
     begins: tuple[float, float] = (0.0, 0.0),
 ) -> list[Problem]:
     """Every problem between two inspected folders, the refusing ones first.

@@ -88,8 +88,11 @@ class Presence:
         counts = f"{self.used} of {self.expected}"
         shown = ", ".join(self.missing[:5])
         if not self.used:
-            raise InputError("items", counts, "nothing to average; "
-                             + (f"missing {shown}" if shown else "the table lists none"))
+            raise InputError(
+                "items",
+                counts,
+                "nothing to average; " + (f"missing {shown}" if shown else "the table lists none"),
+            )
         if self.share >= smallest:
             return counts
         if not incomplete:

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE, Prepared
-from .study import CCR, Study
+from evaluation.listening.preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE, Prepared
+from evaluation.listening.study import CCR, Study
 
 TRAINING = "training"
 Cell = tuple[str, str]  # system, item
@@ -52,7 +52,7 @@ def choose_cells(study: Study, given: Mapping[Cell, int], random_: random.Random
     everything = cells(study)
     random_.shuffle(everything)
     everything.sort(key=lambda cell: (given.get(cell, 0), item_rank[cell[1]]))
-    return everything[:study.trials_per_rater]
+    return everything[: study.trials_per_rater]
 
 
 def spread_items(trials: Sequence[Trial], random_: random.Random) -> list[Trial]:
@@ -75,8 +75,9 @@ def spread_items(trials: Sequence[Trial], random_: random.Random) -> list[Trial]
     return ordered
 
 
-def plan_trials(study: Study, prepared: Prepared, given: Mapping[Cell, int],
-                number: int) -> list[Trial]:
+def plan_trials(
+    study: Study, prepared: Prepared, given: Mapping[Cell, int], number: int
+) -> list[Trial]:
     """The whole list of rater `number`: training, then main trials with controls among them.
 
     The same study, counts and number give the same list.
@@ -92,9 +93,13 @@ def plan_trials(study: Study, prepared: Prepared, given: Mapping[Cell, int],
     return _main_trials(study, TRAINING, training, names, random_) + main
 
 
-def _main_trials(study: Study, kind: str, chosen: Sequence[Cell],
-                 names: Mapping[tuple[str, str, str], str],
-                 random_: random.Random) -> list[Trial]:
+def _main_trials(
+    study: Study,
+    kind: str,
+    chosen: Sequence[Cell],
+    names: Mapping[tuple[str, str, str], str],
+    random_: random.Random,
+) -> list[Trial]:
     if study.method != CCR:
         return [Trial(kind, system, item, names[MAIN, system, item]) for system, item in chosen]
     # Half of a rater's pairs have the system second; which ones is chance.
@@ -108,18 +113,25 @@ def _main_trials(study: Study, kind: str, chosen: Sequence[Cell],
     return trials
 
 
-def _controls(study: Study, prepared: Prepared, names: Mapping[tuple[str, str, str], str],
-              random_: random.Random) -> list[Trial]:
+def _controls(
+    study: Study,
+    prepared: Prepared,
+    names: Mapping[tuple[str, str, str], str],
+    random_: random.Random,
+) -> list[Trial]:
     controls, trials = study.controls, []
     for kind, count in ((ANCHOR, controls.anchors), (REFERENCE, controls.references)):
-        trials += [Trial(kind, clip.system, clip.item, clip.name)
-                   for clip in random_.sample(prepared.of_kind(kind), count)]
+        trials += [
+            Trial(kind, clip.system, clip.item, clip.name)
+            for clip in random_.sample(prepared.of_kind(kind), count)
+        ]
     for clip in random_.sample(prepared.of_kind(IDENTICAL), controls.identical_pairs):
         pair = [names[MAIN, clip.system, clip.item], clip.name]
         random_.shuffle(pair)
         trials.append(Trial(IDENTICAL, clip.system, clip.item, *pair))
     beeps = prepared.of_kind(ATTENTION)
     for clip in random_.choices(beeps, k=controls.attention) if beeps else []:
-        trials.append(Trial(ATTENTION, "", clip.item, clip.name,
-                            clip.name if study.method == CCR else ""))
+        trials.append(
+            Trial(ATTENTION, "", clip.item, clip.name, clip.name if study.method == CCR else "")
+        )
     return trials

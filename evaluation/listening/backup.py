@@ -16,8 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from core.errors import InputError
-
-from .schema import (
+from evaluation.listening.schema import (
     SCHEMA_VERSION,
     answer_table,
     event_table,
@@ -27,11 +26,13 @@ from .schema import (
     trial_table,
     writing,
 )
-from .storage import Store
+from evaluation.listening.storage import Store
 
 FORMAT = "listening-backup"
-TABLES = {table.name: table for table in (study_table, rater_table, trial_table, answer_table,
-                                          event_table)}
+TABLES = {
+    table.name: table
+    for table in (study_table, rater_table, trial_table, answer_table, event_table)
+}
 ROWS_AT_ONCE = 500
 
 
@@ -67,12 +68,15 @@ def restore(path: Path, store: Store) -> int:
     rows = _checked_rows(path)
     with writing(store.engine) as connection:
         if connection.execute(sa.select(sa.func.count()).select_from(study_table)).scalar_one():
-            raise InputError("database", store.url.render_as_string(hide_password=True),
-                             "holds studies; restore into an empty one")
+            raise InputError(
+                "database",
+                store.url.render_as_string(hide_password=True),
+                "holds studies; restore into an empty one",
+            )
         for name, table in TABLES.items():
             mine = [row for table_name, row in rows if table_name == name]
             for start in range(0, len(mine), ROWS_AT_ONCE):
-                connection.execute(table.insert(), mine[start:start + ROWS_AT_ONCE])
+                connection.execute(table.insert(), mine[start : start + ROWS_AT_ONCE])
     return len(rows)
 
 
@@ -82,13 +86,19 @@ def _checked_rows(path: Path) -> list[tuple[str, dict]]:
     lines = path.read_bytes().splitlines(keepends=True)
     try:
         head, foot = json.loads(lines[0]), json.loads(lines[-1])
-        sound = (head["format"] == FORMAT and foot["rows"] == len(lines) - 2
-                 and foot["sha256"] == hashlib.sha256(b"".join(lines[:-1])).hexdigest())
+        sound = (
+            head["format"] == FORMAT
+            and foot["rows"] == len(lines) - 2
+            and foot["sha256"] == hashlib.sha256(b"".join(lines[:-1])).hexdigest()
+        )
     except (ValueError, IndexError, KeyError, TypeError):
         sound = False
     if not sound:
         raise InputError("backup", path, "is damaged or not a backup of answers")
     if head["schema_version"] != SCHEMA_VERSION:
-        raise InputError("backup's schema version", head["schema_version"],
-                         f"this program knows {SCHEMA_VERSION}")
+        raise InputError(
+            "backup's schema version",
+            head["schema_version"],
+            f"this program knows {SCHEMA_VERSION}",
+        )
     return [tuple(json.loads(line)) for line in lines[1:-1]]

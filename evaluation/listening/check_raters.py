@@ -19,14 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import FailureError
-
-from .assignment import cells
-from .loopback_postgres import free_port, loopback_postgres
-from .preparation import MAIN, prepare
-from .sample_study import write_sample_study
-from .simulated_raters import Acknowledged, LoopbackClient, SimulatedRater
-from .storage import Store
-from .study import Study
+from evaluation.listening.assignment import cells
+from evaluation.listening.loopback_postgres import free_port, loopback_postgres
+from evaluation.listening.preparation import MAIN, prepare
+from evaluation.listening.sample_study import write_sample_study
+from evaluation.listening.simulated_raters import Acknowledged, LoopbackClient, SimulatedRater
+from evaluation.listening.storage import Store
+from evaluation.listening.study import Study
 
 WITHDRAWN_SHARE = 0.1
 TIMEOUT_SECONDS = 600
@@ -50,8 +49,15 @@ class CheckSize:
 
 def server_command(study: Study, database: str, port: int) -> list[str]:
     """The command that serves a study on a loopback port."""
-    return [sys.executable, "-m", "evaluation.listening.loopback_server", str(study.folder),
-            str(study.folder / "prepared"), database, str(port)]
+    return [
+        sys.executable,
+        "-m",
+        "evaluation.listening.loopback_server",
+        str(study.folder),
+        str(study.folder / "prepared"),
+        database,
+        str(port),
+    ]
 
 
 class Servers:
@@ -88,14 +94,21 @@ def _serving(commands: list[list[str]]) -> Iterator[Servers]:
         servers.stop()
 
 
-def _wave(study: Study, ports: list[int], raters: int, acknowledged: Acknowledged,
-          kills: list[tuple[float, Callable[[], None]]]) -> list[SimulatedRater]:
+def _wave(
+    study: Study,
+    ports: list[int],
+    raters: int,
+    acknowledged: Acknowledged,
+    kills: list[tuple[float, Callable[[], None]]],
+) -> list[SimulatedRater]:
     """Let raters answer to the end; each kill happens at its share of the expected answers."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     clients = [LoopbackClient(port) for port in ports]
     before = len(acknowledged.answers)
-    crowd = [SimulatedRater(study, clients, before + number, acknowledged, deadline)
-             for number in range(raters)]
+    crowd = [
+        SimulatedRater(study, clients, before + number, acknowledged, deadline)
+        for number in range(raters)
+    ]
     for rater in crowd:
         rater.start()
     for share, kill in kills:
@@ -120,29 +133,42 @@ def _verify(study: Study, store: Store, acknowledged: Acknowledged, seats: int) 
     answers, raters = store.answers(study.name), store.raters(study.name)
     stored = {answer.trial_id: dict(answer.scores) for answer in answers}
     _require(len(stored) == len(answers), "answers", len(answers), "some trial has two")
-    lost = [trial for trial, (_, scores) in acknowledged.answers.items()
-            if stored.get(trial) != scores]
+    lost = [
+        trial for trial, (_, scores) in acknowledged.answers.items() if stored.get(trial) != scores
+    ]
     _require(not lost, "acknowledged answers", len(lost), "are lost or changed")
-    _require(set(stored) == set(acknowledged.answers), "answers",
-             len(set(stored) - set(acknowledged.answers)), "were stored that nobody sent")
+    _require(
+        set(stored) == set(acknowledged.answers),
+        "answers",
+        len(set(stored) - set(acknowledged.answers)),
+        "were stored that nobody sent",
+    )
     _require(len(raters) == seats, "seats", len(raters), f"{seats} raters joined")
     here = [rater for rater in raters if rater.withdrawn_at is None]
-    unfinished = [rater for rater in here if rater.answered != rater.given
-                  or rater.finished_at is None]
+    unfinished = [
+        rater for rater in here if rater.answered != rater.given or rater.finished_at is None
+    ]
     _require(not unfinished, "raters", len(unfinished), "have no answer for some trial")
     counts = Counter((a.trial.system, a.trial.item) for a in answers if a.trial.kind == MAIN)
     ideal = sum(counts.values()) / len(cells(study))
     filled = [counts.get(cell, 0) for cell in cells(study)]
-    _require(max(abs(count - ideal) for count in filled) <= 1, "balance",
-             f"{min(filled)} to {max(filled)}", f"is not within one of {ideal:.2f}")
-    return (f"{len(here)} raters, {len(answers)} answers, none twice, none lost; cells "
-            f"{min(filled)} to {max(filled)}, ideal {ideal:.2f}")
+    _require(
+        max(abs(count - ideal) for count in filled) <= 1,
+        "balance",
+        f"{min(filled)} to {max(filled)}",
+        f"is not within one of {ideal:.2f}",
+    )
+    return (
+        f"{len(here)} raters, {len(answers)} answers, none twice, none lost; cells "
+        f"{min(filled)} to {max(filled)}, ideal {ideal:.2f}"
+    )
 
 
 def check_database(url: str, folder: Path, size: CheckSize) -> list[str]:
     """Run both waves on one database. Returns: lines to print. Raises: FailureError."""
-    study = write_sample_study(folder, size.systems, size.items, size.trials,
-                               controls={"attention": 1, "anchors": 1})
+    study = write_sample_study(
+        folder, size.systems, size.items, size.trials, controls={"attention": 1, "anchors": 1}
+    )
     prepare(study, folder / "prepared")
     ports = [free_port() for _ in range(size.servers)]
     acknowledged, store = Acknowledged(), Store(url)
@@ -153,15 +179,18 @@ def check_database(url: str, folder: Path, size: CheckSize) -> list[str]:
                 kills.append((2 / 3, lambda: servers.kill(range(1))))
             crowd = _wave(study, ports, size.raters, acknowledged, kills)
             lines = [_verify(study, store, acknowledged, size.raters)]
-            leaving = crowd[:max(1, round(WITHDRAWN_SHARE * size.raters))]
+            leaving = crowd[: max(1, round(WITHDRAWN_SHARE * size.raters))]
             for rater in leaving:
                 LoopbackClient(ports[-1]).withdraw(rater.token)
             gone = {rater.token for rater in leaving}
-            acknowledged.answers = {trial: sent for trial, sent in acknowledged.answers.items()
-                                    if sent[0] not in gone}
+            acknowledged.answers = {
+                trial: sent for trial, sent in acknowledged.answers.items() if sent[0] not in gone
+            }
             _wave(study, ports, len(leaving), acknowledged, [])
-            lines.append(f"{len(leaving)} withdrew, {len(leaving)} joined: "
-                         + _verify(study, store, acknowledged, size.raters + len(leaving)))
+            lines.append(
+                f"{len(leaving)} withdrew, {len(leaving)} joined: "
+                + _verify(study, store, acknowledged, size.raters + len(leaving))
+            )
     finally:
         store.close()
     return lines
@@ -185,5 +214,8 @@ def _timed(name: str, url: str, folder: Path, size: CheckSize) -> None:
     began = time.monotonic()
     for line in check_database(url, folder, size):
         print(f"{name}: {line}", flush=True)
-    print(f"{name}: {time.monotonic() - began:.0f} s, {size.servers} servers, SIGKILL of all at "
-          "a third and of one at two thirds", flush=True)
+    print(
+        f"{name}: {time.monotonic() - began:.0f} s, {size.servers} servers, SIGKILL of all at "
+        "a third and of one at two thirds",
+        flush=True,
+    )

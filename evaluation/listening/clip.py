@@ -11,8 +11,7 @@ from scipy import signal
 
 from core import audio
 from core.errors import FailureError, InputError
-
-from .study import ClipFormat
+from evaluation.listening.study import ClipFormat
 
 PEAK_LIMIT = 10 ** (-1 / 20)  # -1 dBFS
 LOUDNESS_BLOCK = 0.4  # seconds, ITU-R BS.1770
@@ -35,8 +34,11 @@ def read_cut(path: Path, start: float, seconds: float, form: ClipFormat) -> np.n
     try:
         sound = audio.read(path, start, start + seconds)
     except InputError as error:
-        raise InputError("clip", path.name, f"{seconds:g} s from {start:g} s are needed, cut "
-                         f"less or mend the file ({error})") from error
+        raise InputError(
+            "clip",
+            path.name,
+            f"{seconds:g} s from {start:g} s are needed, cut less or mend the file ({error})",
+        ) from error
     samples = sound.samples  # [channels of the file, T]
     if len(samples) != form.channels:
         samples = np.repeat(sound.mono()[None], form.channels, axis=0)  # [channels, T]
@@ -71,7 +73,7 @@ def beeps(count: int, seconds: float, form: ClipFormat) -> np.ndarray:
     tone = BEEP_LEVEL * np.sin(2 * math.pi * BEEP_HERTZ * time) * np.hanning(len(time))
     for index in range(count):
         first = round((index + 0.5) * spacing * form.sample_rate)
-        samples[first:first + len(tone)] += tone
+        samples[first : first + len(tone)] += tone
     return np.repeat(samples[None], form.channels, axis=0)  # [channels, T]
 
 
@@ -82,8 +84,8 @@ def level_noise(seconds: float, form: ClipFormat) -> np.ndarray:
     pink = np.fft.irfft(white / np.sqrt(np.maximum(np.arange(len(white)), 1)), frames)
     samples = np.repeat(BEEP_LEVEL * pink[None] / np.max(np.abs(pink)), form.channels, axis=0)
     if form.channels == 2:
-        samples[1, :frames // 2] = 0
-        samples[0, frames // 2:] = 0
+        samples[1, : frames // 2] = 0
+        samples[0, frames // 2 :] = 0
     return samples  # [channels, T]
 
 

@@ -12,30 +12,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InputError, StudioError
-
-from . import simulation, study_file
-from .assignment import cells, plan_trials
-from .backup import backup, restore
-from .check_raters import check_raters
-from .desk import RaterDesk
-from .export import result_files, write_export
-from .persistence import persistence_warning
-from .power import Spread, power_text
-from .preparation import Prepared, prepare, prepared_folder, require_comparable
-from .printing import results_text
-from .result_tables import results
-from .schema import database_url
-from .storage import Store, new_token
-from .study import Study
-from .study_file import read_study
+from evaluation.listening import simulation, study_file
+from evaluation.listening.assignment import cells, plan_trials
+from evaluation.listening.backup import backup, restore
+from evaluation.listening.check_raters import check_raters
+from evaluation.listening.desk import RaterDesk
+from evaluation.listening.export import result_files, write_export
+from evaluation.listening.persistence import persistence_warning
+from evaluation.listening.power import Spread, power_text
+from evaluation.listening.preparation import Prepared, prepare, prepared_folder, require_comparable
+from evaluation.listening.printing import results_text
+from evaluation.listening.result_tables import results
+from evaluation.listening.schema import database_url
+from evaluation.listening.storage import Store, new_token
+from evaluation.listening.study import Study
+from evaluation.listening.study_file import read_study
 
 DATABASE_VARIABLE = "STUDIO_DATABASE"
 
 
 def default_database(study: Study) -> str:
     """$STUDIO_DATABASE, else a SQLite file in the study's folder of the work folder."""
-    return (os.environ.get(DATABASE_VARIABLE)
-            or f"sqlite:///{prepared_folder(study) / 'answers.sqlite'}")
+    return (
+        os.environ.get(DATABASE_VARIABLE)
+        or f"sqlite:///{prepared_folder(study) / 'answers.sqlite'}"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,22 +51,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m evaluation listening", description=__doc__, epilog=study_file.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="python -m evaluation listening",
+        description=__doc__,
+        epilog=study_file.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
-            ("check", _check, "read a study and all its clips, write nothing"),
-            ("prepare", _prepare, "make the clips raters hear"),
-            ("preview", _preview, "make clips with telling names and show one rater's list"),
-            ("export", _export, "answers and tables as CSV"),
-            ("report", _report, "tables as text"),
-            ("backup", _backup, "the study's whole database into one file"),
-            ("restore", _restore, "a backup into the study's empty database")):
+        ("check", _check, "read a study and all its clips, write nothing"),
+        ("prepare", _prepare, "make the clips raters hear"),
+        ("preview", _preview, "make clips with telling names and show one rater's list"),
+        ("export", _export, "answers and tables as CSV"),
+        ("report", _report, "tables as text"),
+        ("backup", _backup, "the study's whole database into one file"),
+        ("restore", _restore, "a backup into the study's empty database"),
+    ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         command.add_argument("study", type=Path, metavar="STUDY", help="study.yaml or its folder")
-        command.add_argument("--database", help="sqlite:///FILE or postgresql://...; default "
-                             f"${DATABASE_VARIABLE}, else SQLite in the work folder")
+        command.add_argument(
+            "--database",
+            help="sqlite:///FILE or postgresql://...; default "
+            f"${DATABASE_VARIABLE}, else SQLite in the work folder",
+        )
         if name in ("export", "preview"):
             command.add_argument("--out", type=Path, required=True, metavar="DIR")
         if name in ("backup", "restore"):
@@ -77,11 +85,17 @@ def _parser() -> argparse.ArgumentParser:
     power = commands.add_parser("power", help="raters and items that a difference needs")
     power.add_argument("--difference", type=float, default=0.2)
     for field in dataclasses.fields(Spread):
-        power.add_argument(f"--sd-{field.name.replace('_', '-')}", dest=field.name, type=float,
-                           default=field.default)
+        power.add_argument(
+            f"--sd-{field.name.replace('_', '-')}",
+            dest=field.name,
+            type=float,
+            default=field.default,
+        )
     power.set_defaults(run=_power)
-    check = commands.add_parser("check-raters", help="many raters at once on both databases, "
-                                "with servers killed in the middle")
+    check = commands.add_parser(
+        "check-raters",
+        help="many raters at once on both databases, with servers killed in the middle",
+    )
     check.add_argument("--raters", type=int, default=100)
     check.set_defaults(run=lambda arguments: check_raters(arguments.raters))
     return parser
@@ -96,8 +110,11 @@ def _answered_store(arguments: argparse.Namespace, study: Study) -> Store:
     url = _database(arguments, study)
     parsed = database_url(url)
     if parsed.drivername == "sqlite" and not Path(str(parsed.database)).is_file():
-        raise InputError("database", parsed.database, "does not exist; nobody answered yet, or "
-                         "name it with --database")
+        raise InputError(
+            "database",
+            parsed.database,
+            "does not exist; nobody answered yet, or name it with --database",
+        )
     store = Store(url)
     store.open_study(study)
     return store
@@ -111,8 +128,10 @@ def _warn(url: str) -> None:
 
 def _say_prompt_spread(study: Study, spread: float) -> None:
     if study.continuation is not None:
-        print(f"advice: an item's prompt differs by up to {spread:.1f} dB between its clips, "
-              "because whole clips are made equally loud; raters may hear that")
+        print(
+            f"advice: an item's prompt differs by up to {spread:.1f} dB between its clips, "
+            "because whole clips are made equally loud; raters may hear that"
+        )
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -120,12 +139,16 @@ def _check(arguments: argparse.Namespace) -> None:
     spread = require_comparable(study)
     _warn(_database(arguments, study))
     count, trials = len(cells(study)), study.trials_per_rater
-    print(f"{study.name}: {study.method}, {study.task}, {len(study.systems)} systems, "
-          f"{len(study.items)} items, {count} cells, {trials} main trials a rater: "
-          f"every cell once for every {count / trials:.1f} raters")
+    print(
+        f"{study.name}: {study.method}, {study.task}, {len(study.systems)} systems, "
+        f"{len(study.items)} items, {count} cells, {trials} main trials a rater: "
+        f"every cell once for every {count / trials:.1f} raters"
+    )
     if study.method == "MOS" and trials % len(study.compared):
-        print(f"advice: trials_per_rater {trials} is no multiple of {len(study.compared)} "
-              "systems, so some (rater, item) will lack a system and drop out of differences")
+        print(
+            f"advice: trials_per_rater {trials} is no multiple of {len(study.compared)} "
+            "systems, so some (rater, item) will lack a system and drop out of differences"
+        )
     _say_prompt_spread(study, spread)
     print(f"study digest {study.digest}")
 
@@ -185,8 +208,10 @@ def _restore(arguments: argparse.Namespace) -> None:
 def _simulate(arguments: argparse.Namespace) -> None:
     if arguments.runs < 1:
         raise InputError("runs", arguments.runs, "give at least 1")
-    found = [simulation.simulate(setting, arguments.runs, arguments.seed)
-             for setting in simulation.SETTINGS]
+    found = [
+        simulation.simulate(setting, arguments.runs, arguments.seed)
+        for setting in simulation.SETTINGS
+    ]
     print(simulation.simulation_text(found, arguments.seed))
 
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
-
-from .assignment import TRAINING, plan_trials
-from .preparation import ATTENTION, CLIPS, LEVEL, Prepared
-from .storage import Seat, Store, StoredTrial
-from .study import CCR, Axis, Study
+from evaluation.listening.assignment import TRAINING, plan_trials
+from evaluation.listening.preparation import ATTENTION, CLIPS, LEVEL, Prepared
+from evaluation.listening.storage import Seat, Store, StoredTrial
+from evaluation.listening.study import CCR, Axis, Study
 
 LONGEST_COMMENT = 2000
 LONGEST_LOG = 16_000  # characters of JSON
@@ -82,20 +81,28 @@ class RaterDesk:
     def __init__(self, study: Study, prepared: Prepared, store: Store) -> None:
         """Raises: InputError when study, clips and stored answers do not belong together."""
         if prepared.study_digest != study.digest:
-            raise InputError("prepared clips", prepared.folder, "belong to another version of "
-                             "the study")
+            raise InputError(
+                "prepared clips", prepared.folder, "belong to another version of the study"
+            )
         store.open_study(study)
         self.study, self.prepared, self.store = study, prepared, store
-        self._captions = {item.id: item.caption for item in (*study.items,
-                                                             *study.training_items)}
+        self._captions = {item.id: item.caption for item in (*study.items, *study.training_items)}
         self._names = {clip.name for clip in prepared.clips}
 
     def study_view(self) -> StudyView:
         """The page's configuration, the same for every rater."""
         study = self.study
-        return StudyView(study.name, study.title, study.consent, dict(study.language),
-                         study.axes, study.scale, study.method == CCR, study.min_heard,
-                         self.prepared.of_kind(LEVEL)[0].name)
+        return StudyView(
+            study.name,
+            study.title,
+            study.consent,
+            dict(study.language),
+            study.axes,
+            study.scale,
+            study.method == CCR,
+            study.min_heard,
+            self.prepared.of_kind(LEVEL)[0].name,
+        )
 
     def start(self, token: str, consent: bool) -> RaterView:
         """Join with a fresh link, or come back with a known one; safe to repeat.
@@ -104,16 +111,25 @@ class RaterDesk:
         """
         if consent is not True:
             raise InputError("consent", "not given", "nobody takes part without it")
-        seat = self.store.join(self.study, token, lambda given, number: plan_trials(
-            self.study, self.prepared, given, number))
+        seat = self.store.join(
+            self.study,
+            token,
+            lambda given, number: plan_trials(self.study, self.prepared, given, number),
+        )
         return self._view(seat)
 
     def view(self, token: str) -> RaterView:
         """Where the rater of a link stands. Raises: InputError for an unknown link."""
         return self._view(self._seat(token))
 
-    def answer(self, token: str, trial_id: str, scores: Mapping[str, int], comment: str = "",
-               listening: Mapping | None = None) -> RaterView:
+    def answer(
+        self,
+        token: str,
+        trial_id: str,
+        scores: Mapping[str, int],
+        comment: str = "",
+        listening: Mapping | None = None,
+    ) -> RaterView:
         """Store the answer of the trial that is next; returns what comes then.
 
         Idempotent per rater and trial: the first answer stands, a repeated request adds none.
@@ -128,8 +144,13 @@ class RaterDesk:
         seat = self._seat(token)
         if not isinstance(trial_id, str):
             raise InputError("trial", trial_id, "is not one of this rater's")
-        stored = self.store.answer(seat.rater_id, trial_id, self._scores(scores),
-                                   _comment(comment), _listening(listening or {}))
+        stored = self.store.answer(
+            seat.rater_id,
+            trial_id,
+            self._scores(scores),
+            _comment(comment),
+            _listening(listening or {}),
+        )
         return self._view(self._seat(token), stored)
 
     def note(self, token: str, key: str, kind: str, detail: Mapping | None = None) -> None:
@@ -138,8 +159,9 @@ class RaterDesk:
             raise InputError("event", kind, f"use {', '.join(EVENT_KINDS)}")
         if not isinstance(key, str) or not 1 <= len(key) <= 64 or not key.isascii():
             raise InputError("event key", key, "give 1 to 64 ASCII characters")
-        self.store.note(self._seat(token).rater_id, _clean(key), kind,
-                        _small(detail or {}, "event detail"))
+        self.store.note(
+            self._seat(token).rater_id, _clean(key), kind, _small(detail or {}, "event detail")
+        )
 
     def withdraw(self, token: str) -> RaterView:
         """Delete the rater's answers; repeating it changes nothing."""
@@ -172,10 +194,16 @@ class RaterDesk:
         is_check = trial.kind == ATTENTION
         instruction = language["attention_pair" if trial.second else "attention"]
         return TrialView(
-            stored.id, stored.position, total, trial.kind == TRAINING,
+            stored.id,
+            stored.position,
+            total,
+            trial.kind == TRAINING,
             (trial.first, trial.second) if trial.second else (trial.first,),
-            self.study.clip_seconds, 0.0 if is_check else self.study.prompt_seconds,
-            "" if is_check else self._captions[trial.item], instruction if is_check else "")
+            self.study.clip_seconds,
+            0.0 if is_check else self.study.prompt_seconds,
+            "" if is_check else self._captions[trial.item],
+            instruction if is_check else "",
+        )
 
     def _scores(self, scores: Mapping[str, int]) -> dict[str, int]:
         low, high = self.study.scale
@@ -184,8 +212,9 @@ class RaterDesk:
             raise InputError("scores", scores, f"give one for each of {', '.join(names)}")
         for name, score in scores.items():
             if isinstance(score, bool) or not isinstance(score, int) or not low <= score <= high:
-                raise InputError(f"score of {name}", score,
-                                 f"give a whole number from {low} to {high}")
+                raise InputError(
+                    f"score of {name}", score, f"give a whole number from {low} to {high}"
+                )
         return {name: scores[name] for name in names}
 
 
@@ -218,7 +247,8 @@ def _listening(log: Mapping) -> dict:
         raise InputError("listening log", ", ".join(sorted(record)), "holds heard and events only")
     heard = record.get("heard", [])
     if not isinstance(heard, list) or not all(
-            isinstance(share, int | float) and math.isfinite(share) and 0 <= share <= 1
-            for share in heard):
+        isinstance(share, int | float) and math.isfinite(share) and 0 <= share <= 1
+        for share in heard
+    ):
         raise InputError("heard", heard, "give the share of each clip, from 0 to 1")
     return record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .study import CCR, CONTINUATION, MOS, TEXT_TO_MUSIC, Axis
+from evaluation.listening.study import CCR, CONTINUATION, MOS, TEXT_TO_MUSIC, Axis
 
 STRINGS = {
     "welcome": "Listening test",
@@ -41,28 +41,52 @@ CONSENT = (
     "You will hear short pieces of music and score them. Taking part is voluntary; you may stop "
     "or withdraw at any time, and withdrawing deletes your answers. We store your scores, your "
     "comments, when you gave them and how long you listened, under a random number; no name, "
-    "address or browser data.")
+    "address or browser data."
+)
 
-POINTS = {MOS: ("Bad", "Poor", "Fair", "Good", "Excellent"),
-          CCR: ("Much worse", "Worse", "Slightly worse", "About the same", "Slightly better",
-                "Better", "Much better")}
+POINTS = {
+    MOS: ("Bad", "Poor", "Fair", "Good", "Excellent"),
+    CCR: (
+        "Much worse",
+        "Worse",
+        "Slightly worse",
+        "About the same",
+        "Slightly better",
+        "Better",
+        "Much better",
+    ),
+}
 
-_LABELS = {"alignment": "Alignment", "quality": "Audio quality", "musicality": "Musicality",
-           "overall": "Overall"}
+_LABELS = {
+    "alignment": "Alignment",
+    "quality": "Audio quality",
+    "musicality": "Musicality",
+    "overall": "Overall",
+}
 _QUESTIONS = {
-    MOS: {"alignment": {TEXT_TO_MUSIC: "How well does the music fit the description?",
-                        CONTINUATION: "How well does the music fit the prompt?"},
-          "quality": {TEXT_TO_MUSIC: "How good is the sound: free of noise and distortion, and "
-                                     "coherent throughout?",
-                      CONTINUATION: "How good is the sound, and how well does it follow the "
-                                    "prompt's melody, rhythm and type?"},
-          "musicality": "How good are melody, harmony, rhythm, structure and instrumentation?",
-          "overall": "How good is this clip overall?"},
-    CCR: {"alignment": {TEXT_TO_MUSIC: "How well does B fit the description, compared with A?",
-                        CONTINUATION: "How well does B fit the prompt, compared with A?"},
-          "quality": "How good is the sound of B, compared with A?",
-          "musicality": "How musical is B, compared with A?",
-          "overall": "How good is B overall, compared with A?"},
+    MOS: {
+        "alignment": {
+            TEXT_TO_MUSIC: "How well does the music fit the description?",
+            CONTINUATION: "How well does the music fit the prompt?",
+        },
+        "quality": {
+            TEXT_TO_MUSIC: "How good is the sound: free of noise and distortion, and "
+            "coherent throughout?",
+            CONTINUATION: "How good is the sound, and how well does it follow the "
+            "prompt's melody, rhythm and type?",
+        },
+        "musicality": "How good are melody, harmony, rhythm, structure and instrumentation?",
+        "overall": "How good is this clip overall?",
+    },
+    CCR: {
+        "alignment": {
+            TEXT_TO_MUSIC: "How well does B fit the description, compared with A?",
+            CONTINUATION: "How well does B fit the prompt, compared with A?",
+        },
+        "quality": "How good is the sound of B, compared with A?",
+        "musicality": "How musical is B, compared with A?",
+        "overall": "How good is B overall, compared with A?",
+    },
 }
 PAPER_AXES = tuple(_LABELS)
 

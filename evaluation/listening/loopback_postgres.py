@@ -24,8 +24,14 @@ def postgres_programs() -> Path | None:
     folders = [Path(on_path).resolve().parent] if on_path else []
     for place in _PLACES:
         folders += sorted(Path("/").glob(place.lstrip("/")), reverse=True)
-    return next((folder for folder in folders if (folder / "initdb").is_file()
-                 and (folder / "pg_ctl").is_file()), None)
+    return next(
+        (
+            folder
+            for folder in folders
+            if (folder / "initdb").is_file() and (folder / "pg_ctl").is_file()
+        ),
+        None,
+    )
 
 
 def free_port() -> int:
@@ -52,14 +58,48 @@ def loopback_postgres() -> Iterator[str]:
     port, data = free_port(), folder / "data"
     control = [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-w"]
     try:
-        _run([*prefix, str(programs / "initdb"), "-D", str(data), "-U", SERVER_USER, "-A", "trust",
-              "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
-        _run([*control, "-l", str(folder / "log"), "-o",
-              f"-c listen_addresses=127.0.0.1 -c max_connections=200 -p {port} -k {folder} -F",
-              "start"])
+        _run(
+            [
+                *prefix,
+                str(programs / "initdb"),
+                "-D",
+                str(data),
+                "-U",
+                SERVER_USER,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ]
+        )
+        _run(
+            [
+                *control,
+                "-l",
+                str(folder / "log"),
+                "-o",
+                f"-c listen_addresses=127.0.0.1 -c max_connections=200 -p {port} -k {folder} -F",
+                "start",
+            ]
+        )
         try:
-            _run([*prefix, str(programs / "psql"), "-h", "127.0.0.1", "-p", str(port), "-U",
-                  SERVER_USER, "-q", "-c", f"CREATE DATABASE {DATABASE}"])
+            _run(
+                [
+                    *prefix,
+                    str(programs / "psql"),
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    str(port),
+                    "-U",
+                    SERVER_USER,
+                    "-q",
+                    "-c",
+                    f"CREATE DATABASE {DATABASE}",
+                ]
+            )
             yield f"postgresql+psycopg://{SERVER_USER}@127.0.0.1:{port}/{DATABASE}"
         finally:
             _run([*control, "stop", "-m", "immediate"])
@@ -70,9 +110,18 @@ def loopback_postgres() -> Iterator[str]:
 def _run(command: list[str]) -> None:
     # Output goes to a file: the started server keeps the descriptors open.
     with tempfile.TemporaryFile() as output:
-        done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, stdout=output,
-                              stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
         if done.returncode:
             output.seek(0)
-            raise FailureError("PostgreSQL", Path(command[-1]).name,
-                               output.read().decode(errors="replace").strip()[-300:])
+            raise FailureError(
+                "PostgreSQL",
+                Path(command[-1]).name,
+                output.read().decode(errors="replace").strip()[-300:],
+            )

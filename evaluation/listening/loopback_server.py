@@ -14,11 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from core.errors import InputError, StudioError
-
-from .desk import RaterDesk
-from .preparation import read_prepared
-from .storage import Store
-from .study_file import read_study
+from evaluation.listening.desk import RaterDesk
+from evaluation.listening.preparation import read_prepared
+from evaluation.listening.storage import Store
+from evaluation.listening.study_file import read_study
 
 
 class _Server(ThreadingHTTPServer):
@@ -27,8 +26,11 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, desk: RaterDesk, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.routes = {"/listening_start": desk.start, "/listening_answer": desk.answer,
-                       "/listening_withdraw": desk.withdraw}
+        self.routes = {
+            "/listening_start": desk.start,
+            "/listening_answer": desk.answer,
+            "/listening_withdraw": desk.withdraw,
+        }
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .schema import database_url
+from evaluation.listening.schema import database_url
 
 MOUNTS = Path("/proc/mounts")
 SPACE_DISK = Path("/data")  # where a Hugging Face Space mounts its persistent disk
@@ -14,8 +14,9 @@ MEMORY_FILESYSTEMS = {"tmpfs", "ramfs", "devtmpfs"}
 CONTAINER_FILESYSTEMS = {"overlay", "aufs"}
 
 
-def persistence_warning(url: str, environment: Mapping[str, str] | None = None,
-                        mounts: str | None = None) -> str | None:
+def persistence_warning(
+    url: str, environment: Mapping[str, str] | None = None, mounts: str | None = None
+) -> str | None:
     """A sentence on why the database at `url` may not last; None where nothing speaks against it.
 
     Args:
@@ -31,17 +32,26 @@ def persistence_warning(url: str, environment: Mapping[str, str] | None = None,
     path = Path(str(parsed.database)).resolve()
     place, kind = _filesystem(path, mounts)
     if environment.get("SPACE_ID"):
-        mounted = any(line.split()[1] == str(SPACE_DISK) for line in mounts.splitlines()
-                      if len(line.split()) > 2)
+        mounted = any(
+            line.split()[1] == str(SPACE_DISK)
+            for line in mounts.splitlines()
+            if len(line.split()) > 2
+        )
         if not (mounted and path.is_relative_to(SPACE_DISK)):
-            return (f"answers in {path} are LOST whenever this Space restarts: give the Space "
-                    f"persistent storage and a database under {SPACE_DISK}, or PostgreSQL")
+            return (
+                f"answers in {path} are LOST whenever this Space restarts: give the Space "
+                f"persistent storage and a database under {SPACE_DISK}, or PostgreSQL"
+            )
     if kind in MEMORY_FILESYSTEMS:
-        return (f"answers in {path} are LOST at the next restart: {place} is memory ({kind}); "
-                "name a database on a disk, or PostgreSQL")
+        return (
+            f"answers in {path} are LOST at the next restart: {place} is memory ({kind}); "
+            "name a database on a disk, or PostgreSQL"
+        )
     if kind in CONTAINER_FILESYSTEMS:
-        return (f"answers in {path} are LOST when this container is removed: {place} is its own "
-                f"layer ({kind}); name a database on a mounted volume, or PostgreSQL")
+        return (
+            f"answers in {path} are LOST when this container is removed: {place} is its own "
+            f"layer ({kind}); name a database on a mounted volume, or PostgreSQL"
+        )
     return None
 
 

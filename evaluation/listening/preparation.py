@@ -22,13 +22,18 @@ import numpy as np
 from core.audio import SILENCE_RMS, fade
 from core.errors import InputError
 from core.workspace import work_folder
-
-from . import clip as sound
-from . import sources
-from .study import Study
+from evaluation.listening import clip as sound
+from evaluation.listening import sources
+from evaluation.listening.study import Study
 
 MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION, LEVEL = (
-    "main", "anchor", "reference", "identical", "attention", "level")
+    "main",
+    "anchor",
+    "reference",
+    "identical",
+    "attention",
+    "level",
+)
 CLIPS, KEY = "clips", "key.json"
 FIXED_TIME = 946_684_800  # 2000-01-01: a file's date tells nothing
 NAME_BYTES = 12
@@ -75,8 +80,7 @@ class Prepared:
 
     def main_name(self, system: str, item: str) -> str:
         """File name of a system's clip of an item."""
-        return next(record.name for record in self.clips
-                    if record.whose == (MAIN, system, item))
+        return next(record.name for record in self.clips if record.whose == (MAIN, system, item))
 
     @property
     def prompt_spread(self) -> float:
@@ -85,8 +89,7 @@ class Prepared:
         Only in continuation studies: clips are equally loud as wholes, so a prompt before loud
         music is softer than the same prompt before soft music.
         """
-        return _prompt_spread((record.kind, record.item, record.loudness)
-                              for record in self.clips)
+        return _prompt_spread((record.kind, record.item, record.loudness) for record in self.clips)
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,11 @@ def prepared_folder(study: Study) -> Path:
 
 def _wanted(study: Study) -> list[_Wanted]:
     by_system = {system.name: sources.system_clips(study, system) for system in study.systems}
-    wanted = [_Wanted(MAIN, system, item, path) for system, clips in by_system.items()
-              for item, path in clips.items()]
+    wanted = [
+        _Wanted(MAIN, system, item, path)
+        for system, clips in by_system.items()
+        for item, path in clips.items()
+    ]
     references, controls = sources.reference_clips(study), study.controls
     wanted += [_Wanted(REFERENCE, "", item, path) for item, path in references.items()]
     chooser = random.Random(f"{study.seed}/controls")
@@ -119,13 +125,17 @@ def _wanted(study: Study) -> list[_Wanted]:
         system = chooser.choice(sorted(by_system))
         source = by_system[system][item.id]
         if controls.anchors:
-            wanted.append(_Wanted(ANCHOR, "" if references else system, item.id,
-                                  references.get(item.id, source)))
+            wanted.append(
+                _Wanted(
+                    ANCHOR, "" if references else system, item.id, references.get(item.id, source)
+                )
+            )
         if controls.identical_pairs:
             wanted.append(_Wanted(IDENTICAL, system, item.id, source))
     if controls.attention:
-        wanted += [_Wanted(ATTENTION, "", str(count), None)
-                   for count in range(1, study.scale[1] + 1)]
+        wanted += [
+            _Wanted(ATTENTION, "", str(count), None) for count in range(1, study.scale[1] + 1)
+        ]
     return [*wanted, _Wanted(LEVEL, "", "", None)]
 
 
@@ -147,8 +157,11 @@ def _sound_of(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> np.nda
     """The clip before levelling, [channels, T]."""
     form = study.clip
     if wanted.source is None:
-        made = (sound.beeps(int(wanted.item), study.clip_seconds, form)
-                if wanted.kind == ATTENTION else sound.level_noise(study.clip_seconds, form))
+        made = (
+            sound.beeps(int(wanted.item), study.clip_seconds, form)
+            if wanted.kind == ATTENTION
+            else sound.level_noise(study.clip_seconds, form)
+        )
         return fade(made, form.sample_rate, form.fade, form.fade)
     start, parts = form.start, []
     if study.continuation is not None:
@@ -158,26 +171,32 @@ def _sound_of(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> np.nda
         if study.continuation.whole:
             start += sound.seconds_of(prompt)
     # The file's prompt is replaced, so its level must not make a step at the join.
-    parts.append(_join_gain(study, wanted, prompts)
-                 * sound.read_cut(wanted.source, start, form.seconds, form))
+    parts.append(
+        _join_gain(study, wanted, prompts)
+        * sound.read_cut(wanted.source, start, form.seconds, form)
+    )
     samples = np.concatenate(parts, axis=1)  # [channels, T]
     if wanted.kind == ANCHOR:
         samples = sound.low_pass(samples, study.controls.anchor_cutoff, form.sample_rate)
     return fade(samples, form.sample_rate, form.fade, form.fade)
 
 
-def _measure(study: Study, wanted: list[_Wanted],
-             prompts: dict[str, Path]) -> tuple[float, list[tuple[float, float]]]:
+def _measure(
+    study: Study, wanted: list[_Wanted], prompts: dict[str, Path]
+) -> tuple[float, list[tuple[float, float]]]:
     """The loudness all can share without clipping, and each clip's loudness and peak."""
     measured = []
     for one in wanted:
         samples = _sound_of(study, one, prompts)
         name = one.source.name if one.source else f"of the {one.kind} check"
-        measured.append((sound.loudness(samples, study.clip.sample_rate, name),
-                         float(np.max(np.abs(samples)))))
+        measured.append(
+            (sound.loudness(samples, study.clip.sample_rate, name), float(np.max(np.abs(samples))))
+        )
     # Lowering everybody keeps clips equal; limiting the loud ones would change their sound.
-    target = min(study.clip.loudness, *(
-        level + 20 * np.log10(sound.PEAK_LIMIT / peak) for level, peak in measured))
+    target = min(
+        study.clip.loudness,
+        *(level + 20 * np.log10(sound.PEAK_LIMIT / peak) for level, peak in measured),
+    )
     return float(target), measured
 
 
@@ -209,10 +228,14 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
     hashes = {one.source: _sha256(one.source) for one in wanted if one.source}
     if (folder / KEY).exists():
         made = read_prepared(study, folder)
-        if ({record.whose: record.source_sha256 for record in made.clips}
-                != {one.whose: hashes.get(one.source, "") for one in wanted}):
-            raise InputError("prepared clips", folder, "were made of other sound files; give the "
-                             "changed study a new name")
+        if {record.whose: record.source_sha256 for record in made.clips} != {
+            one.whose: hashes.get(one.source, "") for one in wanted
+        }:
+            raise InputError(
+                "prepared clips",
+                folder,
+                "were made of other sound files; give the changed study a new name",
+            )
         return made
     target, measured = _measure(study, wanted, prompts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -226,13 +249,22 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
             one, (level, peak) = wanted[index], measured[index]
             gain = 10 ** ((target - level) / 20)
             name = _file_name(one, blind)
-            sound.write_wav(unfinished / name, gain * _sound_of(study, one, prompts),
-                            study.clip.sample_rate)
+            sound.write_wav(
+                unfinished / name, gain * _sound_of(study, one, prompts), study.clip.sample_rate
+            )
             os.utime(unfinished / name, (FIXED_TIME, FIXED_TIME))
             records[index] = ClipRecord(
-                name, one.kind, one.system, one.item, str(one.source or ""),
-                hashes.get(one.source, ""), level, target - level, gain * peak,
-                float(20 * np.log10(_join_gain(study, one, prompts))))
+                name,
+                one.kind,
+                one.system,
+                one.item,
+                str(one.source or ""),
+                hashes.get(one.source, ""),
+                level,
+                target - level,
+                gain * peak,
+                float(20 * np.log10(_join_gain(study, one, prompts))),
+            )
         shutil.rmtree(folder / CLIPS, ignore_errors=True)
         os.replace(unfinished, folder / CLIPS)
     finally:
@@ -243,8 +275,11 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
 
 
 def _write_key(made: Prepared) -> None:
-    content = {"study_digest": made.study_digest, "target": made.target,
-               "clips": [dataclasses.asdict(record) for record in made.clips]}
+    content = {
+        "study_digest": made.study_digest,
+        "target": made.target,
+        "clips": [dataclasses.asdict(record) for record in made.clips],
+    }
     part = made.folder / f"{KEY}.part"
     part.write_text(json.dumps(content, indent=1), encoding="utf-8")
     os.chmod(part, 0o600)
@@ -259,17 +294,26 @@ def read_prepared(study: Study, folder: Path | None = None) -> Prepared:
     """
     folder = folder or prepared_folder(study)
     if not (folder / KEY).is_file():
-        raise InputError("prepared clips", folder, "do not exist; run `python -m evaluation "
-                         "listening prepare STUDY`")
+        raise InputError(
+            "prepared clips",
+            folder,
+            "do not exist; run `python -m evaluation listening prepare STUDY`",
+        )
     content = json.loads((folder / KEY).read_text(encoding="utf-8"))
     if content["study_digest"] != study.digest:
-        raise InputError("study", study.name, "changed after its clips were made; give the "
-                         "changed study a new name")
+        raise InputError(
+            "study",
+            study.name,
+            "changed after its clips were made; give the changed study a new name",
+        )
     records = tuple(ClipRecord(**record) for record in content["clips"])
     gone = [record.name for record in records if not (folder / CLIPS / record.name).is_file()]
     if gone:
-        raise InputError("prepared clip", gone[0], f"and {len(gone) - 1} more are gone; restore "
-                         "them from a backup of the folder")
+        raise InputError(
+            "prepared clip",
+            gone[0],
+            f"and {len(gone) - 1} more are gone; restore them from a backup of the folder",
+        )
     return Prepared(folder, study.digest, content["target"], records)
 
 
@@ -285,5 +329,4 @@ def require_comparable(study: Study) -> float:
     """
     wanted = _wanted(study)
     _, measured = _measure(study, wanted, sources.prompt_clips(study))
-    return _prompt_spread((one.kind, one.item, level)
-                          for one, (level, _) in zip(wanted, measured))
+    return _prompt_spread((one.kind, one.item, level) for one, (level, _) in zip(wanted, measured))

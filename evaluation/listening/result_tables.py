@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .assignment import TRAINING, cells
-from .preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
-from .screening import Verdict, screen
-from .statistics import (
+from evaluation.listening.assignment import TRAINING, cells
+from evaluation.listening.preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.screening import Verdict, screen
+from evaluation.listening.statistics import (
     METHOD,
     NAIVE_METHOD,
     Agreement,
@@ -26,9 +26,9 @@ from .statistics import (
     rater_agreement,
     system_means,
 )
-from .statistics.ratings import means_by_rater
-from .storage import Store, StoredAnswer, StoredRater
-from .study import CCR, CONTINUATION, METHOD_NAMES, MOS, Study
+from evaluation.listening.statistics.ratings import means_by_rater
+from evaluation.listening.storage import Store, StoredAnswer, StoredRater
+from evaluation.listening.study import CCR, CONTINUATION, METHOD_NAMES, MOS, Study
 
 PAPER_NOTE = f"± is the half width of a 95 % interval ({METHOD}), not what the paper prints as ±."
 
@@ -117,21 +117,41 @@ def results(study: Study, store: Store) -> ResultTables:
     kept = {verdict.rater_id for verdict in verdicts if verdict.kept}
     everyone = _table(study, answers)
     screened = _table(study, [answer for answer in answers if answer.rater_id in kept])
-    paper = [table for name, result in (("all raters", everyone), ("screened raters", screened))
-             for table in paper_tables(study, result, name)]
-    return ResultTables(study.name, study.title, METHOD_NAMES[study.method], study.task,
-                        study.digest, METHOD, NAIVE_METHOD, progress(study, raters, answers),
-                        everyone, screened, verdicts, paper)
+    paper = [
+        table
+        for name, result in (("all raters", everyone), ("screened raters", screened))
+        for table in paper_tables(study, result, name)
+    ]
+    return ResultTables(
+        study.name,
+        study.title,
+        METHOD_NAMES[study.method],
+        study.task,
+        study.digest,
+        METHOD,
+        NAIVE_METHOD,
+        progress(study, raters, answers),
+        everyone,
+        screened,
+        verdicts,
+        paper,
+    )
 
 
-def progress(study: Study, raters: Sequence[StoredRater],
-             answers: Sequence[StoredAnswer]) -> Progress:
+def progress(
+    study: Study, raters: Sequence[StoredRater], answers: Sequence[StoredAnswer]
+) -> Progress:
     """How far a study is and how even its cells are filled."""
     counts = Counter((a.trial.system, a.trial.item) for a in answers if a.trial.kind == MAIN)
     filled = [counts.get(cell, 0) for cell in cells(study)]
-    return Progress(len(raters), sum(rater.finished_at is not None for rater in raters),
-                    sum(rater.withdrawn_at is not None for rater in raters), len(answers),
-                    min(filled), max(filled))
+    return Progress(
+        len(raters),
+        sum(rater.finished_at is not None for rater in raters),
+        sum(rater.withdrawn_at is not None for rater in raters),
+        len(answers),
+        min(filled),
+        max(filled),
+    )
 
 
 def signed_score(study: Study, answer: StoredAnswer, axis: str) -> int:
@@ -144,26 +164,52 @@ def signed_score(study: Study, answer: StoredAnswer, axis: str) -> int:
 def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
     main = [answer for answer in answers if answer.trial.kind == MAIN]
     axes = [axis.name for axis in study.axes]
-    rows = [(a.rater_id, a.trial.item, a.trial.system, axis, signed_score(study, a, axis))
-            for a in main for axis in axes]
+    rows = [
+        (a.rater_id, a.trial.item, a.trial.system, axis, signed_score(study, a, axis))
+        for a in main
+        for axis in axes
+    ]
     table = RatingTable.of(rows)
-    hidden = RatingTable.of([(a.rater_id, a.trial.item, a.trial.kind, axis, a.scores[axis])
-                             for a in answers if a.trial.kind in (ANCHOR, REFERENCE)
-                             for axis in axes])
+    hidden = RatingTable.of(
+        [
+            (a.rater_id, a.trial.item, a.trial.kind, axis, a.scores[axis])
+            for a in answers
+            if a.trial.kind in (ANCHOR, REFERENCE)
+            for axis in axes
+        ]
+    )
     is_mos = study.method == MOS
     comparisons = {} if is_mos else {axis: _comparison(axis, answers) for axis in axes}
     return ResultTable(
-        len({answer.rater_id for answer in answers}), len(main),
-        system_means(table) if is_mos else [], paired_differences(table) if is_mos else [],
-        comparisons, system_means(hidden), _agreement(table), _distributions(study, table),
-        _rater_means(table))
+        len({answer.rater_id for answer in answers}),
+        len(main),
+        system_means(table) if is_mos else [],
+        paired_differences(table) if is_mos else [],
+        comparisons,
+        system_means(hidden),
+        _agreement(table),
+        _distributions(study, table),
+        _rater_means(table),
+    )
 
 
 def _comparison(axis: str, answers: Sequence[StoredAnswer]) -> ComparisonResult:
-    return compare(ComparisonTable.of([
-        (a.rater_id, a.trial.item, a.trial.system, a.trial.system_second,
-         a.trial.kind == IDENTICAL, a.scores[axis])
-        for a in answers if a.trial.kind in (MAIN, IDENTICAL)]))
+    return compare(
+        ComparisonTable.of(
+            [
+                (
+                    a.rater_id,
+                    a.trial.item,
+                    a.trial.system,
+                    a.trial.system_second,
+                    a.trial.kind == IDENTICAL,
+                    a.scores[axis],
+                )
+                for a in answers
+                if a.trial.kind in (MAIN, IDENTICAL)
+            ]
+        )
+    )
 
 
 def _agreement(table: RatingTable) -> dict[str, Agreement]:
@@ -181,17 +227,27 @@ def _cells(table: RatingTable) -> list[tuple[str, str]]:
 
 def _distributions(study: Study, table: RatingTable) -> list[Distribution]:
     low, high = study.scale
-    return [Distribution(system, axis, tuple(
-        int(np.sum(table.cell(system, axis).scores == score)) for score in range(low, high + 1)))
-        for system, axis in _cells(table)]
+    return [
+        Distribution(
+            system,
+            axis,
+            tuple(
+                int(np.sum(table.cell(system, axis).scores == score))
+                for score in range(low, high + 1)
+            ),
+        )
+        for system, axis in _cells(table)
+    ]
 
 
 def _rater_means(table: RatingTable) -> list[RaterMean]:
     means = []
     for system, axis in _cells(table):
         cell = table.cell(system, axis)
-        means += [RaterMean(rater, system, axis, mean)
-                  for rater, mean in means_by_rater(cell.raters, cell.scores).items()]
+        means += [
+            RaterMean(rater, system, axis, mean)
+            for rater, mean in means_by_rater(cell.raters, cell.scores).items()
+        ]
     return means
 
 
@@ -218,8 +274,12 @@ def paper_tables(study: Study, table: ResultTable, raters: str) -> list[PaperTab
         return (label, *map(paper_cell, intervals), *map(str, sizes))
 
     def made(number: str, labels: Sequence[tuple[str, str]]) -> PaperTable:
-        return PaperTable(f"layout of Table {number}, {study.task}, {raters}", columns,
-                          [row(name, label) for name, label in labels], PAPER_NOTE)
+        return PaperTable(
+            f"layout of Table {number}, {study.task}, {raters}",
+            columns,
+            [row(name, label) for name, label in labels],
+            PAPER_NOTE,
+        )
 
     tables = [made(main, [(system.name, system.label) for system in study.systems])]
     if study.ablation:

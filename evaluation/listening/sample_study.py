@@ -11,14 +11,15 @@ import numpy as np
 import soundfile
 import yaml
 
-from .study import Study
-from .study_file import read_study
+from evaluation.listening.study import Study
+from evaluation.listening.study_file import read_study
 
 SECONDS = 1.0
 
 
-def write_sample_study(folder: Path, systems: int = 3, items: int = 6, trials: int = 6,
-                       **entries: Any) -> Study:
+def write_sample_study(
+    folder: Path, systems: int = 3, items: int = 6, trials: int = 6, **entries: Any
+) -> Study:
     """Make clips and study.yaml in `folder` and read it.
 
     Every system has a rate, length and level of its own, as real systems do. `entries` replace
@@ -27,15 +28,27 @@ def write_sample_study(folder: Path, systems: int = 3, items: int = 6, trials: i
     names = [f"system-{letter}" for letter in "abcdefghij"[:systems]]
     ids = [f"item-{index:02}" for index in range(items)]
     for index, name in enumerate(names):
-        write_clips(folder / name, ids, rate=(24000, 48000, 44100)[index % 3],
-                    seconds=SECONDS + 0.3 * (index + 1), level=0.05 * (index + 1))
+        write_clips(
+            folder / name,
+            ids,
+            rate=(24000, 48000, 44100)[index % 3],
+            seconds=SECONDS + 0.3 * (index + 1),
+            level=0.05 * (index + 1),
+        )
     rows = "".join(f"{item},piece number {item}\n" for item in ids)
     (folder / "items.csv").write_text("id,caption\n" + rows)
     content: Mapping[str, Any] = {
-        "name": "sample", "title": "A sample", "task": "text-to-music", "method": "MOS",
-        "seed": 11, "systems": {name: {"folder": name} for name in names},
-        "items": "items.csv", "trials_per_rater": trials,
-        "clip": {"seconds": SECONDS, "sample_rate": 16000, "fade": 0.01}, **entries}
+        "name": "sample",
+        "title": "A sample",
+        "task": "text-to-music",
+        "method": "MOS",
+        "seed": 11,
+        "systems": {name: {"folder": name} for name in names},
+        "items": "items.csv",
+        "trials_per_rater": trials,
+        "clip": {"seconds": SECONDS, "sample_rate": 16000, "fade": 0.01},
+        **entries,
+    }
     (folder / "study.yaml").write_text(yaml.safe_dump(dict(content), sort_keys=False))
     return read_study(folder)
 

@@ -22,15 +22,21 @@ BUSY_SECONDS = 60
 _SCHEMA_LOCK = 7_305_110  # any fixed number: PostgreSQL's advisory lock while tables are made
 
 metadata = sa.MetaData()
-schema_version = sa.Table("schema_version", metadata,
-                          sa.Column("version", sa.Integer, primary_key=True))
+schema_version = sa.Table(
+    "schema_version", metadata, sa.Column("version", sa.Integer, primary_key=True)
+)
 study_table = sa.Table(
-    "study", metadata, sa.Column("name", sa.String(80), primary_key=True),
+    "study",
+    metadata,
+    sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("content", sa.Text, nullable=False),
-    sa.Column("opened_at", sa.Double, nullable=False))
+    sa.Column("opened_at", sa.Double, nullable=False),
+)
 rater_table = sa.Table(
-    "rater", metadata, sa.Column("id", sa.String(32), primary_key=True),
+    "rater",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("study", sa.ForeignKey("study.name"), nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("token_hash", sa.String(64), nullable=False),
@@ -38,10 +44,15 @@ rater_table = sa.Table(
     sa.Column("completion_code", sa.String(16), nullable=False),
     sa.Column("joined_at", sa.Double, nullable=False),
     sa.Column("seen_at", sa.Double, nullable=False),
-    sa.Column("finished_at", sa.Double), sa.Column("withdrawn_at", sa.Double),
-    sa.UniqueConstraint("study", "token_hash"), sa.UniqueConstraint("study", "number"))
+    sa.Column("finished_at", sa.Double),
+    sa.Column("withdrawn_at", sa.Double),
+    sa.UniqueConstraint("study", "token_hash"),
+    sa.UniqueConstraint("study", "number"),
+)
 trial_table = sa.Table(
-    "trial", metadata, sa.Column("id", sa.String(32), primary_key=True),
+    "trial",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("rater_id", sa.ForeignKey("rater.id"), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
@@ -50,18 +61,27 @@ trial_table = sa.Table(
     sa.Column("first", sa.String(255), nullable=False),
     sa.Column("second", sa.String(255), nullable=False),
     sa.Column("system_second", sa.Boolean, nullable=False),
-    sa.UniqueConstraint("rater_id", "position"))
+    sa.UniqueConstraint("rater_id", "position"),
+)
 answer_table = sa.Table(
-    "answer", metadata, sa.Column("trial_id", sa.ForeignKey("trial.id"), primary_key=True),
+    "answer",
+    metadata,
+    sa.Column("trial_id", sa.ForeignKey("trial.id"), primary_key=True),
     sa.Column("rater_id", sa.ForeignKey("rater.id"), nullable=False, index=True),
-    sa.Column("scores", sa.Text, nullable=False), sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("scores", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
     sa.Column("listening", sa.Text, nullable=False),
-    sa.Column("answered_at", sa.Double, nullable=False))
+    sa.Column("answered_at", sa.Double, nullable=False),
+)
 event_table = sa.Table(
-    "event", metadata, sa.Column("rater_id", sa.ForeignKey("rater.id"), primary_key=True),
+    "event",
+    metadata,
+    sa.Column("rater_id", sa.ForeignKey("rater.id"), primary_key=True),
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("detail", sa.Text, nullable=False), sa.Column("at", sa.Double, nullable=False))
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+)
 
 # Answers are append-only: the database itself refuses to change one (withdrawal deletes them).
 _FINAL_SQLITE = """CREATE TRIGGER IF NOT EXISTS answer_is_final BEFORE UPDATE ON answer
@@ -70,7 +90,8 @@ _FINAL_POSTGRES = (
     """CREATE OR REPLACE FUNCTION answer_is_final() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'answers are append-only'; END $$""",
     "CREATE TRIGGER answer_is_final BEFORE UPDATE ON answer "
-    "FOR EACH ROW EXECUTE FUNCTION answer_is_final()")
+    "FOR EACH ROW EXECUTE FUNCTION answer_is_final()",
+)
 
 
 def database_url(given: str) -> sa.URL:
@@ -81,12 +102,13 @@ def database_url(given: str) -> sa.URL:
     text = given.strip()
     for prefix in ("postgres://", "postgresql://"):
         if text.startswith(prefix):
-            text = "postgresql+psycopg://" + text[len(prefix):]
+            text = "postgresql+psycopg://" + text[len(prefix) :]
     try:
         url = sa.make_url(text)
     except ArgumentError as error:
-        raise InputError("database URL", "", "cannot be read; give sqlite:///FILE or "
-                         "postgresql://USER@HOST/NAME") from error
+        raise InputError(
+            "database URL", "", "cannot be read; give sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from error
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
         raise InputError("database", url.drivername, "use sqlite or postgresql")
     if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
@@ -100,8 +122,9 @@ def open_engine(url: sa.URL) -> sa.Engine:
     Raises: FailureError when it cannot be reached or holds another schema version.
     """
     if url.drivername == "sqlite":
-        engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS},
-                                  pool_timeout=BUSY_SECONDS)
+        engine = sa.create_engine(
+            url, connect_args={"timeout": BUSY_SECONDS}, pool_timeout=BUSY_SECONDS
+        )
         sa.event.listen(engine, "connect", _sqlite_connected)
         sa.event.listen(engine, "begin", _sqlite_begins)
     else:
@@ -111,8 +134,11 @@ def open_engine(url: sa.URL) -> sa.Engine:
             _make_tables(connection)
     except DBAPIError as error:
         engine.dispose()
-        raise FailureError("database", url.render_as_string(hide_password=True),
-                           f"cannot be opened ({type(error.orig).__name__})") from error
+        raise FailureError(
+            "database",
+            url.render_as_string(hide_password=True),
+            f"cannot be opened ({type(error.orig).__name__})",
+        ) from error
     return engine
 
 
@@ -143,8 +169,9 @@ def _as_failure() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
-        raise FailureError("database", "", "did not take the request "
-                           f"({type(error).__name__}); try again") from error
+        raise FailureError(
+            "database", "", f"did not take the request ({type(error).__name__}); try again"
+        ) from error
 
 
 @contextmanager
@@ -189,5 +216,8 @@ def _make_tables(connection: sa.Connection) -> None:
             connection.exec_driver_sql(statement)
     found = connection.execute(sa.select(schema_version.c.version)).scalar_one()
     if found != SCHEMA_VERSION:
-        raise FailureError("schema version of the database", found,
-                           f"this program knows {SCHEMA_VERSION}; use a matching version")
+        raise FailureError(
+            "schema version of the database",
+            found,
+            f"this program knows {SCHEMA_VERSION}; use a matching version",
+        )

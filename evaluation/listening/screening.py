@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .assignment import TRAINING
-from .preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
-from .statistics import CONTROL_LIMIT
-from .storage import StoredAnswer, StoredRater
-from .study import CCR, Study
+from evaluation.listening.assignment import TRAINING
+from evaluation.listening.preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.statistics import CONTROL_LIMIT
+from evaluation.listening.storage import StoredAnswer, StoredRater
+from evaluation.listening.study import CCR, Study
 
 FEWEST_FOR_CORRELATION = 3
 
@@ -34,43 +34,60 @@ class Verdict:
         return not self.reasons
 
 
-def screen(study: Study, raters: Sequence[StoredRater],
-           answers: Sequence[StoredAnswer]) -> list[Verdict]:
+def screen(
+    study: Study, raters: Sequence[StoredRater], answers: Sequence[StoredAnswer]
+) -> list[Verdict]:
     """A verdict on every rater who did not withdraw."""
     by_rater: dict[str, list[StoredAnswer]] = {}
     for answer in answers:
         by_rater.setdefault(answer.rater_id, []).append(answer)
-    return [_verdict(study, rater.rater_id, by_rater.get(rater.rater_id, []), answers)
-            for rater in raters if rater.withdrawn_at is None]
+    return [
+        _verdict(study, rater.rater_id, by_rater.get(rater.rater_id, []), answers)
+        for rater in raters
+        if rater.withdrawn_at is None
+    ]
 
 
-def _verdict(study: Study, rater_id: str, mine: Sequence[StoredAnswer],
-             everybody: Sequence[StoredAnswer]) -> Verdict:
-    kinds = {kind: [a for a in mine if a.trial.kind == kind]
-             for kind in (MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION)}
+def _verdict(
+    study: Study, rater_id: str, mine: Sequence[StoredAnswer], everybody: Sequence[StoredAnswer]
+) -> Verdict:
+    kinds = {
+        kind: [a for a in mine if a.trial.kind == kind]
+        for kind in (MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION)
+    }
     answered = len(kinds[MAIN]) / study.trials_per_rater
-    attention = _share([all(score == int(a.trial.item) for score in a.scores.values())
-                        for a in kinds[ATTENTION]])
-    identical = _share([all(abs(score) <= CONTROL_LIMIT for score in a.scores.values())
-                        for a in kinds[IDENTICAL]])
-    heard = _share([min(a.listening["heard"]) for a in mine
-                    if a.trial.kind != TRAINING and a.listening.get("heard")])
+    attention = _share(
+        [all(score == int(a.trial.item) for score in a.scores.values()) for a in kinds[ATTENTION]]
+    )
+    identical = _share(
+        [all(abs(score) <= CONTROL_LIMIT for score in a.scores.values()) for a in kinds[IDENTICAL]]
+    )
+    heard = _share(
+        [
+            min(a.listening["heard"])
+            for a in mine
+            if a.trial.kind != TRAINING and a.listening.get("heard")
+        ]
+    )
     gap = _anchor_gap(kinds[ANCHOR], kinds[REFERENCE] or kinds[MAIN])
     correlation = _correlation(study, rater_id, everybody)
     rules, reasons = study.screening, []
     for name, figure, least in (
-            ("answered", answered, rules.min_answered),
-            ("attention checks right", attention, rules.min_attention),
-            ("identical pairs within 1", identical, rules.min_identical),
-            ("clips heard", heard, rules.min_heard),
-            ("correlation with the others", correlation, rules.min_correlation)):
+        ("answered", answered, rules.min_answered),
+        ("attention checks right", attention, rules.min_attention),
+        ("identical pairs within 1", identical, rules.min_identical),
+        ("clips heard", heard, rules.min_heard),
+        ("correlation with the others", correlation, rules.min_correlation),
+    ):
         if least is not None and figure is not None and figure < least:
             reasons.append(f"{name} {figure:.2f} < {least:g}")
     if rules.anchor_below and gap is not None and gap <= 0:
-        reasons.append(f"anchor not below {'reference' if kinds[REFERENCE] else 'other clips'} "
-                       f"({gap:+.2f})")
-    return Verdict(rater_id, answered, attention, identical, heard, gap, correlation,
-                   tuple(reasons))
+        reasons.append(
+            f"anchor not below {'reference' if kinds[REFERENCE] else 'other clips'} ({gap:+.2f})"
+        )
+    return Verdict(
+        rater_id, answered, attention, identical, heard, gap, correlation, tuple(reasons)
+    )
 
 
 def _share(values: Sequence[float]) -> float | None:
@@ -86,8 +103,7 @@ def _anchor_gap(anchors: Sequence[StoredAnswer], others: Sequence[StoredAnswer])
     return float(high - low)
 
 
-def _correlation(study: Study, rater_id: str,
-                 everybody: Sequence[StoredAnswer]) -> float | None:
+def _correlation(study: Study, rater_id: str, everybody: Sequence[StoredAnswer]) -> float | None:
     """Correlation with the mean of all others on the same clips and axes."""
     mine: dict[tuple[str, str, str], float] = {}
     others: dict[tuple[str, str, str], list[float]] = {}

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.errors import FailureError
-
-from .storage import new_token
-from .study import Study
+from evaluation.listening.storage import new_token
+from evaluation.listening.study import Study
 
 RETRY_SECONDS = 0.2
 REQUEST_SECONDS = 60
@@ -26,8 +25,7 @@ class RaterClient(Protocol):
 
     def start(self, token: str) -> Mapping[str, Any]: ...
 
-    def answer(self, token: str, trial_id: str, scores: Mapping[str, int]
-               ) -> Mapping[str, Any]: ...
+    def answer(self, token: str, trial_id: str, scores: Mapping[str, int]) -> Mapping[str, Any]: ...
 
     def withdraw(self, token: str) -> Mapping[str, Any]: ...
 
@@ -42,8 +40,9 @@ class LoopbackClient:
         return self._post("/listening_start", {"token": token, "consent": True})
 
     def answer(self, token: str, trial_id: str, scores: Mapping[str, int]) -> Mapping[str, Any]:
-        return self._post("/listening_answer", {"token": token, "trial_id": trial_id,
-                                                "scores": dict(scores)})
+        return self._post(
+            "/listening_answer", {"token": token, "trial_id": trial_id, "scores": dict(scores)}
+        )
 
     def withdraw(self, token: str) -> Mapping[str, Any]:
         return self._post("/listening_withdraw", {"token": token})
@@ -74,8 +73,14 @@ class Acknowledged:
 class SimulatedRater(threading.Thread):
     """One rater from link to completion code; asks any of `clients`, retries until `deadline`."""
 
-    def __init__(self, study: Study, clients: list[RaterClient], seed: int,
-                 acknowledged: Acknowledged, deadline: float) -> None:
+    def __init__(
+        self,
+        study: Study,
+        clients: list[RaterClient],
+        seed: int,
+        acknowledged: Acknowledged,
+        deadline: float,
+    ) -> None:
         super().__init__(daemon=True)
         self.study, self.clients, self.deadline = study, clients, deadline
         self.random, self.acknowledged, self.token = random.Random(seed), acknowledged, new_token()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from .statistics import dense_half_widths
+from evaluation.listening.statistics import dense_half_widths
 
 SEED = 20250
 RUNS = 10_000
@@ -34,12 +34,16 @@ class Setting:
 
     @property
     def sd_total(self) -> float:
-        return float(np.sqrt(self.sd_rater**2 + self.sd_item**2 + self.sd_rater_system**2
-                             + self.sd_noise**2))
+        return float(
+            np.sqrt(self.sd_rater**2 + self.sd_item**2 + self.sd_rater_system**2 + self.sd_noise**2)
+        )
 
 
-SETTINGS = (Setting(10, 30, 0.40, 0.30, 0.15, 0.70), Setting(10, 30, 0.25, 0.30, 0.10, 0.80),
-            Setting(30, 30, 0.40, 0.30, 0.15, 0.70))
+SETTINGS = (
+    Setting(10, 30, 0.40, 0.30, 0.15, 0.70),
+    Setting(10, 30, 0.25, 0.30, 0.10, 0.80),
+    Setting(30, 30, 0.40, 0.30, 0.15, 0.70),
+)
 
 
 @dataclass(frozen=True)
@@ -95,23 +99,31 @@ def simulate(setting: Setting, runs: int = RUNS, seed: int = SEED) -> SettingCov
         scores = draw(setting, min(RUNS_AT_ONCE, runs - start), random)
         of_mean.append(_held(scores[0], true[0]))
         of_difference.append(_held(scores[0] - scores[1], true[0] - true[1]))
-    averages = [np.concatenate(held, axis=1).mean(axis=1).tolist()
-                for held in (of_mean, of_difference)]
+    averages = [
+        np.concatenate(held, axis=1).mean(axis=1).tolist() for held in (of_mean, of_difference)
+    ]
     return SettingCoverage(setting, runs, Coverage(*averages[0]), Coverage(*averages[1]))
 
 
 def simulation_text(results: list[SettingCoverage], seed: int) -> str:
     """The table that the command prints."""
-    head = (f"coverage of nominal 95 % intervals, scores rounded to {LOWEST}..{HIGHEST}, "
-            f"{results[0].runs} runs, seed {seed}")
-    lines = [head, f"{'raters x items':15}{'SD rater/item/rater x system/noise':37}"
-             f"{'of':12}{'two-way':>18}{'naive':>18}"]
+    head = (
+        f"coverage of nominal 95 % intervals, scores rounded to {LOWEST}..{HIGHEST}, "
+        f"{results[0].runs} runs, seed {seed}"
+    )
+    lines = [
+        head,
+        f"{'raters x items':15}{'SD rater/item/rater x system/noise':37}"
+        f"{'of':12}{'two-way':>18}{'naive':>18}",
+    ]
     for result in results:
         s = result.setting
         sizes = f"{s.raters} x {s.items}"
         spread = f"{s.sd_rater:.2f} / {s.sd_item:.2f} / {s.sd_rater_system:.2f} / {s.sd_noise:.2f}"
         for name, c in (("mean", result.system_mean), ("difference", result.difference)):
-            lines.append(f"{sizes:15}{spread:37}{name:12}"
-                         f"{100 * c.reported:9.2f} % ±{c.reported_half:.3f}"
-                         f"{100 * c.naive:9.2f} % ±{c.naive_half:.3f}")
+            lines.append(
+                f"{sizes:15}{spread:37}{name:12}"
+                f"{100 * c.reported:9.2f} % ±{c.reported_half:.3f}"
+                f"{100 * c.naive:9.2f} % ±{c.naive_half:.3f}"
+            )
     return "\n".join(lines)

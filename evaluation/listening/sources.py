@@ -9,8 +9,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from evaluation.datasets import Manifest, read_manifest
-
-from .study import Item, Study, System
+from evaluation.listening.study import Item, Study, System
 
 EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
 _ITEM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")  # YouTube's may begin with - or _
@@ -31,8 +30,11 @@ def _rows(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
         reader = csv.DictReader(stream)
         missing = [column for column in needed if column not in (reader.fieldnames or ())]
         if missing:
-            raise InputError(f"columns of {path.name}", ", ".join(reader.fieldnames or ()),
-                             f"{', '.join(missing)} missing")
+            raise InputError(
+                f"columns of {path.name}",
+                ", ".join(reader.fieldnames or ()),
+                f"{', '.join(missing)} missing",
+            )
         return list(reader)
 
 
@@ -53,8 +55,12 @@ def run_manifest(folder: Path) -> Manifest:
     """
     manifest = read_manifest(folder)
     if manifest is None or manifest.side != "generated":
-        raise InputError("run", folder, "has no manifest.json of generated files; name "
-                         "RUN/generated/SYSTEM of `python -m evaluation run`, or use `folder:`")
+        raise InputError(
+            "run",
+            folder,
+            "has no manifest.json of generated files; name "
+            "RUN/generated/SYSTEM of `python -m evaluation run`, or use `folder:`",
+        )
     return manifest
 
 
@@ -67,8 +73,11 @@ def _run_captions(folder: Path) -> dict[str, str]:
             content = json.loads(record.read_text(encoding="utf-8"))
             captions[name] = str(content["request"]["prompt"]).strip()
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError("record of the run", record, "tells no caption; name an items file "
-                             "with columns id and caption") from error
+            raise InputError(
+                "record of the run",
+                record,
+                "tells no caption; name an items file with columns id and caption",
+            ) from error
     return captions
 
 
@@ -88,14 +97,17 @@ def items_of(systems: tuple[System, ...], items_file: object, folder: Path) -> d
     shared = [key for key in runs[0] if all(key in run for run in runs)]
     for key in shared:
         if len({run[key] for run in runs}) > 1:
-            raise InputError("caption of item", key, "differs between the runs; name an items "
-                             "file that decides")
+            raise InputError(
+                "caption of item", key, "differs between the runs; name an items file that decides"
+            )
     return {key: Item(key, runs[0][key]) for key in shared}
 
 
 def _in_folder(folder: Path, item: str) -> Path | None:
-    return next((path for extension in EXTENSIONS
-                 if (path := folder / f"{item}{extension}").is_file()), None)
+    return next(
+        (path for extension in EXTENSIONS if (path := folder / f"{item}{extension}").is_file()),
+        None,
+    )
 
 
 def _in_run(folder: Path, manifest: Manifest, item: str) -> Path | None:
@@ -103,17 +115,20 @@ def _in_run(folder: Path, manifest: Manifest, item: str) -> Path | None:
         return None
     path = (folder / manifest.files[item].file).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise InputError("file of the run", manifest.files[item].file,
-                         "lies outside the run's folder")
+        raise InputError(
+            "file of the run", manifest.files[item].file, "lies outside the run's folder"
+        )
     return path if path.is_file() else None
 
 
 def _require_all(what: str, paths: dict[str, Path | None]) -> dict[str, Path]:
     missing = [item for item, path in paths.items() if path is None]
     if missing:
-        raise InputError(f"clips of {what}", ", ".join(missing[:5]),
-                         f"{len(missing)} of {len(paths)} missing "
-                         f"(<item id> with {', '.join(EXTENSIONS)})")
+        raise InputError(
+            f"clips of {what}",
+            ", ".join(missing[:5]),
+            f"{len(missing)} of {len(paths)} missing (<item id> with {', '.join(EXTENSIONS)})",
+        )
     return {item: path for item, path in paths.items() if path is not None}
 
 
@@ -140,5 +155,7 @@ def prompt_clips(study: Study) -> dict[str, Path]:
     if study.continuation is None:
         return {}
     folder = study.folder / study.continuation.prompts
-    return _require_all("the prompts", {item.id: _in_folder(folder, item.id)
-                                        for item in (*study.items, *study.training_items)})
+    return _require_all(
+        "the prompts",
+        {item.id: _in_folder(folder, item.id) for item in (*study.items, *study.training_items)},
+    )

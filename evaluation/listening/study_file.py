@@ -29,9 +29,8 @@ from typing import Any
 import yaml
 
 from core.errors import InputError
-
-from . import language, sources
-from .study import (
+from evaluation.listening import language, sources
+from evaluation.listening.study import (
     CCR,
     CONTINUATION,
     MOS,
@@ -44,12 +43,31 @@ from .study import (
     Study,
     System,
 )
-from .study_rules import require_sound_study
+from evaluation.listening.study_rules import require_sound_study
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_TOP = {"name", "title", "task", "method", "seed", "systems", "items", "training_items", "axes",
-        "baseline", "trials_per_rater", "clip", "continuation", "controls", "screening",
-        "min_heard", "seat_minutes", "ablation", "consent", "language"}
+_TOP = {
+    "name",
+    "title",
+    "task",
+    "method",
+    "seed",
+    "systems",
+    "items",
+    "training_items",
+    "axes",
+    "baseline",
+    "trials_per_rater",
+    "clip",
+    "continuation",
+    "controls",
+    "screening",
+    "min_heard",
+    "seat_minutes",
+    "ablation",
+    "consent",
+    "language",
+}
 
 
 def read_study(path: Path | str) -> Study:
@@ -64,8 +82,9 @@ def read_study(path: Path | str) -> Study:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError("study file", path, f"is not YAML: {' '.join(str(error).split())}"
-                         ) from error
+        raise InputError(
+            "study file", path, f"is not YAML: {' '.join(str(error).split())}"
+        ) from error
     return study_from(content, path.resolve().parent)
 
 
@@ -77,29 +96,40 @@ def study_from(content: Any, folder: Path) -> Study:
             raise InputError("study", entry, "is missing; every study file names it")
     task = _choice("task", content["task"], (TEXT_TO_MUSIC, CONTINUATION))
     method = _choice("method", content["method"], (MOS, CCR))
-    systems = tuple(_system(name, given) for name, given
-                    in _mapping("systems", content["systems"]).items())
+    systems = tuple(
+        _system(name, given) for name, given in _mapping("systems", content["systems"]).items()
+    )
     found = sources.items_of(systems, content.get("items"), folder)
     training = [sources.item_id("training item", i) for i in _list("training_items", content)]
     missing = [i for i in training if i not in found]
     if missing:
         raise InputError("training item", missing[0], "is not among the items")
     study = Study(
-        name=_name("name", content["name"]), title=_text("title", content, content["name"]),
-        task=task, method=method, seed=_whole("seed", content["seed"]), systems=systems,
+        name=_name("name", content["name"]),
+        title=_text("title", content, content["name"]),
+        task=task,
+        method=method,
+        seed=_whole("seed", content["seed"]),
+        systems=systems,
         items=tuple(item for key, item in found.items() if key not in training),
         training_items=tuple(found[key] for key in training),
         axes=_axes(content.get("axes", language.PAPER_AXES), method, task),
-        baseline=content.get("baseline"), clip=_record(ClipFormat, "clip", content),
+        baseline=content.get("baseline"),
+        clip=_record(ClipFormat, "clip", content),
         trials_per_rater=_whole("trials_per_rater", content["trials_per_rater"]),
-        continuation=_continuation(content), controls=_record(Controls, "controls", content),
+        continuation=_continuation(content),
+        controls=_record(Controls, "controls", content),
         screening=_record(Screening, "screening", content),
         min_heard=_number("min_heard", content.get("min_heard", 0.8)),
         seat_minutes=_number("seat_minutes", content.get("seat_minutes", 120)),
-        ablation=tuple((str(name), str(label)) for name, label
-                       in _mapping("ablation", content.get("ablation", {})).items()),
+        ablation=tuple(
+            (str(name), str(label))
+            for name, label in _mapping("ablation", content.get("ablation", {})).items()
+        ),
         consent=_text("consent", content, language.CONSENT),
-        language=_strings(content.get("language", {})), folder=folder)
+        language=_strings(content.get("language", {})),
+        folder=folder,
+    )
     require_sound_study(study)
     return study
 
@@ -157,8 +187,9 @@ def _system(name: Any, given: Any) -> System:
     if ("folder" in entries) == ("run" in entries):
         raise InputError("system", name, "give either folder or run")
     is_run = "run" in entries
-    return System(name, str(entries.get("label", name)),
-                  str(entries["run" if is_run else "folder"]), is_run)
+    return System(
+        name, str(entries.get("label", name)), str(entries["run" if is_run else "folder"]), is_run
+    )
 
 
 def _axes(given: Any, method: str, task: str) -> tuple[Axis, ...]:
@@ -173,20 +204,29 @@ def _axes(given: Any, method: str, task: str) -> tuple[Axis, ...]:
         entry = _mapping("axis", entry, {"name", "label", "question", "points"})
         name = _name("axis", entry.get("name"))
         points = entry.get("points", list(language.POINTS[method]))
-        axes.append(Axis(name, str(entry.get("label", name)), _text("question", entry, name),
-                         tuple(str(point) for point in points)))
+        axes.append(
+            Axis(
+                name,
+                str(entry.get("label", name)),
+                _text("question", entry, name),
+                tuple(str(point) for point in points),
+            )
+        )
     return tuple(axes)
 
 
 def _continuation(content: Mapping[str, Any]) -> Continuation | None:
     if "continuation" not in content:
         return None
-    entry = _mapping("continuation", content["continuation"],
-                     {"prompts", "prompt_seconds", "files"})
+    entry = _mapping(
+        "continuation", content["continuation"], {"prompts", "prompt_seconds", "files"}
+    )
     files = _choice("continuation files", entry.get("files", "new"), ("new", "whole"))
-    return Continuation(_text("prompts", entry, "prompts"),
-                        _number("prompt_seconds", entry.get("prompt_seconds", 5)),
-                        files == "whole")
+    return Continuation(
+        _text("prompts", entry, "prompts"),
+        _number("prompt_seconds", entry.get("prompt_seconds", 5)),
+        files == "whole",
+    )
 
 
 def _record(kind: type, name: str, content: Mapping[str, Any]) -> Any:

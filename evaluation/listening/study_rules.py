@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from core.errors import InputError
-
-from .study import CCR, CONTINUATION, MOS, Study
+from evaluation.listening.study import CCR, CONTINUATION, MOS, Study
 
 LONGEST_CLIP = 60.0
 SHORTEST_CLIP = 1.0  # loudness is measured over blocks of 0.4 s
@@ -23,23 +22,30 @@ def require_sound_study(study: Study) -> None:
 def _require_design(study: Study) -> None:
     names = [system.name for system in study.systems]
     if study.method == CCR and study.baseline not in names:
-        raise InputError("baseline", study.baseline,
-                         f"a CCR study compares with one of its systems: {', '.join(names)}")
+        raise InputError(
+            "baseline",
+            study.baseline,
+            f"a CCR study compares with one of its systems: {', '.join(names)}",
+        )
     if study.method == MOS and study.baseline is not None:
         raise InputError("baseline", study.baseline, "belongs to method CCR only")
     if not study.compared:
-        raise InputError("systems", ", ".join(names), "name one to score and, for CCR, another "
-                         "as baseline")
+        raise InputError(
+            "systems", ", ".join(names), "name one to score and, for CCR, another as baseline"
+        )
     if not study.items:
         raise InputError("items", "none", "give at least one item that is not for training")
     cells = len(study.compared) * len(study.items)
     if not 1 <= study.trials_per_rater <= cells:
-        raise InputError("trials_per_rater", study.trials_per_rater,
-                         f"give 1 to {cells} (systems x items), so that no rater hears a trial "
-                         "twice")
+        raise InputError(
+            "trials_per_rater",
+            study.trials_per_rater,
+            f"give 1 to {cells} (systems x items), so that no rater hears a trial twice",
+        )
     if (study.task == CONTINUATION) != (study.continuation is not None):
-        raise InputError("continuation", study.task,
-                         "a continuation study, and only that, has this section")
+        raise InputError(
+            "continuation", study.task, "a continuation study, and only that, has this section"
+        )
     for name, _ in study.ablation:
         if name not in names:
             raise InputError("ablation", name, "is not a system of this study")
@@ -52,45 +58,61 @@ def _require_design(study: Study) -> None:
 def _require_clip(study: Study) -> None:
     clip = study.clip
     if not SHORTEST_CLIP <= clip.seconds <= LONGEST_CLIP:
-        raise InputError("clip seconds", clip.seconds,
-                         f"give {SHORTEST_CLIP:g} to {LONGEST_CLIP:g}")
+        raise InputError(
+            "clip seconds", clip.seconds, f"give {SHORTEST_CLIP:g} to {LONGEST_CLIP:g}"
+        )
     if clip.start < 0:
         raise InputError("clip start", clip.start, "give 0 or more")
     if not 0 <= clip.fade <= clip.seconds / 4:
         raise InputError("clip fade", clip.fade, "give 0 to a quarter of the clip")
     if clip.sample_rate not in RATES:
-        raise InputError("clip sample_rate", clip.sample_rate,
-                         f"choose one of {', '.join(map(str, RATES))}")
+        raise InputError(
+            "clip sample_rate", clip.sample_rate, f"choose one of {', '.join(map(str, RATES))}"
+        )
     if clip.channels not in (1, 2):
         raise InputError("clip channels", clip.channels, "give 1 or 2")
     if not -40 <= clip.loudness <= -10:
         raise InputError("clip loudness", clip.loudness, "give -40 to -10 LUFS")
     if study.continuation and not 0 < study.continuation.prompt_seconds <= LONGEST_CLIP:
-        raise InputError("prompt_seconds", study.continuation.prompt_seconds,
-                         f"give more than 0 and at most {LONGEST_CLIP:g}")
+        raise InputError(
+            "prompt_seconds",
+            study.continuation.prompt_seconds,
+            f"give more than 0 and at most {LONGEST_CLIP:g}",
+        )
 
 
 def _require_controls(study: Study) -> None:
     controls = study.controls
     if study.method == MOS and controls.identical_pairs:
-        raise InputError("controls identical_pairs", controls.identical_pairs,
-                         "belong to method CCR")
+        raise InputError(
+            "controls identical_pairs", controls.identical_pairs, "belong to method CCR"
+        )
     if study.method == CCR and (controls.anchors or controls.references):
-        raise InputError("controls anchors and references",
-                         f"{controls.anchors}, {controls.references}", "belong to method MOS")
+        raise InputError(
+            "controls anchors and references",
+            f"{controls.anchors}, {controls.references}",
+            "belong to method MOS",
+        )
     if controls.references and not controls.reference:
         raise InputError("controls reference", None, "name the folder of the reference clips")
     if max(controls.identical_pairs, controls.anchors, controls.references) > len(study.items):
         raise InputError("controls", len(study.items), "fewer items than controls of one kind")
     if not 100 <= controls.anchor_cutoff < study.clip.sample_rate / 2:
-        raise InputError("controls anchor_cutoff", controls.anchor_cutoff,
-                         "give 100 hertz to half the sample rate")
+        raise InputError(
+            "controls anchor_cutoff",
+            controls.anchor_cutoff,
+            "give 100 hertz to half the sample rate",
+        )
 
 
 def _require_screening(study: Study) -> None:
     rules = study.screening
-    shares = {"min_answered": rules.min_answered, "min_attention": rules.min_attention,
-              "min_identical": rules.min_identical, "min_heard": rules.min_heard}
+    shares = {
+        "min_answered": rules.min_answered,
+        "min_attention": rules.min_attention,
+        "min_identical": rules.min_identical,
+        "min_heard": rules.min_heard,
+    }
     for name, share in shares.items():
         if share is not None and not 0 <= share <= 1:
             raise InputError(f"screening {name}", share, "give a share from 0 to 1")
@@ -105,5 +127,8 @@ def _require_axes(study: Study) -> None:
     low, high = study.scale
     for axis in study.axes:
         if len(axis.points) != high - low + 1:
-            raise InputError(f"points of axis {axis.name}", len(axis.points),
-                             f"give {high - low + 1} words, for {low} to {high}")
+            raise InputError(
+                f"points of axis {axis.name}",
+                len(axis.points),
+                f"give {high - low + 1} words, for {low} to {high}",
+            )

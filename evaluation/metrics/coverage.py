@@ -81,7 +81,8 @@ def frechet_coverage(clips: int, trials: int = 200, seed: int = 0) -> Coverage:
 def main(argv: list[str]) -> int:
     """Print the coverage for the sizes that the benchmark's tables use."""
     parser = argparse.ArgumentParser(
-        "python -m evaluation coverage", description=__doc__.splitlines()[0])
+        "python -m evaluation coverage", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--clips", type=int, nargs="+", default=[12, 40], help="clips a system")
     parser.add_argument("--trials", type=int, default=200, help="simulated experiments a row")
     chosen = parser.parse_args(argv)

@@ -16,6 +16,7 @@ from core.errors import InputError
 
 FEWEST_A_HALF = 2  # clips on each side that show a bias
 
+
 @dataclass(frozen=True)
 class FrechetTerms:
     """The parts of the distance; `distance` = mean_term + trace_generated + trace_reference

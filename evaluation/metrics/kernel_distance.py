@@ -48,8 +48,9 @@ def _kernel_sum(x: np.ndarray, y: np.ndarray, bandwidth: float) -> float:
     return total
 
 
-def kad(generated: Sequence[np.ndarray], reference: Sequence[np.ndarray],
-        bandwidth: float) -> float:
+def kad(
+    generated: Sequence[np.ndarray], reference: Sequence[np.ndarray], bandwidth: float
+) -> float:
     """100 x unbiased MMD^2 between clips of [frames, d]; it may be slightly negative.
 
     Args:
@@ -59,8 +60,11 @@ def kad(generated: Sequence[np.ndarray], reference: Sequence[np.ndarray],
     """
     one, two = ([np.asarray(c, np.float64) for c in side] for side in (generated, reference))
     if min(len(one), len(two)) < 2 or len({c.shape[1:] for c in (*one, *two)}) > 1:
-        raise InputError("clips", f"{len(one)} and {len(two)}", "needs at least 2 a side, all "
-                         "[frames, d] with the same d")
+        raise InputError(
+            "clips",
+            f"{len(one)} and {len(two)}",
+            "needs at least 2 a side, all [frames, d] with the same d",
+        )
     x, y = np.concatenate(one), np.concatenate(two)
     between = _kernel_sum(x, y, bandwidth) / (len(x) * len(y))
     return SCALE * (_within(one, x, bandwidth) + _within(two, y, bandwidth) - 2 * between)

@@ -54,7 +54,8 @@ def matmul_ceiling() -> float:
 def main(argv: list[str]) -> int:
     """Print ceiling, batched throughput, its parts and its ratio to one file at a time."""
     parser = argparse.ArgumentParser(
-        "python -m evaluation openl3-speed", description=__doc__.splitlines()[0])
+        "python -m evaluation openl3-speed", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--weights", type=Path, required=True, help="openl3 weights, .h5 or .h5.gz")
     parser.add_argument("--files", type=int, default=3, help="clips to embed")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of each")
@@ -83,13 +84,19 @@ def main(argv: list[str]) -> int:
     ceiling = max(ceiling, matmul_ceiling())  # other work on the machine may have come or gone
     rate = windows * window_operations(model.network) / batched
     print(f"threads {torch.get_num_threads()}, matmul ceiling {ceiling / 1e9:.0f} GFLOP/s")
-    print(f"OpenL3 {rate / 1e9:.0f} GFLOP/s, {rate / ceiling:.0%} of it (at least "
-          f"{LEAST_SHARE:.0%} is asked), front end included")
-    print(f"a window {batched / windows * 1e3:.0f} ms in batches of {BATCH_WINDOWS}: "
-          f"front end {front * 1e3:.0f} ms, network {network * 1e3:.0f} ms "
-          f"({window_operations(model.network) / network / ceiling:.0%} of the ceiling)")
-    print(f"{chosen.files} mono files of {chosen.seconds:g} s: batched and embedded once "
-          f"{batched:.1f} s; file at a time, embedded once {once:.1f} s (ratio "
-          f"{once / batched:.2f}), both channels embedded {twice:.1f} s (ratio "
-          f"{twice / batched:.2f})")
+    print(
+        f"OpenL3 {rate / 1e9:.0f} GFLOP/s, {rate / ceiling:.0%} of it (at least "
+        f"{LEAST_SHARE:.0%} is asked), front end included"
+    )
+    print(
+        f"a window {batched / windows * 1e3:.0f} ms in batches of {BATCH_WINDOWS}: "
+        f"front end {front * 1e3:.0f} ms, network {network * 1e3:.0f} ms "
+        f"({window_operations(model.network) / network / ceiling:.0%} of the ceiling)"
+    )
+    print(
+        f"{chosen.files} mono files of {chosen.seconds:g} s: batched and embedded once "
+        f"{batched:.1f} s; file at a time, embedded once {once:.1f} s (ratio "
+        f"{once / batched:.2f}), both channels embedded {twice:.1f} s (ratio "
+        f"{twice / batched:.2f})"
+    )
     return 0

@@ -83,8 +83,10 @@ class Recipe:
     def continuing(self, continuation: ContinuationChoice) -> Recipe:
         """This recipe for continued prompts, under a name that says so."""
         heard = "with" if continuation.hears_prompt else "without"
-        name = (f"{self.name}, continuation {heard} {continuation.prompt_seconds:g} s prompt, "
-                f"real clip {continuation.reference_span}")
+        name = (
+            f"{self.name}, continuation {heard} {continuation.prompt_seconds:g} s prompt, "
+            f"real clip {continuation.reference_span}"
+        )
         return dataclasses.replace(self, name=name, continuation=continuation)
 
 

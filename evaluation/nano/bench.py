@@ -65,8 +65,12 @@ class Setting:
     def as_dict(self) -> dict[str, Any]:
         """Plain data; folders by name, since the rest of a path is one machine's."""
         told = asdict(self)
-        told.update(corpus=self.corpus.name, held_out=self.held_out.name,
-                    real=[folder.name for folder in self.real], captions=self.captions.name)
+        told.update(
+            corpus=self.corpus.name,
+            held_out=self.held_out.name,
+            real=[folder.name for folder in self.real],
+            captions=self.captions.name,
+        )
         return told
 
 
@@ -107,16 +111,20 @@ class Bench:
         taught = {p.facts["seed"] for p in read_pieces(self.setting.corpus, None)}
         known = [p.id for p in pieces if p.facts["seed"] in taught]
         if known:
-            raise InputError("held-out corpus", self.setting.held_out, f"holds {known[0]}, which "
-                             "is in the training corpus; render it with --seed 100000")
+            raise InputError(
+                "held-out corpus",
+                self.setting.held_out,
+                f"holds {known[0]}, which is in the training corpus; render it with --seed 100000",
+            )
         return pieces
 
     def pieces(self, full: int) -> list[Piece]:
         """The first held-out pieces, `full` of them or as many as a pilot wants."""
-        return self.held_out[:self.at_most(full)]
+        return self.held_out[: self.at_most(full)]
 
-    def generated(self, requests: Sequence[GenerationRequest], label: str = "generating",
-                  flow: bool = True) -> Iterator[Made]:
+    def generated(
+        self, requests: Sequence[GenerationRequest], label: str = "generating", flow: bool = True
+    ) -> Iterator[Made]:
         """The clips of all requests, in order. What is not in the cache is made, a few at a time.
 
         Args:
@@ -124,15 +132,20 @@ class Bench:
         """
         for number, request in enumerate(self.told(requests, label)):
             if number % BATCH == 0:
-                self._make(requests[number:number + BATCH])
+                self._make(requests[number : number + BATCH])
             made = self._read(self._clip(self._asked(request)))
             yield made if flow else self._without_flow(request, made.tokens)
 
     def _make(self, requests: Sequence[GenerationRequest]) -> None:
         absent = [r for r in requests if not self._clip(self._asked(r)).is_file()]
         for request, result in zip(absent, self.pipeline.generate_batch(absent) if absent else []):
-            self._write(self._clip(self._asked(request)), result.samples, result.sample_rate,
-                        tokens=result.tokens, join=result.join_seconds)
+            self._write(
+                self._clip(self._asked(request)),
+                result.samples,
+                result.sample_rate,
+                tokens=result.tokens,
+                join=result.join_seconds,
+            )
 
     def _without_flow(self, request: GenerationRequest, tokens: np.ndarray) -> Made:
         path = self._clip(self._asked(request) + " without flow")
@@ -144,16 +157,25 @@ class Bench:
     def _asked(self, request: GenerationRequest) -> str:
         return json.dumps({**request.as_dict(), "weights": self.weights}, sort_keys=True)
 
-    def request(self, prompt: str, number: int = 0, seconds: float = SECONDS,
-                **more: Any) -> GenerationRequest:
+    def request(
+        self, prompt: str, number: int = 0, seconds: float = SECONDS, **more: Any
+    ) -> GenerationRequest:
         """A request with the command line's defaults and the setting's seed + number."""
-        return GenerationRequest(prompt, seconds, variant=self.pipeline.variant.name,
-                                 seed=self.setting.seed + number, steps=self.setting.steps, **more)
+        return GenerationRequest(
+            prompt,
+            seconds,
+            variant=self.pipeline.variant.name,
+            seed=self.setting.seed + number,
+            steps=self.setting.steps,
+            **more,
+        )
 
     def through(self, sound: Sound, codec: str) -> Sound:
         """A sound through a codec and back (`Pipeline.reconstruct`), cached."""
-        asked = (f"{codec} {self.weights} {self.setting.steps} {sound.sample_rate} "
-                 + hashlib.sha256(sound.samples.tobytes()).hexdigest())
+        asked = (
+            f"{codec} {self.weights} {self.setting.steps} {sound.sample_rate} "
+            + hashlib.sha256(sound.samples.tobytes()).hexdigest()
+        )
         path = self._clip(asked)
         if not path.is_file():
             made = self.pipeline.reconstruct(sound, codec)
@@ -194,8 +216,10 @@ class Bench:
             if count[piece.style] <= TRAINING_PIECES:
                 chosen.append(piece)
         clips = [(p, start) for p in chosen for start in training_starts(p)]
-        heard = [self.hearing.hear(p.sound(start, SECONDS))
-                 for p, start in self.told(clips, "hearing training clips")]
+        heard = [
+            self.hearing.hear(p.sound(start, SECONDS))
+            for p, start in self.told(clips, "hearing training clips")
+        ]
         return heard, [p for p, _ in clips]
 
     @cached_property
@@ -218,8 +242,15 @@ class Bench:
         the same."""
         setting = self.setting
         folders = (setting.corpus, setting.held_out, setting.captions, *setting.real)
-        asked = json.dumps([name, self.weights, setting.as_dict(), source_digest(*CODE),
-                            [_contents(folder) for folder in folders]])
+        asked = json.dumps(
+            [
+                name,
+                self.weights,
+                setting.as_dict(),
+                source_digest(*CODE),
+                [_contents(folder) for folder in folders],
+            ]
+        )
         path = self.cache / "parts" / f"{name}-{_short(asked)}.json"
         if not path.is_file():
             figures = measure(self)
@@ -232,8 +263,9 @@ class Bench:
     def _clip(self, asked: str) -> Path:
         return self.cache / "clips" / f"{_short(asked)}.flac"
 
-    def _write(self, path: Path, samples: np.ndarray, rate: int, tokens: np.ndarray,
-               join: float) -> None:
+    def _write(
+        self, path: Path, samples: np.ndarray, rate: int, tokens: np.ndarray, join: float
+    ) -> None:
         np.savez(path.with_suffix(".npz"), tokens=tokens, join=join)
         audio.write(path, samples, rate)  # last, and whole: with it the clip is there
 
@@ -253,7 +285,7 @@ def without_flow(pipeline: Pipeline, tokens: np.ndarray, seconds: float) -> Soun
     pieces = [piece for _, piece in (*renderer.feed(tokens), *renderer.flush())]
     limiter = audio.Limiter(renderer.sample_rate)
     sound = np.concatenate([limiter.feed(np.concatenate(pieces)), limiter.flush()])
-    return Sound(sound[None, :round(seconds * renderer.sample_rate)], renderer.sample_rate)
+    return Sound(sound[None, : round(seconds * renderer.sample_rate)], renderer.sample_rate)
 
 
 def training_starts(piece: Piece) -> list[float]:
@@ -264,7 +296,7 @@ def training_starts(piece: Piece) -> list[float]:
 
 
 def drums_word(piece: Piece) -> str:
-    """"drums" or "no drums"."""
+    """ "drums" or "no drums"."""
     return "drums" if piece.facts["has_drums"] else "no drums"
 
 

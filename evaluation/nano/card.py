@@ -6,15 +6,25 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 DASH = "not measured"
-CODECS = {"wavtokenizer": "WavTokenizer", "hificodec": "HiFi-Codec",
-          "srfm": "WavTokenizer tokens, SRFM, HiFi-Codec"}
-FACTS = {"style": "style", "with_drums": "drums, where asked", "no_drums": "no drums, where asked",
-         "drums": "drums or none", "tempo": "tempo within 8 % (or its half, its double)",
-         "key": "key and mode", "tonic": "tonic", "mode": "mode"}
+CODECS = {
+    "wavtokenizer": "WavTokenizer",
+    "hificodec": "HiFi-Codec",
+    "srfm": "WavTokenizer tokens, SRFM, HiFi-Codec",
+}
+FACTS = {
+    "style": "style",
+    "with_drums": "drums, where asked",
+    "no_drums": "no drums, where asked",
+    "drums": "drums or none",
+    "tempo": "tempo within 8 % (or its half, its double)",
+    "key": "key and mode",
+    "tonic": "tonic",
+    "mode": "mode",
+}
 
 
 def value(figure: dict[str, Any] | None, digits: int = 2) -> str:
-    """"mean [low, high]" of a figure of `evaluation.nano.intervals`."""
+    """ "mean [low, high]" of a figure of `evaluation.nano.intervals`."""
     if not figure or figure.get("mean") is None:
         return DASH
     text = f"{figure['mean']:.{digits}f}"
@@ -24,7 +34,7 @@ def value(figure: dict[str, Any] | None, digits: int = 2) -> str:
 
 
 def share(figure: dict[str, Any] | None) -> str:
-    """"share [low, high]" in per cent, and n; almost all is not 100 %."""
+    """ "share [low, high]" in per cent, and n; almost all is not 100 %."""
     if not figure or figure.get("share") is None:
         return DASH
     low, high = figure["ci95"]
@@ -41,13 +51,22 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def render(figures: dict[str, Any]) -> str:
     """Markdown; every number stands beside its recipe. Parts that were not measured say why."""
     model, recipe = figures["model"], figures["recipe"]
-    parameters = ", ".join(f"{name} {count / 1e6:.2f} M"
-                           for name, count in figures["parameters"].items())
-    trained = table(("part", "steps", "hours (CPU)", "seed"), (
-        (f"{name}, stage {number}", run["steps"], run["hours"], run["seed"])
-        for name in figures["parameters"] for number, run in enumerate(model.get(name, ()), 1)))
-    parts = "\n\n".join(f"### {title}\n{write(figures[name])}"
-                        for name, (title, write) in PARTS.items() if name in figures)
+    parameters = ", ".join(
+        f"{name} {count / 1e6:.2f} M" for name, count in figures["parameters"].items()
+    )
+    trained = table(
+        ("part", "steps", "hours (CPU)", "seed"),
+        (
+            (f"{name}, stage {number}", run["steps"], run["hours"], run["seed"])
+            for name in figures["parameters"]
+            for number, run in enumerate(model.get(name, ()), 1)
+        ),
+    )
+    parts = "\n\n".join(
+        f"### {title}\n{write(figures[name])}"
+        for name, (title, write) in PARTS.items()
+        if name in figures
+    )
     missing = "\n".join(f"* {name}: {why}" for name, why in figures["not_measured"].items())
     return f"""---
 license: apache-2.0
@@ -55,7 +74,7 @@ language: en
 pipeline_tag: text-to-audio
 tags: [music, text-to-music, inspiremusic]
 ---
-# {model.get('name', 'nano')}
+# {model.get("name", "nano")}
 
 A small model of InspireMusic's architecture, trained on two CPU cores from a procedural corpus.
 It makes instrumental music from English text. Parameters: {parameters}.
@@ -76,7 +95,7 @@ soundfont (MIT licence). Weights: Apache-2.0.
 {trained}
 
 ## What was measured
-`{recipe['command']}`, on {recipe['pieces']['held_out']} held-out pieces (`python -m trainers
+`{recipe["command"]}`, on {recipe["pieces"]["held_out"]} held-out pieces (`python -m trainers
 corpus --seed 100000`). Means and shares stand with 95 % intervals; each tool's score on
 ground-truth audio stands beside it.
 
@@ -93,25 +112,35 @@ def _styles(part: dict[str, Any]) -> str:
     systems += [(f"the same through {CODECS[c]}", part[c]) for c in CODECS if c in part]
     systems += [("generated", part["generated"])]
     rows = [(name, share(figure)) for name, figure in systems]
-    prompts = [(style, text, f"{part['by_prompt'][style]:.0%}")
-               for style, text in part["prompts"].items()]
+    prompts = [
+        (style, text, f"{part['by_prompt'][style]:.0%}") for style, text in part["prompts"].items()
+    ]
     first, last = part["seeds"]
-    return (f"Classifier: {part['classifier']}; chance {part['chance']:.0%}; seeds {first} to "
-            f"{last}.\n\n{table(('clips', 'style recognised'), rows)}\n\n"
-            f"{table(('style', 'prompt', 'recognised'), prompts)}")
+    return (
+        f"Classifier: {part['classifier']}; chance {part['chance']:.0%}; seeds {first} to "
+        f"{last}.\n\n{table(('clips', 'style recognised'), rows)}\n\n"
+        f"{table(('style', 'prompt', 'recognised'), prompts)}"
+    )
 
 
 def _prompts(part: dict[str, Any]) -> str:
     systems = part["systems"]
     names = ["ground_truth", *(c for c in CODECS if c in systems), "generated"]
     titles = {"ground_truth": "held-out audio", "generated": "generated", **CODECS}
-    rows = [(text, *(share(systems[n][fact]) for n in names),
-             f"{part['of_ground_truth'][fact]:.0%}" if fact in part["of_ground_truth"] else DASH)
-            for fact, text in FACTS.items()]
+    rows = [
+        (
+            text,
+            *(share(systems[n][fact]) for n in names),
+            f"{part['of_ground_truth'][fact]:.0%}" if fact in part["of_ground_truth"] else DASH,
+        )
+        for fact, text in FACTS.items()
+    ]
     tools = "\n".join(f"* {name}: {tool}" for name, tool in part["tools"].items())
-    return (f"{part['clips']}; a prompt reads \"{part['prompt']}\". Chance: style "
-            f"{part['chance']['style']:.0%}, key {part['chance']['key']:.0%}.\n{tools}\n\n"
-            + table(("heard", *(titles[n] for n in names), "generated / held-out"), rows))
+    return (
+        f'{part["clips"]}; a prompt reads "{part["prompt"]}". Chance: style '
+        f"{part['chance']['style']:.0%}, key {part['chance']['key']:.0%}.\n{tools}\n\n"
+        + table(("heard", *(titles[n] for n in names), "generated / held-out"), rows)
+    )
 
 
 def _codecs(part: dict[str, Any]) -> str:
@@ -121,111 +150,230 @@ def _codecs(part: dict[str, Any]) -> str:
             found = part.get(music, {}).get(codec)
             if found:
                 distance = found["fd_musicnn"]
-                rows.append((name, title, value(found["mel_distance"], 3),
-                             value(found["si_sdr_db"], 1), value(found["contrast"], 3),
-                             value(distance), value(
-                                 {"mean": distance.get("two_halves_of_the_originals")}),
-                             found["mel_distance"]["n"]))
-    codes = [(name, CODECS[codec], number + 1, f"{book['used']} of {book['of']}",
-              f"{book['perplexity']:.0f}", book["tokens"])
-             for music, name in (("corpus", "held-out corpus"), ("real", "real music"))
-             for codec, books in part.get(music, {}).get("codes", {}).items()
-             for number, book in enumerate(books)]
+                rows.append(
+                    (
+                        name,
+                        title,
+                        value(found["mel_distance"], 3),
+                        value(found["si_sdr_db"], 1),
+                        value(found["contrast"], 3),
+                        value(distance),
+                        value({"mean": distance.get("two_halves_of_the_originals")}),
+                        found["mel_distance"]["n"],
+                    )
+                )
+    codes = [
+        (
+            name,
+            CODECS[codec],
+            number + 1,
+            f"{book['used']} of {book['of']}",
+            f"{book['perplexity']:.0f}",
+            book["tokens"],
+        )
+        for music, name in (("corpus", "held-out corpus"), ("real", "real music"))
+        for codec, books in part.get(music, {}).get("codes", {}).items()
+        for number, book in enumerate(books)
+    ]
     note = f"\n\nReal music: {part['real_not_measured']}" if "real_not_measured" in part else ""
-    return (f"Clips {part['clips']}. Contrast: correlation of fine spectra below 2 kHz, 1 when "
-            "every partial is where it should be, 0 when only the envelope is. SI-SDR asks for "
-            "the original's phases, which a magnitude head does not keep.\n\n"
-            + table(("music", "through", "mel distance, nats", "SI-SDR, dB", "contrast",
-                     "FD-musicnn", "FD of two halves of the originals", "n"), rows) + "\n\n"
-            + table(("music", "codec", "codebook", "codes used", "perplexity", "tokens"), codes)
-            + note)
+    return (
+        f"Clips {part['clips']}. Contrast: correlation of fine spectra below 2 kHz, 1 when "
+        "every partial is where it should be, 0 when only the envelope is. SI-SDR asks for "
+        "the original's phases, which a magnitude head does not keep.\n\n"
+        + table(
+            (
+                "music",
+                "through",
+                "mel distance, nats",
+                "SI-SDR, dB",
+                "contrast",
+                "FD-musicnn",
+                "FD of two halves of the originals",
+                "n",
+            ),
+            rows,
+        )
+        + "\n\n"
+        + table(("music", "codec", "codebook", "codes used", "perplexity", "tokens"), codes)
+        + note
+    )
 
 
 def _language_model(part: dict[str, Any]) -> str:
-    return table((f"cross-entropy, {part['unit']} ({part['clips']})", "value"), (
-        ("trained", value(part["trained"], 3)),
-        ("another piece's caption, minus its own", value(part["other_caption_minus_own"], 3)),
-        (f"token frequencies ({part['unigram_from']})", value(part["unigram"], 3)),
-        ("untrained", value(part["untrained"], 3)))) + f"\n\nn = {part['trained']['n']}."
+    return (
+        table(
+            (f"cross-entropy, {part['unit']} ({part['clips']})", "value"),
+            (
+                ("trained", value(part["trained"], 3)),
+                (
+                    "another piece's caption, minus its own",
+                    value(part["other_caption_minus_own"], 3),
+                ),
+                (f"token frequencies ({part['unigram_from']})", value(part["unigram"], 3)),
+                ("untrained", value(part["untrained"], 3)),
+            ),
+        )
+        + f"\n\nn = {part['trained']['n']}."
+    )
 
 
 def _srfm(part: dict[str, Any]) -> str:
     loss, bands = part["flow_loss"], part["from_ground_truth_tokens"]
-    losses = table((f"flow loss (clips {loss['clips']}, n = {loss['trained']['n']})", "value"), [
-        (title, value(loss[name], 3)) for name, title in (
-            ("trained", "trained"), ("mean_latent", "the mean latent"),
-            ("mean_and_variance", "best linear guess without tokens"),
-            ("untrained", "untrained"),
-            ("trained_minus_mean_latent", "trained minus the mean latent"),
-            ("trained_minus_mean_and_variance", "trained minus the linear guess"))])
-    rows = [(band, value(f["srfm"]), value(f["wavtokenizer"]),
-             value(f["srfm_minus_wavtokenizer"]), value(f["hificodec"]), f["srfm"]["n"])
-            for band, f in bands["bands"].items()]
-    text = losses + f"\n\nFrom ground-truth tokens, {bands['unit']}:\n\n" + table(
-        ("band", "SRFM", "WavTokenizer's decoder", "paired difference", "HiFi-Codec alone", "n"),
-        rows)
+    losses = table(
+        (f"flow loss (clips {loss['clips']}, n = {loss['trained']['n']})", "value"),
+        [
+            (title, value(loss[name], 3))
+            for name, title in (
+                ("trained", "trained"),
+                ("mean_latent", "the mean latent"),
+                ("mean_and_variance", "best linear guess without tokens"),
+                ("untrained", "untrained"),
+                ("trained_minus_mean_latent", "trained minus the mean latent"),
+                ("trained_minus_mean_and_variance", "trained minus the linear guess"),
+            )
+        ],
+    )
+    rows = [
+        (
+            band,
+            value(f["srfm"]),
+            value(f["wavtokenizer"]),
+            value(f["srfm_minus_wavtokenizer"]),
+            value(f["hificodec"]),
+            f["srfm"]["n"],
+        )
+        for band, f in bands["bands"].items()
+    ]
+    text = (
+        losses
+        + f"\n\nFrom ground-truth tokens, {bands['unit']}:\n\n"
+        + table(
+            (
+                "band",
+                "SRFM",
+                "WavTokenizer's decoder",
+                "paired difference",
+                "HiFi-Codec alone",
+                "n",
+            ),
+            rows,
+        )
+    )
     energy = part.get("energy_above_12_khz_db")
     if energy:
-        text += "\n\n" + table(("energy above 12 kHz, dB of all", "value", "n"), [
-            (name, value(energy[key], 1), energy[key]["n"]) for key, name in (
-                ("corpus", "held-out audio"), ("generated", "generated"),
-                ("without_flow_upsampled", "the same tokens without flow, upsampled"))])
+        text += "\n\n" + table(
+            ("energy above 12 kHz, dB of all", "value", "n"),
+            [
+                (name, value(energy[key], 1), energy[key]["n"])
+                for key, name in (
+                    ("corpus", "held-out audio"),
+                    ("generated", "generated"),
+                    ("without_flow_upsampled", "the same tokens without flow, upsampled"),
+                )
+            ],
+        )
     return text
 
 
 def _distance(part: dict[str, Any]) -> str:
-    titles = {"floor": "held-out audio (floor)", "generated": "generated",
-              "without_flow": "the same tokens without flow",
-              "generated_minus_floor": "generated minus floor",
-              "without_flow_minus_floor": "without flow minus floor",
-              "generated_minus_without_flow": "generated minus without flow"}
-    rows = [(title, value(part["fd_musicnn"][name]), value(part["kad"][name], 3),
-             f"{part['fd_over_floor'][name]:.1f}" if name in part["fd_over_floor"] else "")
-            for name, title in titles.items() if name in part["fd_musicnn"]]
-    return (f"To held-out music, {part['clips_a_side']} clips of {part['seconds']:g} s a side "
-            f"({part['asked_for']} wanted); {part['interval']}.\n\n"
-            + table(("clips", "FD-musicnn", "KAD", "times the floor"), rows))
+    titles = {
+        "floor": "held-out audio (floor)",
+        "generated": "generated",
+        "without_flow": "the same tokens without flow",
+        "generated_minus_floor": "generated minus floor",
+        "without_flow_minus_floor": "without flow minus floor",
+        "generated_minus_without_flow": "generated minus without flow",
+    }
+    rows = [
+        (
+            title,
+            value(part["fd_musicnn"][name]),
+            value(part["kad"][name], 3),
+            f"{part['fd_over_floor'][name]:.1f}" if name in part["fd_over_floor"] else "",
+        )
+        for name, title in titles.items()
+        if name in part["fd_musicnn"]
+    ]
+    return (
+        f"To held-out music, {part['clips_a_side']} clips of {part['seconds']:g} s a side "
+        f"({part['asked_for']} wanted); {part['interval']}.\n\n"
+        + table(("clips", "FD-musicnn", "KAD", "times the floor"), rows)
+    )
 
 
 def _sections(part: dict[str, Any]) -> str:
-    rows = [(name, share(part[key]), share(part[f"{key}_chance"]))
-            for key, name in (("ground_truth", "held-out audio"), ("generated", "generated"))]
-    return (f"Plan {part['plan']}; {part['pieces']} pieces; as many novelty peaks as boundaries, "
-            f"within {part['tolerance_seconds']:g} s. n: {part['n_is']}.\n\n"
-            + table(("pieces", "boundaries found", "at random"), rows))
+    rows = [
+        (name, share(part[key]), share(part[f"{key}_chance"]))
+        for key, name in (("ground_truth", "held-out audio"), ("generated", "generated"))
+    ]
+    return (
+        f"Plan {part['plan']}; {part['pieces']} pieces; as many novelty peaks as boundaries, "
+        f"within {part['tolerance_seconds']:g} s. n: {part['n_is']}.\n\n"
+        + table(("pieces", "boundaries found", "at random"), rows)
+    )
 
 
 def _long(part: dict[str, Any]) -> str:
-    rows = [(p["prompt"], f"{p['seconds']:g}", p["longest_silence_seconds"],
-             p["samples_at_ceiling"], ", ".join(f"{v:.0f}" for v in p["level_by_minute_dbfs"]),
-             f"{p['longest_repeat_seconds']:.2f}") for p in part["pieces"]]
+    rows = [
+        (
+            p["prompt"],
+            f"{p['seconds']:g}",
+            p["longest_silence_seconds"],
+            p["samples_at_ceiling"],
+            ", ".join(f"{v:.0f}" for v in p["level_by_minute_dbfs"]),
+            f"{p['longest_repeat_seconds']:.2f}",
+        )
+        for p in part["pieces"]
+    ]
     truth = part["ground_truth"]
     repeats = ", ".join(f"{s:.2f}" for s in truth["longest_repeat_seconds"])
-    return table(("prompt", "s", "longest silence, s", "samples at the ceiling",
-                  "level by minute, dBFS", "longest exact token repeat, s"), rows) + (
+    return table(
+        (
+            "prompt",
+            "s",
+            "longest silence, s",
+            "samples at the ceiling",
+            "level by minute, dBFS",
+            "longest exact token repeat, s",
+        ),
+        rows,
+    ) + (
         f"\n\nGround truth: longest repeat {repeats} s ({truth['longest_repeat_of']}); level slope "
-        f"{value(truth['level_slope_db_a_minute'])} dB a minute.")
+        f"{value(truth['level_slope_db_a_minute'])} dB a minute."
+    )
 
 
 def _free(part: dict[str, Any]) -> str:
-    rows = [(tag, f"{f['auc']:.2f} [{f['ci95'][0]:.2f}, {f['ci95'][1]:.2f}]", f["captions"])
-            for tag, f in part["tags"].items()]
+    rows = [
+        (tag, f"{f['auc']:.2f} [{f['ci95'][0]:.2f}, {f['ci95'][1]:.2f}]", f["captions"])
+        for tag, f in part["tags"].items()
+    ]
     faults = ", ".join(f"{name} {count}" for name, count in part["faults"].items()) or "none"
-    return (f"{part['captions']}; {part['seconds']:g} s each. Valid music: {share(part['valid'])}; "
-            f"faults: {faults}. musicnn tags named in at least {part['named_in_at_least']} "
-            "captions, chance that a clip whose caption names the tag scores higher:\n\n"
-            + table(("tag", "AUC", "captions"), rows))
+    return (
+        f"{part['captions']}; {part['seconds']:g} s each. Valid music: {share(part['valid'])}; "
+        f"faults: {faults}. musicnn tags named in at least {part['named_in_at_least']} "
+        "captions, chance that a clip whose caption names the tag scores higher:\n\n"
+        + table(("tag", "AUC", "captions"), rows)
+    )
 
 
 def _continuation(part: dict[str, Any]) -> str:
     truth = part["ground_truth"]
     rank, ratio = part["join"]["flux_rank"], part["join"]["flux_over_median"]
-    return (f"{part['clips']}.\n\n"
-            + table(("kept", "continuation", "the piece itself"), [
+    return (
+        f"{part['clips']}.\n\n"
+        + table(
+            ("kept", "continuation", "the piece itself"),
+            [
                 (name, share(part[key]), share(truth[key]))
-                for key, name in (("tempo_kept", "tempo within 8 % (or half, double)"),
-                                  ("key_kept", "key and mode"))])
-            + f"\n\nThe join: {part['join']['is']}: {value(rank)}, {value(ratio)}.")
+                for key, name in (
+                    ("tempo_kept", "tempo within 8 % (or half, double)"),
+                    ("key_kept", "key and mode"),
+                )
+            ],
+        )
+        + f"\n\nThe join: {part['join']['is']}: {value(rank)}, {value(ratio)}."
+    )
 
 
 PARTS = {

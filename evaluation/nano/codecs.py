@@ -27,9 +27,11 @@ RESAMPLES = 100
 def measure(bench: Bench) -> dict[str, Any]:
     """Figures by codec, for held-out corpus and real music."""
     corpus = [p.sound(p.verse(SECONDS), SECONDS) for p in bench.pieces(RECONSTRUCTED)]
-    figures: dict[str, Any] = {"corpus": _by_codec(bench, corpus, "corpus"),
-                               "clips": f"of {SECONDS:g} s; one a held-out piece, at most "
-                                        f"{CLIPS_A_FILE} a file of real music"}
+    figures: dict[str, Any] = {
+        "corpus": _by_codec(bench, corpus, "corpus"),
+        "clips": f"of {SECONDS:g} s; one a held-out piece, at most "
+        f"{CLIPS_A_FILE} a file of real music",
+    }
     try:
         real = _real_clips(bench)
     except InputError as error:
@@ -48,7 +50,7 @@ def _real_clips(bench: Bench) -> list[Sound]:
             sound = audio.read(piece.path, start, start + SECONDS)
             clips.append(Sound(sound.mono()[None], sound.sample_rate))
     draw = np.random.default_rng(bench.setting.seed)
-    chosen = draw.permutation(len(clips))[:bench.at_most(RECONSTRUCTED)]
+    chosen = draw.permutation(len(clips))[: bench.at_most(RECONSTRUCTED)]
     sounding = [clips[i] for i in sorted(chosen) if audio.rms(clips[i].samples) > 1e-3]
     if not sounding:
         raise InputError("real music", bench.setting.real, "is silent; give another folder")
@@ -69,9 +71,12 @@ def _by_codec(bench: Bench, sounds: list[Sound], label: str) -> dict[str, Any]:
             ratio.append(spectra.si_sdr(*pair))
             fine.append(spectra.contrast(*pair, passed.sample_rate))
         heard = [h.patches for h in bench.heard(made, f"{codec}, {label}")]
-        figures[codec] = {"mel_distance": intervals.mean(mel), "si_sdr_db": intervals.mean(ratio),
-                          "contrast": intervals.mean(fine),
-                          "fd_musicnn": _distance(heard, real_heard)}
+        figures[codec] = {
+            "mel_distance": intervals.mean(mel),
+            "si_sdr_db": intervals.mean(ratio),
+            "contrast": intervals.mean(fine),
+            "fd_musicnn": _distance(heard, real_heard),
+        }
     return {**figures, "codes": _codes(bench, sounds)}
 
 
@@ -81,8 +86,13 @@ def _distance(made: list[np.ndarray], real: list[np.ndarray]) -> dict[str, Any]:
         return {"mean": None, "n": len(made)}
     found = frechet_interval(made, real, paired=True, resamples=RESAMPLES)
     floor = bias_at(real, len(real) // 2)
-    return {"mean": found.estimate, "ci95": [found.low, found.high], "n": len(made),
-            "two_halves_of_the_originals": floor.mean, "clips_a_half": floor.clips}
+    return {
+        "mean": found.estimate,
+        "ci95": [found.low, found.high],
+        "n": len(made),
+        "two_halves_of_the_originals": floor.mean,
+        "clips_a_half": floor.clips,
+    }
 
 
 @torch.inference_mode()
@@ -96,11 +106,18 @@ def _codes(bench: Bench, sounds: list[Sound]) -> dict[str, Any]:
                 model = models[name]
                 mono = audio.resample(sound.mono(), sound.sample_rate, model.sample_rate)
                 found = model.encode(torch.from_numpy(mono)[None, None])
-                used.setdefault(name, []).append(found.reshape(-1, found.shape[-1]).numpy()
-                                                 if name == "hificodec"
-                                                 else found.reshape(-1, 1).numpy())
-    return {name: [_use(np.concatenate(parts)[:, book], _size(models[name], name))
-                   for book in range(parts[0].shape[1])] for name, parts in used.items()}
+                used.setdefault(name, []).append(
+                    found.reshape(-1, found.shape[-1]).numpy()
+                    if name == "hificodec"
+                    else found.reshape(-1, 1).numpy()
+                )
+    return {
+        name: [
+            _use(np.concatenate(parts)[:, book], _size(models[name], name))
+            for book in range(parts[0].shape[1])
+        ]
+        for name, parts in used.items()
+    }
 
 
 def _size(model: Any, name: str) -> int:
@@ -110,5 +127,9 @@ def _size(model: Any, name: str) -> int:
 def _use(codes: np.ndarray, size: int) -> dict[str, Any]:
     shares = np.bincount(codes.astype(int), minlength=size) / len(codes)
     entropy = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
-    return {"used": int((shares > 0).sum()), "of": size, "perplexity": float(np.exp(entropy)),
-            "tokens": len(codes)}
+    return {
+        "used": int((shares > 0).sum()),
+        "of": size,
+        "perplexity": float(np.exp(entropy)),
+        "tokens": len(codes),
+    }

@@ -19,8 +19,18 @@ from evaluation.nano.bench import Bench, Setting
 from evaluation.nano.card import render
 from evaluation.nano.real_music import PACKAGES
 
-PARTS = ("codecs", "language_model", "styles", "prompts", "srfm", "distance", "sections", "long",
-         "free", "continuation")  # each a module of this package with `measure`
+PARTS = (
+    "codecs",
+    "language_model",
+    "styles",
+    "prompts",
+    "srfm",
+    "distance",
+    "sections",
+    "long",
+    "free",
+    "continuation",
+)  # each a module of this package with `measure`
 
 
 def main(argv: list[str]) -> int:
@@ -34,8 +44,16 @@ def main(argv: list[str]) -> int:
         raise InputError("clips", args.clips, "give a whole number of at least 1")
     torch.set_num_threads(args.threads)
     real = tuple(args.real) or tuple(p.folder for p in PACKAGES if p.folder.is_dir())
-    setting = Setting(args.variant or variants.default(), args.corpus, args.held_out, real,
-                      args.captions, args.clips, args.seed, args.steps)
+    setting = Setting(
+        args.variant or variants.default(),
+        args.corpus,
+        args.held_out,
+        real,
+        args.captions,
+        args.clips,
+        args.seed,
+        args.steps,
+    )
     figures = measure(Bench(setting, args.cache), tuple(args.only), tuple(args.skip))
     if args.out:
         args.out.write_text(json.dumps(figures, indent=1))
@@ -48,21 +66,39 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser("python -m evaluation nano", description=main.__doc__)
     work = work_folder()
-    made.add_argument("--variant", help="variant or model folder; by default nano, or "
-                      "nano-no-flow where only that is there")
-    made.add_argument("--only", nargs="*", default=[], metavar="PART",
-                      help="some of: " + ", ".join(PARTS))
+    made.add_argument(
+        "--variant",
+        help="variant or model folder; by default nano, or nano-no-flow where only that is there",
+    )
+    made.add_argument(
+        "--only", nargs="*", default=[], metavar="PART", help="some of: " + ", ".join(PARTS)
+    )
     made.add_argument("--skip", nargs="*", default=[], metavar="PART", help="all but these")
     made.add_argument("--clips", type=int, help="at most so many clips in each place (a pilot)")
-    made.add_argument("--corpus", type=Path, default=work / "corpus",
-                      help="what the models were taught from")
-    made.add_argument("--held-out", type=Path, default=work / "held-out",
-                      help="python -m trainers corpus --out HELD_OUT --pieces 367 --seed 100000")
-    made.add_argument("--real", type=Path, nargs="*", default=[], metavar="DIR",
-                      help="real music; by default what these Debian packages install: "
-                      + ", ".join(p.name for p in PACKAGES))
-    made.add_argument("--captions", type=Path, default=work / "captions",
-                      help="folder of musiccaps-public.csv and song_describer.csv")
+    made.add_argument(
+        "--corpus", type=Path, default=work / "corpus", help="what the models were taught from"
+    )
+    made.add_argument(
+        "--held-out",
+        type=Path,
+        default=work / "held-out",
+        help="python -m trainers corpus --out HELD_OUT --pieces 367 --seed 100000",
+    )
+    made.add_argument(
+        "--real",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="real music; by default what these Debian packages install: "
+        + ", ".join(p.name for p in PACKAGES),
+    )
+    made.add_argument(
+        "--captions",
+        type=Path,
+        default=work / "captions",
+        help="folder of musiccaps-public.csv and song_describer.csv",
+    )
     made.add_argument("--seed", type=int, default=2026)
     made.add_argument("--steps", type=int, help="of the SRFM; by default its standard preset")
     made.add_argument("--cache", type=Path, default=work / "nano-evaluation")
@@ -72,8 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = (),
-            ) -> dict[str, Any]:
+def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()) -> dict[str, Any]:
     """The figures of all parts, or of some.
 
     A part that lacks something (real music, captions, a flow) says so in `not_measured`; when it
@@ -81,16 +116,23 @@ def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
     """
     pipeline = bench.pipeline
     figures: dict[str, Any] = {
-        "recipe": {**bench.setting.as_dict(), "weights_sha256": bench.weights,
-                   "command": _command(bench.setting, only),
-                   "pieces": {"held_out": len(bench.held_out)}},
+        "recipe": {
+            **bench.setting.as_dict(),
+            "weights_sha256": bench.weights,
+            "command": _command(bench.setting, only),
+            "pieces": {"held_out": len(bench.held_out)},
+        },
         "model": pipeline.model,
-        "parameters": {name: sum(p.numel() for p in model.parameters())
-                       for name, model in pipeline.models.items()},
-        "not_measured": {}}
+        "parameters": {
+            name: sum(p.numel() for p in model.parameters())
+            for name, model in pipeline.models.items()
+        },
+        "not_measured": {},
+    }
     chosen = only or tuple(part for part in PARTS if part not in skip)
-    figures["not_measured"].update({part: "left out of this run" for part in PARTS
-                                    if part not in chosen})
+    figures["not_measured"].update(
+        {part: "left out of this run" for part in PARTS if part not in chosen}
+    )
     for name in chosen:
         print(name, file=sys.stderr, flush=True)
         module = importlib.import_module(f"evaluation.nano.{name}")
@@ -109,7 +151,10 @@ def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
 def _command(setting: Setting, only: tuple[str, ...]) -> str:
     words = ["python -m evaluation nano", "--variant", setting.variant, "--seed", setting.seed]
     held_out = None if setting.held_out == work_folder() / "held-out" else "HELD_OUT"
-    for option, value in (("--held-out", held_out), ("--clips", setting.clips),
-                          ("--steps", setting.steps)):
+    for option, value in (
+        ("--held-out", held_out),
+        ("--clips", setting.clips),
+        ("--steps", setting.steps),
+    ):
         words += [] if value is None else [option, value]
     return " ".join(map(str, [*words, *(["--only", *only] if only else [])]))

@@ -32,14 +32,21 @@ def measure(bench: Bench) -> dict[str, Any]:
     """
     each = min(bench.at_most(CLIPS), len(bench.held_out) // 2)
     if each < 4:
-        raise InputError("held-out corpus", f"{len(bench.held_out)} pieces", "needs at least 8 "
-                         f"(and {2 * CLIPS} for the full measurement); render more")
+        raise InputError(
+            "held-out corpus",
+            f"{len(bench.held_out)} pieces",
+            f"needs at least 8 (and {2 * CLIPS} for the full measurement); render more",
+        )
     # Alternate pieces: both halves hold the same seeds' spread of styles, and a later, larger
     # corpus keeps the clips that were made.
     asked, others = bench.held_out[0::2][:each], bench.held_out[1::2][:each]
-    reference, truth = ([h.patches for h in bench.heard(
-        [p.sound(p.verse(SECONDS), SECONDS) for p in part], "held-out")]
-        for part in (others, asked))
+    reference, truth = (
+        [
+            h.patches
+            for h in bench.heard([p.sound(p.verse(SECONDS), SECONDS) for p in part], "held-out")
+        ]
+        for part in (others, asked)
+    )
     requests = [bench.request(prompt_of(p), number) for number, p in enumerate(asked)]
     systems = {"generated": True}
     if bench.pipeline.variant.flow:
@@ -51,10 +58,15 @@ def measure(bench: Bench) -> dict[str, Any]:
     bandwidth = median_bandwidth(np.concatenate(reference))
     measures: dict[str, Distance] = {
         "fd_musicnn": lambda a, b: frechet_distance(np.concatenate(a), np.concatenate(b)),
-        "kad": lambda a, b: kad(a, b, bandwidth)}
+        "kad": lambda a, b: kad(a, b, bandwidth),
+    }
     figures: dict[str, Any] = {
-        "clips_a_side": each, "asked_for": CLIPS, "seconds": SECONDS, "resamples": RESAMPLES,
-        "interval": "bootstrap over clips, pairs by prompt, centred on the estimate"}
+        "clips_a_side": each,
+        "asked_for": CLIPS,
+        "seconds": SECONDS,
+        "resamples": RESAMPLES,
+        "interval": "bootstrap over clips, pairs by prompt, centred on the estimate",
+    }
     for name, distance in measures.items():
         figures[name] = _table(distance, {"floor": truth, **heard}, reference)
     floor = figures["fd_musicnn"]["floor"]["mean"]
@@ -62,24 +74,27 @@ def measure(bench: Bench) -> dict[str, Any]:
     return figures
 
 
-def _table(distance: Distance, systems: dict[str, Frames],
-           reference: Frames) -> dict[str, Any]:
+def _table(distance: Distance, systems: dict[str, Frames], reference: Frames) -> dict[str, Any]:
     """Every system's distance, and its difference to the floor and to `generated`."""
+
     def between(one: Frames) -> Callable[[np.ndarray, np.ndarray], float]:
         return lambda i, j: distance([one[n] for n in i], [reference[n] for n in j])
 
-    table = {name: _interval(between(one), len(one), len(reference))
-             for name, one in systems.items()}
+    table = {
+        name: _interval(between(one), len(one), len(reference)) for name, one in systems.items()
+    }
     pairs = [(name, "floor") for name in systems if name != "floor"]
     pairs += [("generated", "without_flow")] if "without_flow" in systems else []
     for one, two in pairs:
         first, second = between(systems[one]), between(systems[two])
         table[f"{one}_minus_{two}"] = _interval(
-            lambda i, j, f=first, s=second: f(i, j) - s(i, j), len(reference), len(reference))
+            lambda i, j, f=first, s=second: f(i, j) - s(i, j), len(reference), len(reference)
+        )
     return table
 
 
-def _interval(statistic: Callable[[np.ndarray, np.ndarray], float], made: int,
-              reference: int) -> dict[str, Any]:
+def _interval(
+    statistic: Callable[[np.ndarray, np.ndarray], float], made: int, reference: int
+) -> dict[str, Any]:
     found = distance_interval(statistic, made, reference, paired=False, resamples=RESAMPLES)
     return {"mean": found.estimate, "ci95": [found.low, found.high], "n": found.clips}

@@ -36,15 +36,22 @@ def measure(bench: Bench) -> dict[str, Any]:
     scores = np.stack(tags)  # [clips, 50]
     least = min(NAMED_IN, max(1, bench.at_most(CAPTIONS) // 4))
     named = {tag: np.array([names(tag, text) for text in captions]) for tag in TAG_NAMES}
-    aucs = {tag: auc(scores[:, TAG_NAMES.index(tag)], flags, bench.setting.seed)
-            for tag, flags in named.items() if least <= flags.sum() <= len(flags) - least}
+    aucs = {
+        tag: auc(scores[:, TAG_NAMES.index(tag)], flags, bench.setting.seed)
+        for tag, flags in named.items()
+        if least <= flags.sum() <= len(flags) - least
+    }
     order = sorted(aucs, key=lambda tag: -aucs[tag]["captions"])
-    return {"captions": f"{len(captions)}, half of them Song Describer, half MusicCaps "
-                        "(is_audioset_eval)", "seconds": SECONDS,
-            "valid": intervals.share(valid),
-            "faults": {f: faults.count(f) for f in sorted(set(faults))},
-            "named_in_at_least": least, "tags": {tag: aucs[tag] for tag in order},
-            "tags_of_065": [tag for tag in order if aucs[tag]["auc"] >= 0.65]}
+    return {
+        "captions": f"{len(captions)}, half of them Song Describer, half MusicCaps "
+        "(is_audioset_eval)",
+        "seconds": SECONDS,
+        "valid": intervals.share(valid),
+        "faults": {f: faults.count(f) for f in sorted(set(faults))},
+        "named_in_at_least": least,
+        "tags": {tag: aucs[tag] for tag in order},
+        "tags_of_065": [tag for tag in order if aucs[tag]["auc"] >= 0.65],
+    }
 
 
 def captions_of(bench: Bench) -> list[str]:
@@ -53,16 +60,21 @@ def captions_of(bench: Bench) -> list[str]:
     files = [folder / name for name in ("song_describer.csv", "musiccaps-public.csv")]
     for file in files:
         if not file.is_file():
-            raise InputError("captions", file, "is missing; put the collection's public table "
-                             "there, or give its folder with --captions")
+            raise InputError(
+                "captions",
+                file,
+                "is missing; put the collection's public table "
+                "there, or give its folder with --captions",
+            )
     songs = [i.caption for i in read_song_describer(files[0]).items]
-    clips = [i.caption for i in read_musiccaps(files[1]).items
-             if i.flags["is_audioset_eval"] is True]
+    clips = [
+        i.caption for i in read_musiccaps(files[1]).items if i.flags["is_audioset_eval"] is True
+    ]
     draw = np.random.default_rng(bench.setting.seed)
     chosen = []
     for found in (songs, clips):
         usable = [text for text in found if text.strip() and len(text) <= LONGEST_CAPTION]
-        order = draw.permutation(len(usable))[:bench.at_most(CAPTIONS)]
+        order = draw.permutation(len(usable))[: bench.at_most(CAPTIONS)]
         chosen += [usable[i] for i in order]
     return chosen
 
@@ -94,12 +106,16 @@ def auc(scores: np.ndarray, named: np.ndarray, seed: int) -> dict[str, Any]:
     with a bootstrap over clips of both kinds."""
     high, low = scores[named], scores[~named]
     draw = np.random.default_rng(seed)
-    draws = [_above(draw.choice(high, len(high)), draw.choice(low, len(low)))
-             for _ in range(RESAMPLES)]
-    return {"auc": _above(high, low), "captions": int(named.sum()),
-            "ci95": [float(q) for q in np.quantile(draws, (0.025, 0.975))]}
+    draws = [
+        _above(draw.choice(high, len(high)), draw.choice(low, len(low))) for _ in range(RESAMPLES)
+    ]
+    return {
+        "auc": _above(high, low),
+        "captions": int(named.sum()),
+        "ci95": [float(q) for q in np.quantile(draws, (0.025, 0.975))],
+    }
 
 
 def _above(high: Sequence[float], low: Sequence[float]) -> float:
-    ranks = rankdata(np.concatenate([high, low]))[:len(high)]  # ties share their rank
+    ranks = rankdata(np.concatenate([high, low]))[: len(high)]  # ties share their rank
     return float((ranks.mean() - (len(high) + 1) / 2) / len(low))

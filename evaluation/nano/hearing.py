@@ -50,15 +50,24 @@ def tempo_of(samples: np.ndarray) -> float:
     """Beats a minute of [T] at 16 kHz: the strongest period of the onset strength, log-normal
     prior around 120 (librosa.feature.tempo)."""
     onsets = librosa.onset.onset_strength(y=samples, sr=SAMPLE_RATE, hop_length=TEMPO_HOP)
-    return float(librosa.feature.tempo(onset_envelope=onsets, sr=SAMPLE_RATE,
-                                       hop_length=TEMPO_HOP)[0])
+    return float(
+        librosa.feature.tempo(onset_envelope=onsets, sr=SAMPLE_RATE, hop_length=TEMPO_HOP)[0]
+    )
 
 
 def chroma_of(samples: np.ndarray) -> np.ndarray:
     """[T] at 16 kHz -> [24]: mean energy of each pitch class, all octaves and bass, each summing
     to 1."""
-    magnitudes = np.abs(librosa.cqt(samples, sr=SAMPLE_RATE, hop_length=CHROMA_HOP,
-                                    fmin=librosa.note_to_hz("C1"), n_bins=84, tuning=0.0))
+    magnitudes = np.abs(
+        librosa.cqt(
+            samples,
+            sr=SAMPLE_RATE,
+            hop_length=CHROMA_HOP,
+            fmin=librosa.note_to_hz("C1"),
+            n_bins=84,
+            tuning=0.0,
+        )
+    )
     octaves = magnitudes.mean(axis=1).reshape(7, 12)  # mean over time
     parts = octaves.sum(axis=0), octaves[:BASS_OCTAVES].sum(axis=0)
     return np.concatenate([p / max(p.sum(), 1e-9) for p in parts]).astype(np.float32)
@@ -75,8 +84,11 @@ class Hearing:
 
     def hear(self, sound: Sound) -> Heard:
         """Raises: InputError for a clip of less than one musicnn patch (3 s)."""
-        name = hashlib.sha256(sound.samples.tobytes() + str(sound.sample_rate).encode()
-                              + source_digest(*CODE).encode())
+        name = hashlib.sha256(
+            sound.samples.tobytes()
+            + str(sound.sample_rate).encode()
+            + source_digest(*CODE).encode()
+        )
         path = self.folder / f"{name.hexdigest()[:32]}.npz"
         if not path.is_file():
             self._write(path, self._listen(sound))
@@ -88,12 +100,14 @@ class Hearing:
             self._model = MusicNN()
         samples = audio.resample(sound.mono(), sound.sample_rate, SAMPLE_RATE)
         heard = self._model.hear(samples)
-        return Heard(heard.penultimate, heard.tags.mean(axis=0), chroma_of(samples),
-                     tempo_of(samples))
+        return Heard(
+            heard.penultimate, heard.tags.mean(axis=0), chroma_of(samples), tempo_of(samples)
+        )
 
     def _write(self, path: Path, heard: Heard) -> None:
         part = path.with_suffix(f".{os.getpid()}.part")
         with open(part, "wb") as file:
-            np.savez(file, patches=heard.patches, tags=heard.tags, chroma=heard.chroma,
-                     tempo=heard.tempo)
+            np.savez(
+                file, patches=heard.patches, tags=heard.tags, chroma=heard.chroma, tempo=heard.tempo
+            )
         os.replace(part, path)

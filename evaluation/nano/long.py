@@ -31,20 +31,31 @@ def measure(bench: Bench) -> dict[str, Any]:
     for piece, made in zip(pieces, bench.generated(requests)):
         sound = made.sound.mono()
         curve = spectra.levels(sound, made.sound.sample_rate)  # one a second
-        minutes = curve[:len(curve) // 60 * 60].reshape(-1, 60)
-        rows.append({"prompt": prompt_of(piece), "seconds": made.sound.seconds,
-                     "silent_seconds": int((curve < SILENT_DBFS).sum()),
-                     "longest_silence_seconds": longest_run(curve < SILENT_DBFS),
-                     "samples_at_ceiling": int((np.abs(sound) >= CEILING - 1e-4).sum()),
-                     "level_by_minute_dbfs": [float(np.median(m)) for m in minutes],
-                     "level_slope_db_a_minute": _slope(curve),
-                     "longest_repeat_seconds": longest_repeat(made.tokens) / rate})
-    truth = [_slope(spectra.levels(p.sound(0, p.facts["duration_s"]).mono(), 48000))
-             for p in bench.pieces(20)]
-    return {"pieces": rows, "ground_truth": {
-        "longest_repeat_seconds": [longest_repeat(t) / rate for t in _joined(bench, pieces)],
-        "longest_repeat_of": f"{SECONDS:g} s of held-out pieces' tokens, joined",
-        "level_slope_db_a_minute": intervals.mean(truth)}}
+        minutes = curve[: len(curve) // 60 * 60].reshape(-1, 60)
+        rows.append(
+            {
+                "prompt": prompt_of(piece),
+                "seconds": made.sound.seconds,
+                "silent_seconds": int((curve < SILENT_DBFS).sum()),
+                "longest_silence_seconds": longest_run(curve < SILENT_DBFS),
+                "samples_at_ceiling": int((np.abs(sound) >= CEILING - 1e-4).sum()),
+                "level_by_minute_dbfs": [float(np.median(m)) for m in minutes],
+                "level_slope_db_a_minute": _slope(curve),
+                "longest_repeat_seconds": longest_repeat(made.tokens) / rate,
+            }
+        )
+    truth = [
+        _slope(spectra.levels(p.sound(0, p.facts["duration_s"]).mono(), 48000))
+        for p in bench.pieces(20)
+    ]
+    return {
+        "pieces": rows,
+        "ground_truth": {
+            "longest_repeat_seconds": [longest_repeat(t) / rate for t in _joined(bench, pieces)],
+            "longest_repeat_of": f"{SECONDS:g} s of held-out pieces' tokens, joined",
+            "level_slope_db_a_minute": intervals.mean(truth),
+        },
+    }
 
 
 def longest_run(flags: np.ndarray) -> int:
@@ -69,7 +80,7 @@ def longest_repeat(tokens: np.ndarray) -> int:
 def _repeats(ids: np.ndarray, size: int) -> bool:
     first: dict[bytes, int] = {}
     for start in range(len(ids) - size + 1):
-        if start - first.setdefault(ids[start:start + size].tobytes(), start) >= size:
+        if start - first.setdefault(ids[start : start + size].tobytes(), start) >= size:
             return True
     return False
 
@@ -88,7 +99,7 @@ def _joined(bench: Bench, pieces: list[Piece]) -> list[np.ndarray]:
     joined = []
     for number in range(len(pieces)):
         parts: list[np.ndarray] = []
-        for piece in bench.held_out[number * 8:]:
+        for piece in bench.held_out[number * 8 :]:
             if sum(map(len, parts)) >= wanted:
                 break
             clip = piece.clip(0, piece.facts["duration_s"], codec.sample_rate)

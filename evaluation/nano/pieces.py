@@ -33,7 +33,7 @@ class Piece:
     def clip(self, start: float, seconds: float, rate: int) -> np.ndarray:
         """Mono float32 [T] of [start, start + seconds) at `rate`."""
         sound = self.sound(start, seconds)
-        return audio.resample(sound.mono(), sound.sample_rate, rate)[:round(seconds * rate)]
+        return audio.resample(sound.mono(), sound.sample_rate, rate)[: round(seconds * rate)]
 
     def sound(self, start: float, seconds: float) -> Sound:
         """[start, start + seconds) at the file's own rate."""
@@ -60,8 +60,11 @@ def read_pieces(corpus: Path, split: str | None, styles: tuple[str, ...] = ()) -
             if split in (None, piece.split) and (not styles or piece.style in styles):
                 pieces.append(piece)
     if not pieces:
-        raise InputError("corpus", corpus, f"holds no {split or ''} pieces; make it with "
-                         f"python -m trainers corpus --out {corpus}")
+        raise InputError(
+            "corpus",
+            corpus,
+            f"holds no {split or ''} pieces; make it with python -m trainers corpus --out {corpus}",
+        )
     return pieces
 
 

@@ -25,9 +25,15 @@ def prompt_of(piece: Piece) -> str:
     """A piece's facts as a prompt: "jazz, 123 bpm, E major, muted trumpet, ..., drums"."""
     facts = piece.facts
     instruments = dict.fromkeys(p["instrument"] for p in facts["parts"] if p["role"] != "drums")
-    return ", ".join([piece.style, f"{round(facts['tempo'])} bpm",
-                      f"{facts['key']} {facts['mode']}", *list(instruments)[:INSTRUMENTS],
-                      drums_word(piece)])
+    return ", ".join(
+        [
+            piece.style,
+            f"{round(facts['tempo'])} bpm",
+            f"{facts['key']} {facts['mode']}",
+            *list(instruments)[:INSTRUMENTS],
+            drums_word(piece),
+        ]
+    )
 
 
 def judged(bench: Bench, heard: Sequence[Heard], pieces: Sequence[Piece]) -> dict[str, Any]:
@@ -39,12 +45,16 @@ def judged(bench: Bench, heard: Sequence[Heard], pieces: Sequence[Piece]) -> dic
     beaten = [(h, p) for h, p in zip(heard, pieces) if p.facts["has_drums"]]
     tempo = [same_tempo(h.tempo, p.facts["tempo"]) for h, p in beaten]
     with_drums = np.array([p.facts["has_drums"] for p in pieces])
-    return {"style": intervals.share(style), "drums": intervals.share(drums),
-            "with_drums": intervals.share(drums[with_drums]),
-            "no_drums": intervals.share(drums[~with_drums]),
-            "tempo": intervals.share(tempo), "key": intervals.share(keys == asked),
-            "tonic": intervals.share(keys % 12 == asked % 12),
-            "mode": intervals.share(keys // 12 == asked // 12)}
+    return {
+        "style": intervals.share(style),
+        "drums": intervals.share(drums),
+        "with_drums": intervals.share(drums[with_drums]),
+        "no_drums": intervals.share(drums[~with_drums]),
+        "tempo": intervals.share(tempo),
+        "key": intervals.share(keys == asked),
+        "tonic": intervals.share(keys % 12 == asked % 12),
+        "mode": intervals.share(keys // 12 == asked // 12),
+    }
 
 
 def measure(bench: Bench) -> dict[str, Any]:
@@ -62,15 +72,21 @@ def measure(bench: Bench) -> dict[str, Any]:
     truth = systems["ground_truth"]
     return {
         "systems": systems,
-        "of_ground_truth": {fact: figure["share"] / truth[fact]["share"]
-                            for fact, figure in systems["generated"].items()
-                            if truth[fact]["share"]},
+        "of_ground_truth": {
+            fact: figure["share"] / truth[fact]["share"]
+            for fact, figure in systems["generated"].items()
+            if truth[fact]["share"]
+        },
         "chance": {"style": 1 / len(bench.style_recogniser.labels), "key": 1 / 24},
-        "clips": f"{len(pieces)} of {SECONDS:g} s", "prompt": prompt_of(pieces[0]),
+        "clips": f"{len(pieces)} of {SECONDS:g} s",
+        "prompt": prompt_of(pieces[0]),
         "training_clips": len(bench.training[0]),
-        "tools": {"style": "musicnn embedding + logistic regression",
-                  "drums": "musicnn embedding + logistic regression, classes weighted alike",
-                  "tempo": "librosa.feature.tempo on 10 ms onset strength; within 8 % of the "
-                           "tempo, its half or its double; pieces with drums",
-                  "key": "softmax regression on chroma turned to each tonic; dorian counts as "
-                         "minor, mixolydian as major"}}
+        "tools": {
+            "style": "musicnn embedding + logistic regression",
+            "drums": "musicnn embedding + logistic regression, classes weighted alike",
+            "tempo": "librosa.feature.tempo on 10 ms onset strength; within 8 % of the "
+            "tempo, its half or its double; pieces with drums",
+            "key": "softmax regression on chroma turned to each tonic; dorian counts as "
+            "minor, mixolydian as major",
+        },
+    }

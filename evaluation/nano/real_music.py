@@ -54,6 +54,9 @@ def find(folders: tuple[Path, ...]) -> list[RealPiece]:
             if about.duration >= SHORTEST:
                 found.append(RealPiece(path, about.duration))
     if not found:
-        raise InputError("real music", ", ".join(map(str, folders)) or "(no folder)",
-                         f"install one of {', '.join(p.name for p in PACKAGES)}, or give --real")
+        raise InputError(
+            "real music",
+            ", ".join(map(str, folders)) or "(no folder)",
+            f"install one of {', '.join(p.name for p in PACKAGES)}, or give --real",
+        )
     return found

@@ -30,12 +30,14 @@ def same_tempo(heard: float, asked: float, factors: Sequence[float] = (0.5, 1.0,
 class LabelRecogniser:
     """musicnn's embedding (mean over patches) + logistic regression."""
 
-    def __init__(self, heard: Sequence[Heard], labels: Sequence[str],
-                 balanced: bool = False) -> None:
+    def __init__(
+        self, heard: Sequence[Heard], labels: Sequence[str], balanced: bool = False
+    ) -> None:
         self.labels = sorted(set(labels))
         weight = "balanced" if balanced else None
-        self._model = make_pipeline(StandardScaler(), LogisticRegression(
-            C=0.1, max_iter=2000, class_weight=weight))
+        self._model = make_pipeline(
+            StandardScaler(), LogisticRegression(C=0.1, max_iter=2000, class_weight=weight)
+        )
         self._model.fit(np.stack([h.embedding for h in heard]), list(labels))
 
     def __call__(self, heard: Sequence[Heard]) -> np.ndarray:

@@ -21,8 +21,12 @@ from evaluation.nano.prompts import prompt_of
 
 PIECES = 20
 SECONDS = 60.0
-PLAN = (Section("intro", 0, 10), Section("verse", 10, 28), Section("chorus", 28, 48),
-        Section("outro", 48, 60))
+PLAN = (
+    Section("intro", 0, 10),
+    Section("verse", 10, 28),
+    Section("chorus", 28, 48),
+    Section("outro", 48, 60),
+)
 TOLERANCE = 2.0  # seconds
 RATE = 16000
 FRAME_SECONDS = 0.5
@@ -38,8 +42,10 @@ def measure(bench: Bench) -> dict[str, Any]:
     asked = [s.start for s in PLAN[1:]]
     found, chance = [], []
     draw = np.random.default_rng(bench.setting.seed)
-    requests = [bench.request(prompt_of(p), number, SECONDS, sections=PLAN)
-                for number, p in enumerate(pieces)]
+    requests = [
+        bench.request(prompt_of(p), number, SECONDS, sections=PLAN)
+        for number, p in enumerate(pieces)
+    ]
     for made in bench.generated(requests):
         peaks = boundaries(made.sound, len(asked))
         found += hits(asked, peaks)
@@ -52,12 +58,16 @@ def measure(bench: Bench) -> dict[str, Any]:
         truth += hits(own, peaks)
         drawn = draw.uniform(EDGE_SECONDS, length - EDGE_SECONDS, len(own))
         truth_chance += hits(sorted(drawn), peaks)
-    return {"plan": ", ".join(f"{s.structure} {s.start:g}-{s.end:g} s" for s in PLAN),
-            "pieces": len(pieces), "tolerance_seconds": TOLERANCE,
-            "generated": intervals.share(found), "generated_chance": intervals.share(chance),
-            "ground_truth": intervals.share(truth),
-            "ground_truth_chance": intervals.share(truth_chance),
-            "n_is": "boundaries; those of one piece are not independent"}
+    return {
+        "plan": ", ".join(f"{s.structure} {s.start:g}-{s.end:g} s" for s in PLAN),
+        "pieces": len(pieces),
+        "tolerance_seconds": TOLERANCE,
+        "generated": intervals.share(found),
+        "generated_chance": intervals.share(chance),
+        "ground_truth": intervals.share(truth),
+        "ground_truth_chance": intervals.share(truth_chance),
+        "n_is": "boundaries; those of one piece are not independent",
+    }
 
 
 def hits(asked: Sequence[float], peaks: Sequence[float]) -> list[bool]:
@@ -75,14 +85,14 @@ def boundaries(sound: Sound, count: int) -> list[float]:
     """The `count` strongest novelty peaks in seconds, in order of time."""
     curve = novelty(features(audio.resample(sound.mono(), sound.sample_rate, RATE)))
     edge, apart = (round(s / FRAME_SECONDS) for s in (EDGE_SECONDS, APART_SECONDS))
-    curve[:edge] = curve[len(curve) - edge:] = -np.inf
+    curve[:edge] = curve[len(curve) - edge :] = -np.inf
     peaks: list[int] = []
     for _ in range(count):
         best = int(curve.argmax())
         if not np.isfinite(curve[best]):
             break
         peaks.append(best)
-        curve[max(0, best - apart + 1):best + apart] = -np.inf
+        curve[max(0, best - apart + 1) : best + apart] = -np.inf
     return [peak * FRAME_SECONDS for peak in sorted(peaks)]
 
 
@@ -90,19 +100,20 @@ def features(samples: np.ndarray) -> np.ndarray:
     """[T] at 16 kHz -> [frames, 40 + 12 + 1]: timbre (log mel), chroma and onset density of each
     half second, each column standardised and each group of equal weight."""
     hop = 400  # 25 ms
-    mel = np.log10(librosa.feature.melspectrogram(y=samples, sr=RATE, n_fft=1024, hop_length=hop,
-                                                  n_mels=40) + 1e-6)
-    chroma = librosa.feature.chroma_stft(y=samples, sr=RATE, n_fft=4096, hop_length=hop,
-                                         tuning=0.0)
+    mel = np.log10(
+        librosa.feature.melspectrogram(y=samples, sr=RATE, n_fft=1024, hop_length=hop, n_mels=40)
+        + 1e-6
+    )
+    chroma = librosa.feature.chroma_stft(y=samples, sr=RATE, n_fft=4096, hop_length=hop, tuning=0.0)
     onsets = librosa.onset.onset_strength(S=10 * mel, sr=RATE)[None]
     each = round(FRAME_SECONDS * RATE / hop)
     groups = []
     for group in (mel, chroma, onsets):
         count = group.shape[1] // each
-        means = group[:, :count * each].reshape(len(group), count, each).mean(axis=2).T
+        means = group[:, : count * each].reshape(len(group), count, each).mean(axis=2).T
         scaled = (means - means.mean(axis=0)) / np.maximum(means.std(axis=0), 1e-6)
         groups.append(scaled / np.sqrt(scaled.shape[1]))  # [count, D]
-    return np.concatenate([g[:min(map(len, groups))] for g in groups], axis=1)
+    return np.concatenate([g[: min(map(len, groups))] for g in groups], axis=1)
 
 
 def novelty(frames: np.ndarray) -> np.ndarray:
@@ -114,5 +125,6 @@ def novelty(frames: np.ndarray) -> np.ndarray:
     taper = np.exp(-0.5 * (at / (0.5 * reach)) ** 2)
     kernel = np.outer(np.sign(at) * taper, np.sign(at) * taper)
     padded = np.pad(-squares, reach, mode="edge")
-    return np.array([(kernel * padded[n:n + 2 * reach, n:n + 2 * reach]).sum()
-                     for n in range(len(frames))])
+    return np.array(
+        [(kernel * padded[n : n + 2 * reach, n : n + 2 * reach]).sum() for n in range(len(frames))]
+    )

@@ -14,9 +14,17 @@ FLUX_FFT, FLUX_HOP_SECONDS = 1024, 0.01
 
 def mel_distance(made: np.ndarray, real: np.ndarray, rate: int) -> float:
     """Mean |difference| of natural-log mel magnitudes (window 2048, hop 512, 80 bands)."""
-    logs = [np.log(np.maximum(librosa.feature.melspectrogram(
-        y=x, sr=rate, n_fft=2048, hop_length=512, n_mels=MEL_BANDS, power=1.0), FLOOR))
-        for x in (made, real)]
+    logs = [
+        np.log(
+            np.maximum(
+                librosa.feature.melspectrogram(
+                    y=x, sr=rate, n_fft=2048, hop_length=512, n_mels=MEL_BANDS, power=1.0
+                ),
+                FLOOR,
+            )
+        )
+        for x in (made, real)
+    ]
     return float(np.abs(logs[0] - logs[1]).mean())
 
 
@@ -24,8 +32,7 @@ def si_sdr(made: np.ndarray, real: np.ndarray) -> float:
     """Scale-invariant signal-to-distortion ratio, dB (Le Roux et al. 2019)."""
     made, real = made - made.mean(), real - real.mean()
     target = real * (made @ real) / (real @ real + 1e-12)
-    return float(10 * np.log10((target @ target + 1e-12) /
-                               (((made - target) ** 2).sum() + 1e-12)))
+    return float(10 * np.log10((target @ target + 1e-12) / (((made - target) ** 2).sum() + 1e-12)))
 
 
 def contrast(made: np.ndarray, real: np.ndarray, rate: int) -> float:
@@ -35,18 +42,21 @@ def contrast(made: np.ndarray, real: np.ndarray, rate: int) -> float:
     fine = []
     for sound in (made, real):
         logs = np.log(np.maximum(_magnitudes(sound, CONTRAST_FFT, 1024), FLOOR))
-        logs = logs[:int(CONTRAST_TOP_HZ / rate * CONTRAST_FFT)]  # [bins, frames]
+        logs = logs[: int(CONTRAST_TOP_HZ / rate * CONTRAST_FFT)]  # [bins, frames]
         width = np.ones(len(logs))
-        local = (uniform_filter1d(logs, CONTRAST_BINS, axis=0, mode="constant")
-                 / uniform_filter1d(width, CONTRAST_BINS, mode="constant")[:, None])
+        local = (
+            uniform_filter1d(logs, CONTRAST_BINS, axis=0, mode="constant")
+            / uniform_filter1d(width, CONTRAST_BINS, mode="constant")[:, None]
+        )
         fine.append((logs - local).ravel())
     size = min(map(len, fine))
     first, second = (f.reshape(-1)[:size] for f in fine)
     return float(first @ second / max(np.linalg.norm(first) * np.linalg.norm(second), 1e-12))
 
 
-def log_spectral_distance(made: np.ndarray, real: np.ndarray, rate: int, low: float,
-                          high: float) -> float:
+def log_spectral_distance(
+    made: np.ndarray, real: np.ndarray, rate: int, low: float, high: float
+) -> float:
     """dB: mean over frames of the root mean square difference of 20 log10 magnitudes from `low`
     to `high` Hz (window 2048, hop 512; magnitudes below -100 dB of full scale count as that)."""
     levels = []
@@ -56,7 +66,7 @@ def log_spectral_distance(made: np.ndarray, real: np.ndarray, rate: int, low: fl
     bins = np.arange(1025) * rate / 2048
     chosen = (bins >= low) & (bins < high)
     difference = levels[0][chosen] - levels[1][chosen]  # [bins, frames]
-    return float(np.sqrt((difference ** 2).mean(axis=0)).mean())
+    return float(np.sqrt((difference**2).mean(axis=0)).mean())
 
 
 def share_above(sound: np.ndarray, rate: int, hertz: float) -> float:
@@ -76,8 +86,8 @@ def flux(sound: np.ndarray, rate: int) -> np.ndarray:
 def levels(sound: np.ndarray, rate: int, seconds: float = 1.0) -> np.ndarray:
     """RMS level in dBFS of each `seconds` of the sound; -100 at least."""
     size = round(seconds * rate)
-    frames = sound[:len(sound) // size * size].reshape(-1, size)
-    return 20 * np.log10(np.maximum(np.sqrt((frames ** 2).mean(axis=1)), 1e-5))
+    frames = sound[: len(sound) // size * size].reshape(-1, size)
+    return 20 * np.log10(np.maximum(np.sqrt((frames**2).mean(axis=1)), 1e-5))
 
 
 def _magnitudes(sound: np.ndarray, window: int, hop: int) -> np.ndarray:

@@ -49,47 +49,69 @@ def _flow_loss(bench: Bench) -> dict[str, Any]:
     ratio = pipeline.variant.latents_a_token
     generator = torch.Generator().manual_seed(bench.setting.seed)
     uniform = (torch.arange(TIMES) + 0.5) / TIMES
-    losses: dict[str, list[float]] = {name: [] for name in (
-        "trained", "untrained", "mean_latent", "mean_and_variance")}
+    losses: dict[str, list[float]] = {
+        name: [] for name in ("trained", "untrained", "mean_latent", "mean_and_variance")
+    }
     for piece in bench.told(bench.pieces(FLOW_CLIPS), "flow loss"):
         start = piece.verse(SECONDS / 4)
-        sound = [torch.from_numpy(piece.clip(start, SECONDS / 4, m.sample_rate))[None, None]
-                 for m in (tokenizer, codec)]
+        sound = [
+            torch.from_numpy(piece.clip(start, SECONDS / 4, m.sample_rate))[None, None]
+            for m in (tokenizer, codec)
+        ]
         tokens = tokenizer.encode(sound[0])  # [1, N]
         latents = codec.latents(sound[1])  # [1, D, M]
         frames = min(tokens.shape[1] * ratio, latents.shape[2])
-        tokens, latents = tokens[:, :frames // ratio], latents[:, :, :frames // ratio * ratio]
+        tokens, latents = tokens[:, : frames // ratio], latents[:, :, : frames // ratio * ratio]
         many = latents.expand(TIMES, -1, -1)
         noise = torch.randn(many.shape, generator=generator)
         keep = torch.ones(TIMES, dtype=torch.bool)
         for name, one in (("trained", model), ("untrained", untrained)):
-            losses[name].append(float(one.loss(tokens.expand(TIMES, -1), None, many, None,
-                                               t_uniform=uniform, noise=noise, keep=keep)))
+            losses[name].append(
+                float(
+                    one.loss(
+                        tokens.expand(TIMES, -1),
+                        None,
+                        many,
+                        None,
+                        t_uniform=uniform,
+                        noise=noise,
+                        keep=keep,
+                    )
+                )
+            )
         for name, loss in _without_tokens(model, many, noise, uniform).items():
             losses[name].append(loss)
-    return {**{name: intervals.mean(values) for name, values in losses.items()},
-            **{f"trained_minus_{name}": intervals.mean(
-                np.subtract(losses["trained"], losses[name]))
-               for name in ("mean_latent", "mean_and_variance", "untrained")},
-            "clips": f"of {SECONDS / 4:g} s, {TIMES} flow times each"}
+    return {
+        **{name: intervals.mean(values) for name, values in losses.items()},
+        **{
+            f"trained_minus_{name}": intervals.mean(np.subtract(losses["trained"], losses[name]))
+            for name in ("mean_latent", "mean_and_variance", "untrained")
+        },
+        "clips": f"of {SECONDS / 4:g} s, {TIMES} flow times each",
+    }
 
 
-def _without_tokens(model: SRFM, latents: torch.Tensor, noise: torch.Tensor,
-                    uniform: torch.Tensor) -> dict[str, float]:
+def _without_tokens(
+    model: SRFM, latents: torch.Tensor, noise: torch.Tensor, uniform: torch.Tensor
+) -> dict[str, float]:
     """Two answers that know no tokens. "mean_latent" goes from the noise itself to the mean of the
     training latents, which standardised is 0, so its loss is the latents' variance;
     "mean_and_variance" is the best linear guess from the noisy point, for latents that were
     independent and Gaussian."""
-    mean, std = (torch.tensor(v)[:, None] for v in (model.config.latent_mean or (0.0,),
-                                                    model.config.latent_std or (1.0,)))
+    mean, std = (
+        torch.tensor(v)[:, None]
+        for v in (model.config.latent_mean or (0.0,), model.config.latent_std or (1.0,))
+    )
     target, time = (latents - mean) / std, cosine_time(uniform)
     keep = 1 - model.config.sigma_min
     noisy, velocity = straight_path(target, noise, time, model.config.sigma_min)
     weight = 1 - keep * time  # of the noise in the noisy point
-    slope = (time - keep * weight) / (weight ** 2 + time ** 2)
+    slope = (time - keep * weight) / (weight**2 + time**2)
     guess = slope[:, None, None] * noisy
-    return {"mean_latent": float((-keep * noise - velocity).square().mean()),
-            "mean_and_variance": float((guess - velocity).square().mean())}
+    return {
+        "mean_latent": float((-keep * noise - velocity).square().mean()),
+        "mean_and_variance": float((guess - velocity).square().mean()),
+    }
 
 
 def _bands(bench: Bench) -> dict[str, Any]:
@@ -104,12 +126,20 @@ def _bands(bench: Bench) -> dict[str, Any]:
             size = min(len(real), len(made))
             for low, high in BANDS:
                 found.setdefault(_band(low, high), {}).setdefault(codec, []).append(
-                    spectra.log_spectral_distance(made[:size], real[:size], RATE, low, high))
-    return {"unit": "dB, log-spectral distance", "bands": {
-        band: {**{codec: intervals.mean(values) for codec, values in by_codec.items()},
-               "srfm_minus_wavtokenizer": intervals.mean(
-                   np.subtract(by_codec["srfm"], by_codec["wavtokenizer"]))}
-        for band, by_codec in found.items()}}
+                    spectra.log_spectral_distance(made[:size], real[:size], RATE, low, high)
+                )
+    return {
+        "unit": "dB, log-spectral distance",
+        "bands": {
+            band: {
+                **{codec: intervals.mean(values) for codec, values in by_codec.items()},
+                "srfm_minus_wavtokenizer": intervals.mean(
+                    np.subtract(by_codec["srfm"], by_codec["wavtokenizer"])
+                ),
+            }
+            for band, by_codec in found.items()
+        },
+    }
 
 
 def _band(low: int, high: int) -> str:
@@ -123,11 +153,16 @@ def _energy(bench: Bench) -> dict[str, Any]:
     requests = [bench.request(prompt_of(p), number) for number, p in enumerate(pieces)]
     for piece, made in zip(pieces, bench.generated(requests)):
         real = piece.sound(piece.verse(SECONDS), SECONDS)
-        corpus.append(spectra.share_above(audio.resample(real.mono(), real.sample_rate, RATE),
-                                          RATE, HIGH_HZ))
+        corpus.append(
+            spectra.share_above(audio.resample(real.mono(), real.sample_rate, RATE), RATE, HIGH_HZ)
+        )
         flow.append(spectra.share_above(made.sound.mono(), RATE, HIGH_HZ))
         twin = without_flow(bench.pipeline, made.tokens, SECONDS)
-        plain.append(spectra.share_above(audio.resample(twin.mono(), twin.sample_rate, RATE),
-                                         RATE, HIGH_HZ))
-    return {"corpus": intervals.mean(corpus), "generated": intervals.mean(flow),
-            "without_flow_upsampled": intervals.mean(plain)}
+        plain.append(
+            spectra.share_above(audio.resample(twin.mono(), twin.sample_rate, RATE), RATE, HIGH_HZ)
+        )
+    return {
+        "corpus": intervals.mean(corpus),
+        "generated": intervals.mean(flow),
+        "without_flow_upsampled": intervals.mean(plain),
+    }

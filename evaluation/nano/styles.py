@@ -34,13 +34,16 @@ def measure(bench: Bench) -> dict[str, Any]:
     styles = tuple(PROMPTS)
     heard, pieces = bench.taught(styles)
     recogniser = LabelRecogniser(heard, [p.style for p in pieces])
-    held_out = [p for style in styles
-                for p in [q for q in bench.held_out if q.style == style][
-                    :bench.at_most(HELD_OUT_CLIPS)]]
+    held_out = [
+        p
+        for style in styles
+        for p in [q for q in bench.held_out if q.style == style][: bench.at_most(HELD_OUT_CLIPS)]
+    ]
     sounds = [p.sound(p.verse(SECONDS), SECONDS) for p in held_out]
     names = np.array([p.style for p in held_out])
-    systems = {"ground_truth": intervals.share(
-        recogniser(bench.heard(sounds, "held-out")) == names)}
+    systems = {
+        "ground_truth": intervals.share(recogniser(bench.heard(sounds, "held-out")) == names)
+    }
     for codec in bench.codecs:
         passed = [bench.through(s, codec) for s in bench.told(sounds, codec)]
         systems[codec] = intervals.share(recogniser(bench.heard(passed, codec)) == names)
@@ -51,11 +54,15 @@ def measure(bench: Bench) -> dict[str, Any]:
     guesses = recogniser(bench.heard(made, "generated"))
     return {
         "classifier": f"musicnn penultimate (mean over patches) + logistic regression, "
-                      f"{len(heard)} training clips of {SECONDS:g} s",
-        "chance": 1 / len(styles), "prompts": PROMPTS,
+        f"{len(heard)} training clips of {SECONDS:g} s",
+        "chance": 1 / len(styles),
+        "prompts": PROMPTS,
         "seeds": [bench.setting.seed, bench.setting.seed + each - 1],
-        "generated": intervals.share(guesses == asked), **systems,
+        "generated": intervals.share(guesses == asked),
+        **systems,
         "by_prompt": {s: float((guesses == asked)[asked == s].mean()) for s in styles},
-        "heard_as": {s: {str(g): int(n) for g, n in zip(*np.unique(guesses[asked == s],
-                                                                   return_counts=True))}
-                     for s in styles}}
+        "heard_as": {
+            s: {str(g): int(n) for g, n in zip(*np.unique(guesses[asked == s], return_counts=True))}
+            for s in styles
+        },
+    }

@@ -1,16 +1,7 @@
 """The one report renderer of evaluation: a table with intervals and n, a page to play items on,
 CSV, JSON and LaTeX from the same frozen record."""
 
-from evaluation.report.content import (
-    Cell,
-    Clip,
-    Column,
-    PlayableItem,
-    Points,
-    Report,
-    Row,
-    Table,
-)
+from evaluation.report.content import Cell, Clip, Column, PlayableItem, Points, Report, Row, Table
 from evaluation.report.latex import escape as escape_latex
 from evaluation.report.page import overview, table_html
 from evaluation.report.spreadsheet import safe_cell

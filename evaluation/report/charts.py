@@ -15,9 +15,13 @@ INK, GRID = "#3b6fb6", "rgba(128,128,128,.25)"
 
 def _plain(figure: go.Figure, title: str, rows: int) -> go.Figure:
     figure.update_layout(
-        title=html.escape(title), height=FRAME_PIXELS + ROW_PIXELS * max(rows, 2),
-        margin={"l": 10, "r": 20, "t": 50, "b": 40}, showlegend=False,
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": "#777"},
+        title=html.escape(title),
+        height=FRAME_PIXELS + ROW_PIXELS * max(rows, 2),
+        margin={"l": 10, "r": 20, "t": 50, "b": 40},
+        showlegend=False,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": "#777"},
     )
     figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
     figure.update_yaxes(gridcolor=GRID, automargin=True, autorange="reversed")
@@ -35,8 +39,11 @@ def interval_chart(table: Table, index: int) -> go.Figure | None:
     up = [0.0 if cell.high is None else cell.high - cell.value for cell in cells]
     down = [0.0 if cell.low is None else cell.value - cell.low for cell in cells]
     points = go.Scatter(
-        x=[cell.value for cell in cells], y=names, mode="markers",
-        marker={"size": 9, "color": INK}, hovertemplate="%{y}: %{x}<extra></extra>",
+        x=[cell.value for cell in cells],
+        y=names,
+        mode="markers",
+        marker={"size": 9, "color": INK},
+        hovertemplate="%{y}: %{x}<extra></extra>",
         error_x={"type": "data", "array": up, "arrayminus": down, "color": INK},
     )
     return _plain(go.Figure(points), column.head, len(rows))
@@ -48,9 +55,15 @@ def item_chart(metric: str, points: Sequence[Points]) -> go.Figure:
     for one in points:
         figure.add_trace(
             go.Box(
-                x=list(one.values.values()), name=html.escape(one.system), boxpoints="all",
-                jitter=0.6, pointpos=0, fillcolor="rgba(0,0,0,0)", line={"color": GRID},
-                marker={"color": INK, "size": 6, "opacity": 0.7}, hoveron="points",
+                x=list(one.values.values()),
+                name=html.escape(one.system),
+                boxpoints="all",
+                jitter=0.6,
+                pointpos=0,
+                fillcolor="rgba(0,0,0,0)",
+                line={"color": GRID},
+                marker={"color": INK, "size": 6, "opacity": 0.7},
+                hoveron="points",
                 customdata=[[one.system, item] for item in one.values],
                 text=[html.escape(item) for item in one.values],
                 hovertemplate="%{text}: %{x}<extra></extra>",

@@ -5,10 +5,24 @@ from __future__ import annotations
 from evaluation.report.content import Cell, Column, Table
 
 SPECIAL = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "‖": r"$\Vert$",
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "–": "--",
+    "‖": r"$\Vert$",
 }
 
 
@@ -39,8 +53,19 @@ def table_latex(table: Table) -> str:
     body = [" & ".join(cells) + r" \\" for cells in rows]
     layout = "l" * len(table.labels) + "r" * len(table.columns)
     caption = escape(". ".join([table.title, *table.notes]))
-    return "\n".join([
-        r"\begin{table}[t]", r"\centering", rf"\begin{{tabular}}{{{layout}}}", r"\toprule",
-        " & ".join(heads) + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
-        rf"\caption{{{caption}}}", r"\end{table}", "",
-    ])
+    return "\n".join(
+        [
+            r"\begin{table}[t]",
+            r"\centering",
+            rf"\begin{{tabular}}{{{layout}}}",
+            r"\toprule",
+            " & ".join(heads) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            rf"\caption{{{caption}}}",
+            r"\end{table}",
+            "",
+        ]
+    )

@@ -46,7 +46,10 @@ def table_html(table: Table) -> str:
 
 def _figure(figure: go.Figure, name: str) -> str:
     return figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=name, default_height=figure.layout.height,
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=name,
+        default_height=figure.layout.height,
         config={"displaylogo": False, "responsive": True},
     )
 
@@ -90,16 +93,20 @@ def _item(item: PlayableItem, files: ClipFiles) -> str:
 
 
 def _facts(report: Report) -> str:
-    return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
-                   for name, value in report.facts.items())
+    return "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
+        for name, value in report.facts.items()
+    )
 
 
 def overview(report: Report) -> str:
     """Summary, tables and facts for another page to hold: no scripts, no style, all escaped."""
     summary = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in report.summary)
     tables = "".join(table_html(table) for table in report.tables)
-    return (f"{summary}{tables}<details><summary>How it was measured</summary>"
-            f"<dl>{_facts(report)}</dl></details>")
+    return (
+        f"{summary}{tables}<details><summary>How it was measured</summary>"
+        f"<dl>{_facts(report)}</dl></details>"
+    )
 
 
 def page(report: Report, files: ClipFiles) -> str:

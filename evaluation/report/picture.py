@@ -9,8 +9,13 @@ from pathlib import Path
 from core.errors import FailureError, InputError
 
 CHROMIUM = "chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--allow-file-access-from-files"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--allow-file-access-from-files",
+]
 WIDTH, HEIGHT = 1280, 900
 PATIENCE_MS = 120_000
 
@@ -39,7 +44,8 @@ def picture(page: Path, out: Path, whole: bool = False, height: int = HEIGHT) ->
         shown.goto(page.resolve().as_uri())
         shown.wait_for_function(  # every chart is drawn
             "[...document.querySelectorAll('.plotly-graph-div')]"
-            ".every((chart) => chart.querySelector('.main-svg'))")
+            ".every((chart) => chart.querySelector('.main-svg'))"
+        )
         shown.screenshot(path=out, full_page=whole)
         browser.close()
 

@@ -8,8 +8,21 @@ from collections.abc import Sequence
 from typing import Any
 
 # A spreadsheet takes a text that begins so for a formula (also after spaces it drops).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d",
-                  "\uff20")
+FORMULA_STARTS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "|",
+    "%",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)
 
 
 def safe_cell(value: Any) -> Any:
@@ -19,8 +32,9 @@ def safe_cell(value: Any) -> Any:
     """
     if value is None:
         return ""
-    if isinstance(value, str) and (value.startswith(FORMULA_STARTS)
-                                   or value.lstrip().startswith(FORMULA_STARTS[:4])):
+    if isinstance(value, str) and (
+        value.startswith(FORMULA_STARTS) or value.lstrip().startswith(FORMULA_STARTS[:4])
+    ):
         return "'" + value
     return value
 

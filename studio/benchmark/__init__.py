@@ -10,5 +10,12 @@ from studio.benchmark.asked import Asked, ComparisonAsked, FolderAsked, PlanAske
 from studio.benchmark.desk import BenchmarkDesk, BenchmarkRun
 from studio.benchmark.permission import require_permission
 
-__all__ = ["Asked", "BenchmarkDesk", "BenchmarkRun", "ComparisonAsked", "FolderAsked",
-           "PlanAsked", "require_permission"]
+__all__ = [
+    "Asked",
+    "BenchmarkDesk",
+    "BenchmarkRun",
+    "ComparisonAsked",
+    "FolderAsked",
+    "PlanAsked",
+    "require_permission",
+]

@@ -82,8 +82,7 @@ class BenchmarkDesk:
 
         Raises: FailureError when this person, or everybody, has too many, or the disk is full.
         """
-        run = BenchmarkRun(secrets.token_hex(12), time.time(), wanted.title,
-                           asking.as_dict(wanted))
+        run = BenchmarkRun(secrets.token_hex(12), time.time(), wanted.title, asking.as_dict(wanted))
         self._queue(person, run)
         return run.id
 
@@ -102,13 +101,17 @@ class BenchmarkDesk:
         with self._changed:
             own = sum(who == person for who, _ in self._active)
             if own >= MOST_OF_A_PERSON or len(self._active) >= MOST_OF_ALL:
-                raise FailureError("benchmarks", own, "of yours are waiting or running already; "
-                                   "wait for one to end, or stop one")
+                raise FailureError(
+                    "benchmarks",
+                    own,
+                    "of yours are waiting or running already; wait for one to end, or stop one",
+                )
             self._write(person, run)
             self._active[person, run.id] = run
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="studio-benchmarks",
-                                                daemon=True)
+                self._thread = threading.Thread(
+                    target=self._work, name="studio-benchmarks", daemon=True
+                )
                 self._thread.start()
             self._changed.notify_all()
 
@@ -221,8 +224,11 @@ class BenchmarkDesk:
         stop = self._spawn.Value(ctypes.c_int, 0)
         wanted = asking.from_dict(self._active[key].asked)
         child = self._spawn.Process(
-            target=process.serve, name="studio-benchmark", daemon=True,
-            args=(theirs, stop, wanted, place, self.device, self.threads))
+            target=process.serve,
+            name="studio-benchmark",
+            daemon=True,
+            args=(theirs, stop, wanted, place, self.device, self.threads),
+        )
         child.start()
         theirs.close()
         try:
@@ -261,14 +267,18 @@ class BenchmarkDesk:
                     raise EOFError
                 kind, content = ours.recv()
             except (EOFError, ConnectionResetError):
-                return "error", FailureError("benchmark", "", "its process ended (out of memory?);"
-                                             " what was made is kept, so it can go on")
+                return "error", FailureError(
+                    "benchmark",
+                    "",
+                    "its process ended (out of memory?); what was made is kept, so it can go on",
+                )
             if kind != "step":
                 return kind, content
             with self._changed:
                 if key not in self._stopping:  # else "stopping" stays on the page
-                    self._active[key] = replace(self._active[key], text=content.text,
-                                                fraction=content.fraction)
+                    self._active[key] = replace(
+                        self._active[key], text=content.text, fraction=content.fraction
+                    )
 
     def _end(self, key: tuple[str, str], state: str, text: str) -> None:
         run = replace(self._active.pop(key), state=state, text=text)

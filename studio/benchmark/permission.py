@@ -37,7 +37,8 @@ def is_local(request: Request) -> bool:
         return False
     name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     return _loopback(request.client.host if request.client else "") and (
-        name == "localhost" or _loopback(name))
+        name == "localhost" or _loopback(name)
+    )
 
 
 def _loopback(address: str) -> bool:

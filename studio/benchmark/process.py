@@ -25,8 +25,9 @@ class Standing:
     fraction: float
 
 
-def serve(connection: Connection, stop: Any, asked: Asked, folder: Path, device: str,
-          threads: int) -> None:
+def serve(
+    connection: Connection, stop: Any, asked: Asked, folder: Path, device: str, threads: int
+) -> None:
     """Run it and send ("step", Standing), then one of ("done", report folder),
     ("cancelled", None) and ("error", StudioError). `stop` is a shared flag."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the studio stops it
@@ -45,8 +46,14 @@ def serve(connection: Connection, stop: Any, asked: Asked, folder: Path, device:
         connection.send(("error", error))
     except (OSError, RuntimeError, MemoryError, ValueError) as error:
         shown = " ".join(str(error).split())[:160] or type(error).__name__
-        connection.send(("error", FailureError("benchmark", shown, "did not end; what was made is "
-                                               "kept, so it can go on")))
+        connection.send(
+            (
+                "error",
+                FailureError(
+                    "benchmark", shown, "did not end; what was made is kept, so it can go on"
+                ),
+            )
+        )
 
 
 def plan_of(asked: PlanAsked | FolderAsked) -> Any:
@@ -56,11 +63,13 @@ def plan_of(asked: PlanAsked | FolderAsked) -> Any:
     """
     from evaluation.benchmark import folder_plan, read_plan
     from evaluation.metrics import recipe
+
     if isinstance(asked, FolderAsked):
         sides = (_path(asked.generated), _path(asked.reference), _path(asked.captions))
         return replace(folder_plan(*sides, asked.recipe), incomplete=asked.incomplete)
-    dataset: dict[str, Any] = {name: str(_path(value)) for name in ("table", "audio")
-                               if (value := getattr(asked, name))}
+    dataset: dict[str, Any] = {
+        name: str(_path(value)) for name in ("table", "audio") if (value := getattr(asked, name))
+    }
     if asked.limit:
         dataset["limit"] = asked.limit
     plan = read_plan(asked.plan, dataset)
@@ -71,20 +80,28 @@ def _path(text: str) -> Path:
     return Path(text.strip()).expanduser().resolve()
 
 
-def _run(asked: Asked, folder: Path, device: str, connection: Connection,
-         should_stop: Callable[[], bool]) -> Path:
+def _run(
+    asked: Asked, folder: Path, device: str, connection: Connection, should_stop: Callable[[], bool]
+) -> Path:
     """The folder of the finished report."""
     from core.workspace import claim_machine
+
     with claim_machine():
         if isinstance(asked, ComparisonAsked):
             return _compare(asked, folder)
         return _measure(asked, folder, device, connection, should_stop)
 
 
-def _measure(asked: PlanAsked | FolderAsked, folder: Path, device: str, connection: Connection,
-             should_stop: Callable[[], bool]) -> Path:
+def _measure(
+    asked: PlanAsked | FolderAsked,
+    folder: Path,
+    device: str,
+    connection: Connection,
+    should_stop: Callable[[], bool],
+) -> Path:
     from evaluation.benchmark import Run, RunOptions, Step, run_report
     from evaluation.report import overview
+
     plan = plan_of(asked)
     titles = [system.title for system in plan.systems]
 
@@ -107,6 +124,7 @@ def _measure(asked: PlanAsked | FolderAsked, folder: Path, device: str, connecti
 def _compare(asked: ComparisonAsked, folder: Path) -> Path:
     from evaluation.benchmark import RunResult, difference, difference_report
     from evaluation.report import overview, write_report
+
     one, two = (RunResult.read(Path(side)) for side in (asked.first, asked.second))
     report = difference_report(one, two, difference(one, two))
     target = folder / "comparison"

@@ -27,9 +27,13 @@ def add_benchmarks(app: FastAPI, desk: BenchmarkDesk) -> None:
     def download(identity: str, person: Person) -> FileResponse:
         """The report's page, tables, scores of items and clips."""
         packed = _packed(desk.report(person, identity))
-        return FileResponse(packed, media_type="application/zip", headers=PRIVATE,
-                            filename=f"benchmark-{identity[:6]}.zip",
-                            background=BackgroundTask(packed.unlink, missing_ok=True))
+        return FileResponse(
+            packed,
+            media_type="application/zip",
+            headers=PRIVATE,
+            filename=f"benchmark-{identity[:6]}.zip",
+            background=BackgroundTask(packed.unlink, missing_ok=True),
+        )
 
     @router.get("/{identity}/report/{name:path}")
     def report(identity: str, name: str, person: Person) -> FileResponse:
@@ -43,8 +47,9 @@ def add_benchmarks(app: FastAPI, desk: BenchmarkDesk) -> None:
 
 
 def _packed(folder: Path) -> Path:
-    with tempfile.NamedTemporaryFile(prefix="studio-benchmark-", suffix=".zip",
-                                     delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        prefix="studio-benchmark-", suffix=".zip", delete=False
+    ) as file:
         path = Path(file.name)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
         for found in sorted(folder.rglob("*")):

@@ -22,10 +22,14 @@ def main(argv: list[str]) -> int:
     commands.add_parser("check-start", help="start to usable page; click to first sound")
     commands.add_parser("examples", help="make the Create tab's examples into assets/examples")
     pictures = commands.add_parser("screenshots", help="every tab, two widths, light and dark")
-    pictures.add_argument("--out", type=Path, default=None,
-                          help="folder for the pictures [$STUDIO_WORK/screenshots]")
-    pictures.add_argument("--readme", action="store_true",
-                          help="write the README's pictures to assets/screenshots as well")
+    pictures.add_argument(
+        "--out", type=Path, default=None, help="folder for the pictures [$STUDIO_WORK/screenshots]"
+    )
+    pictures.add_argument(
+        "--readme",
+        action="store_true",
+        help="write the README's pictures to assets/screenshots as well",
+    )
     args = parser.parse_args(argv)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     with claim_machine():
@@ -40,15 +44,20 @@ def main(argv: list[str]) -> int:
 def _run(args: argparse.Namespace) -> dict:
     if args.command == "check-load":
         from studio.checks.load import check_load
+
         return check_load(args.people, args.seconds)
     if args.command == "check-faults":
         from studio.checks.faults import check_faults
+
         return check_faults()
     if args.command == "check-start":
         from studio.checks.start import check_start
+
         return check_start()
     if args.command == "examples":
         from studio.example_making import make_examples
+
         return make_examples()
     from studio.checks.screenshots import take_screenshots
+
     return take_screenshots(args.out, args.readme)

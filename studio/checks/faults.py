@@ -40,30 +40,41 @@ def check_faults() -> dict:
         with Server(folder, STUDIO_MODELS=models) as server, open_browser() as browser:
             server.wait_until_loaded()
             person = Person(server)
-            faults = {"worker killed": lambda: _worker_killed(server, person),
-                      "model file gone": lambda: _model_gone(person, Path(models)),
-                      "model file cut short": lambda: _model_cut(person, Path(models))}
+            faults = {
+                "worker killed": lambda: _worker_killed(server, person),
+                "model file gone": lambda: _model_gone(person, Path(models)),
+                "model file cut short": lambda: _model_cut(person, Path(models)),
+            }
             if is_small:
                 faults["disk full"] = lambda: _disk_full(person, folder)
             page = open_page(browser, server.address)
-            faults |= {"200 MB upload": lambda: _large_upload(page, person, Path(models)),
-                       "100-minute upload": lambda: _long_upload(page, Path(models)),
-                       "50 rapid clicks": lambda: _clicks(page)}
+            faults |= {
+                "200 MB upload": lambda: _large_upload(page, person, Path(models)),
+                "100-minute upload": lambda: _long_upload(page, Path(models)),
+                "50 rapid clicks": lambda: _clicks(page),
+            }
             for name, fault in faults.items():
                 print(f"{name} ...", file=sys.stderr, flush=True)
                 told[name], holds[f"{name}: clear message"] = fault()
                 holds[f"{name}: next job works"] = _works(person)
-    return {"told": told, "not_tried": [] if is_small else ["disk full (needs root)"],
-            "holds": holds}
+    return {
+        "told": told,
+        "not_tried": [] if is_small else ["disk full (needs root)"],
+        "holds": holds,
+    }
 
 
 @contextmanager
 def small_disk() -> Iterator[tuple[Path, bool]]:
     """A folder on a disk that a check can fill; (folder, whether it is that small)."""
     with tempfile.TemporaryDirectory(prefix="studio-faults-") as name:
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "tmpfs", name],
-            capture_output=True).returncode == 0
+        mounted = (
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "tmpfs", name],
+                capture_output=True,
+            ).returncode
+            == 0
+        )
         try:
             yield Path(name), mounted
         finally:
@@ -184,24 +195,35 @@ def _clicks(page: Any) -> tuple[str, bool]:
     page.get_by_role("tab", name="Create", exact=True).click()
     page.fill("#create-prompt textarea", "pressed many times")
     page.locator("#create-seconds input[type=number]").fill(f"{LONG_SECONDS:g}")
-    page.evaluate("""(clicks) => {
+    page.evaluate(
+        """(clicks) => {
       const press = () => { document.getElementById('create-generate').click(); };
       for (let i = 0; i < clicks; i += 1) setTimeout(press, 40 * i);
-    }""", CLICKS)
+    }""",
+        CLICKS,
+    )
     page.wait_for_timeout(CLICKS * 40 + SETTLE_MS)
     queued, cards = _active(page), page.locator("#create-desk .job-card .job-status")
     shown = cards.all_inner_texts()
     error = page.locator("#create-error-form")
     refused = error.inner_text() if error.count() else ""
     for identity in queued:
-        page.evaluate("(id) => fetch(`/studio/jobs/${id}/cancel`, {method: 'POST', "
-                      "headers: {'X-Studio': '1'}})", identity)
+        page.evaluate(
+            "(id) => fetch(`/studio/jobs/${id}/cancel`, {method: 'POST', "
+            "headers: {'X-Studio': '1'}})",
+            identity,
+        )
     while _active(page):
         page.wait_for_timeout(200)
-    clear = len(shown) == len(queued) and all(shown) and (
-        "wait for one to finish" in refused or not refused)
-    return (f"{len(queued)} jobs were taken: {'; '.join(shown)}. {refused}",
-            clear and 1 <= len(queued) <= Settings.person_jobs)
+    clear = (
+        len(shown) == len(queued)
+        and all(shown)
+        and ("wait for one to finish" in refused or not refused)
+    )
+    return (
+        f"{len(queued)} jobs were taken: {'; '.join(shown)}. {refused}",
+        clear and 1 <= len(queued) <= Settings.person_jobs,
+    )
 
 
 def _active(page: Any) -> list[str]:

@@ -64,16 +64,23 @@ def check_load(people: int, seconds: float) -> dict:
     factors = [max(a, b) / max(min(a, b), 0.1) for a, b in waits]
     grown = sum(after.values()) - sum(before.values())
     sounds = {v.sound for v in visitors}
-    return {"people": people, "seconds_each": seconds,
-            "longest_wait": max(v.waited for v in visitors),
-            "worst_wait_factor": round(max(factors, default=1.0), 2),
-            "memory_before": before, "memory_after": after, "memory_grown": grown,
-            "errors": [v.error for v in visitors if v.error],
-            "holds": {"no error": not any(v.error for v in visitors),
-                      "no mix-up": all(v.own for v in visitors) and len(sounds) == people,
-                      "closed to others": closed,
-                      "waits within a factor of two": max(factors, default=1.0) <= WAIT_FACTOR,
-                      "memory within 150 MB": grown <= MEMORY_BYTES}}
+    return {
+        "people": people,
+        "seconds_each": seconds,
+        "longest_wait": max(v.waited for v in visitors),
+        "worst_wait_factor": round(max(factors, default=1.0), 2),
+        "memory_before": before,
+        "memory_after": after,
+        "memory_grown": grown,
+        "errors": [v.error for v in visitors if v.error],
+        "holds": {
+            "no error": not any(v.error for v in visitors),
+            "no mix-up": all(v.own for v in visitors) and len(sounds) == people,
+            "closed to others": closed,
+            "waits within a factor of two": max(factors, default=1.0) <= WAIT_FACTOR,
+            "memory within 150 MB": grown <= MEMORY_BYTES,
+        },
+    }
 
 
 def _prompt(number: int) -> str:
@@ -112,6 +119,9 @@ def _watch(person: Person, answered: threading.Event) -> tuple[float, float]:
 
 def _closed_to(one: Visitor, other: Visitor) -> bool:
     """Whether `one` gets nothing of what `other` keeps."""
-    paths = [f"/studio/results/{record['id']}{what}" for record in other.kept
-             for what in ("", "/sound.wav", "/download?format=mp3")]
+    paths = [
+        f"/studio/results/{record['id']}{what}"
+        for record in other.kept
+        for what in ("", "/sound.wav", "/download?format=mp3")
+    ]
     return all(one.person.http.get(path).status_code == 404 for path in paths)

@@ -19,8 +19,7 @@ SMALLEST_TEXT = 14.0
 SETTLE_SECONDS = 1.0
 README_FOLDER, README_BYTES = ASSETS / "screenshots", 600_000
 README_HEIGHT = {1280: 960, 390: 844}  # the top of the page, as a window shows it
-README_PICTURES = ("create-1280-light", "compare-1280-dark", "create-390-light",
-                   "history-390-dark")
+README_PICTURES = ("create-1280-light", "compare-1280-dark", "create-390-light", "history-390-dark")
 # What is seen of a tab that opens for whoever sits at the machine.
 OPENED = {"Benchmark": "#benchmark-start", "Train": "#train-state .card-facts"}
 # Text smaller than SMALLEST_TEXT, and elements that stick out of the window.
@@ -65,10 +64,15 @@ def take_screenshots(out: Path | None = None, readme: bool = False) -> dict:
                     picture = f"{name.lower()}-{width}-{scheme}"
                     found[picture] = _picture(page, name, out / f"{picture}.png")
                 page.context.close()
-    report = {"folder": str(out), "pictures": len(found),
-              "found": {k: v for k, v in found.items() if v["small"] or v["out"]},
-              "holds": {"no overflow": not any(v["scrolls"] for v in found.values()),
-                        "nothing under 14 px": not any(v["small"] for v in found.values())}}
+    report = {
+        "folder": str(out),
+        "pictures": len(found),
+        "found": {k: v for k, v in found.items() if v["small"] or v["out"]},
+        "holds": {
+            "no overflow": not any(v["scrolls"] for v in found.values()),
+            "nothing under 14 px": not any(v["small"] for v in found.values()),
+        },
+    }
     if readme:
         report["readme_bytes"] = sum(_for_readme(out / f"{p}.png") for p in README_PICTURES)
         report["holds"]["README's pictures under 600 KB"] = report["readme_bytes"] < README_BYTES
@@ -80,7 +84,8 @@ def _for_readme(picture: Path) -> int:
     README_FOLDER.mkdir(parents=True, exist_ok=True)
     with Image.open(picture) as whole:
         top = whole.convert("RGB").crop(
-            (0, 0, whole.width, min(whole.height, README_HEIGHT[whole.width])))
+            (0, 0, whole.width, min(whole.height, README_HEIGHT[whole.width]))
+        )
     file = README_FOLDER / picture.name
     top.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
     return file.stat().st_size
@@ -91,8 +96,7 @@ def _make_music(page: Any) -> None:
     page.locator("#create-seconds input[type=number]").fill("8")
     page.locator("#create-variations").get_by_label("2", exact=True).check()
     page.click("#create-generate")
-    page.wait_for_function(
-        "document.querySelectorAll('#create-desk .result-card').length === 2")
+    page.wait_for_function("document.querySelectorAll('#create-desk .result-card').length === 2")
 
 
 def _picture(page: Any, name: str, file: Path) -> dict:
@@ -130,6 +134,8 @@ def _open_compare(page: Any) -> None:
     for i in range(2):
         boxes.nth(i).check()
     page.click(".compare-go")
-    page.wait_for_function("document.querySelectorAll('.spectrum img').length === 2 && "
-                           "[...document.querySelectorAll('.spectrum img')]"
-                           ".every((image) => image.naturalWidth)")
+    page.wait_for_function(
+        "document.querySelectorAll('.spectrum img').length === 2 && "
+        "[...document.querySelectorAll('.spectrum img')]"
+        ".every((image) => image.naturalWidth)"
+    )

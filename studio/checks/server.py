@@ -34,15 +34,23 @@ class Server:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self._environment = {**os.environ, "STUDIO_WORK": str(self.folder),
-                             "STUDIO_ADMIN_TOKEN": "", **variables}
+        self._environment = {
+            **os.environ,
+            "STUDIO_WORK": str(self.folder),
+            "STUDIO_ADMIN_TOKEN": "",
+            **variables,
+        }
         self.start_seconds = 0.0
 
     def __enter__(self) -> Server:
         began = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(self.port)], cwd=REPOSITORY,
-            env=self._environment, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+            [sys.executable, "app.py", "--port", str(self.port)],
+            cwd=REPOSITORY,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=sys.stderr,
+        )
         while time.perf_counter() - began < LONGEST_START_SECONDS:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the studio ended with code {self.process.returncode}")
@@ -55,8 +63,9 @@ class Server:
         self.__exit__(None, None, None)
         raise RuntimeError(f"the studio did not answer in {LONGEST_START_SECONDS:.0f} s")
 
-    def __exit__(self, kind: type | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.process.terminate()
         try:
             self.process.wait(timeout=20)
@@ -76,16 +85,17 @@ class Server:
     def memory(self) -> dict[str, int]:
         """Resident bytes of the web process and of its worker processes."""
         process = psutil.Process(self.process.pid)
-        return {"web": process.memory_info().rss,
-                "worker": sum(p.memory_info().rss for p in process.children(recursive=True))}
+        return {
+            "web": process.memory_info().rss,
+            "worker": sum(p.memory_info().rss for p in process.children(recursive=True)),
+        }
 
 
 class Person:
     """One visitor's cookie, and what a program may ask with it."""
 
     def __init__(self, server: Server) -> None:
-        self.http = httpx.Client(base_url=server.address, timeout=600,
-                                 headers={"X-Studio": "1"})
+        self.http = httpx.Client(base_url=server.address, timeout=600, headers={"X-Studio": "1"})
         self.http.get("/")
 
     def generate(self, prompt: str, seconds: float, seed: int = 1, variant: str = "") -> str:

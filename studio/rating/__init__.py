@@ -4,8 +4,8 @@ It is no part of the Gradio page: a rater's browser gets one study's own configu
 opaque clips of its trials, and nothing of any tab, system or other study.
 """
 
-from .admin import AdminGate
-from .registry import Studies
-from .routes import add_rating
+from studio.rating.admin import AdminGate
+from studio.rating.registry import Studies
+from studio.rating.routes import add_rating
 
 __all__ = ["AdminGate", "Studies", "add_rating"]

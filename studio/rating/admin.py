@@ -26,8 +26,9 @@ class AdminGate:
     environment nobody passes.
     """
 
-    def __init__(self, token: str | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, token: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         token = os.environ.get(VARIABLE, "") if token is None else token
         if token and len(token) < SHORTEST:
             log.warning("%s is shorter than %d characters and is not used", VARIABLE, SHORTEST)
@@ -52,8 +53,11 @@ class AdminGate:
                 return
             if all((who, what) != (address, given) for _, who, what in self._wrong):
                 self._wrong.append((now, address, given))
-        raise InputError("admin token", "", f"is not right; it is what {VARIABLE} says (at least "
-                         f"{SHORTEST} characters)")
+        raise InputError(
+            "admin token",
+            "",
+            f"is not right; it is what {VARIABLE} says (at least {SHORTEST} characters)",
+        )
 
 
 def _digest(text: str) -> bytes:

@@ -85,6 +85,10 @@ def _prepared(study: Study, inside: Path) -> Prepared:
 def require_blind(prepared: Prepared) -> Prepared:
     """The same clips. Raises: InputError for a preview, whose names tell whose clips they are."""
     if not all(BLIND_NAME.fullmatch(clip.name) for clip in prepared.clips):
-        raise InputError("prepared clips", prepared.folder, "are a preview with telling names; "
-                         "run `python -m evaluation listening prepare STUDY` and serve those")
+        raise InputError(
+            "prepared clips",
+            prepared.folder,
+            "are a preview with telling names; "
+            "run `python -m evaluation listening prepare STUDY` and serve those",
+        )
     return prepared

@@ -22,13 +22,20 @@ def _by_axis(study: Study, rows: int) -> go.Figure:
     """One chart an axis, one below the other, so that a phone can show them."""
     count = len(study.axes)
     pixels = FRAME_PIXELS + ROW_PIXELS * max(rows, FEWEST_ROWS)
-    figure = make_subplots(rows=count, cols=1, vertical_spacing=0.45 * FRAME_PIXELS / (
-        pixels * count), subplot_titles=[html.escape(axis.label) for axis in study.axes])
+    figure = make_subplots(
+        rows=count,
+        cols=1,
+        vertical_spacing=0.45 * FRAME_PIXELS / (pixels * count),
+        subplot_titles=[html.escape(axis.label) for axis in study.axes],
+    )
     figure.update_layout(
-        height=pixels * count + FRAME_PIXELS, margin={"l": 10, "r": 10, "t": 90,
-        "b": 40}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": TEXT_PIXELS, "color": "#808a94"}, legend={
-        "orientation": "h", "yref": "container", "y": 1, "yanchor": "top"})
+        height=pixels * count + FRAME_PIXELS,
+        margin={"l": 10, "r": 10, "t": 90, "b": 40},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": TEXT_PIXELS, "color": "#808a94"},
+        legend={"orientation": "h", "yref": "container", "y": 1, "yanchor": "top"},
+    )
     figure.update_annotations(font_size=TEXT_PIXELS + 1)
     figure.update_xaxes(gridcolor=LINES, zerolinecolor=LINES)
     figure.update_yaxes(gridcolor=LINES, automargin=True, autorange="reversed")
@@ -38,21 +45,39 @@ def _by_axis(study: Study, rows: int) -> go.Figure:
 def forest(study: Study, table: ResultTable) -> go.Figure:
     """Mean of every system with its two-way interval, and the naive one thin below it."""
     found = [(mean.axis, mean.system, mean.interval) for mean in table.means] + [
-        (axis, one.system, one.interval) for axis, result in table.comparisons.items()
-        for one in result.systems]
+        (axis, one.system, one.interval)
+        for axis, result in table.comparisons.items()
+        for one in result.systems
+    ]
     figure = _by_axis(study, len(study.compared))
     for row, axis in enumerate(study.axes, start=1):
-        mine = [(study.label(system), interval) for name, system, interval in found
-                if name == axis.name]
+        mine = [
+            (study.label(system), interval) for name, system, interval in found if name == axis.name
+        ]
         for label, colour, width, half in (
-                ("two-way 95 %", INK, 3, lambda interval: interval.half),
-                ("naive", NAIVE, 1.5, lambda interval: interval.naive_half)):
-            figure.add_trace(go.Scatter(
-                x=[interval.mean for _, interval in mine], name=label, legendgroup=label,
-                y=[html.escape(name) for name, _ in mine], mode="markers", showlegend=row == 1,
-                marker={"size": 10 if colour == INK else 5, "color": colour},
-                error_x={"type": "data", "array": [half(i) or 0 for _, i in mine],
-                         "color": colour, "thickness": width, "width": 6}), row, 1)
+            ("two-way 95 %", INK, 3, lambda interval: interval.half),
+            ("naive", NAIVE, 1.5, lambda interval: interval.naive_half),
+        ):
+            figure.add_trace(
+                go.Scatter(
+                    x=[interval.mean for _, interval in mine],
+                    name=label,
+                    legendgroup=label,
+                    y=[html.escape(name) for name, _ in mine],
+                    mode="markers",
+                    showlegend=row == 1,
+                    marker={"size": 10 if colour == INK else 5, "color": colour},
+                    error_x={
+                        "type": "data",
+                        "array": [half(i) or 0 for _, i in mine],
+                        "color": colour,
+                        "thickness": width,
+                        "width": 6,
+                    },
+                ),
+                row,
+                1,
+            )
     if study.baseline is None:
         figure.update_xaxes(range=[study.scale[0] - 0.1, study.scale[1] + 0.1])
     return figure
@@ -66,12 +91,20 @@ def distributions(study: Study, table: ResultTable) -> go.Figure:
         mine = [one for one in table.distributions if one.axis == axis.name]
         for step, score in enumerate(range(low, high + 1)):
             shares = [100 * one.counts[step] / max(1, sum(one.counts)) for one in mine]
-            figure.add_trace(go.Bar(
-                x=shares, y=[html.escape(study.label(one.system)) for one in mine],
-                orientation="h", name=f"{score:+d}" if low < 0 else str(score),
-                legendgroup=str(score), showlegend=row == 1,
-                marker_color=sample_colorscale(LOW_TO_HIGH, step / (high - low))[0],
-                hovertemplate="%{y}: %{x:.0f} %<extra></extra>"), row, 1)
+            figure.add_trace(
+                go.Bar(
+                    x=shares,
+                    y=[html.escape(study.label(one.system)) for one in mine],
+                    orientation="h",
+                    name=f"{score:+d}" if low < 0 else str(score),
+                    legendgroup=str(score),
+                    showlegend=row == 1,
+                    marker_color=sample_colorscale(LOW_TO_HIGH, step / (high - low))[0],
+                    hovertemplate="%{y}: %{x:.0f} %<extra></extra>",
+                ),
+                row,
+                1,
+            )
     figure.update_layout(barmode="stack")
     return figure
 
@@ -83,11 +116,20 @@ def rater_map(study: Study, table: ResultTable) -> go.Figure:
     means = {(one.axis, one.rater, one.system): one.mean for one in table.rater_means}
     figure = _by_axis(study, len(raters))
     for row, axis in enumerate(study.axes, start=1):
-        values = [[means.get((axis.name, rater, system)) for system in systems]
-                  for rater in raters]
-        figure.add_trace(go.Heatmap(
-            z=values, x=[html.escape(study.label(system)) for system in systems],
-            y=[rater[:6] for rater in raters], zmin=study.scale[0], zmax=study.scale[1],
-            colorscale="Viridis", showscale=row == 1, texttemplate="%{z:.1f}",
-            colorbar={"len": 1 / len(study.axes), "y": 1, "yanchor": "top"}), row, 1)
+        values = [[means.get((axis.name, rater, system)) for system in systems] for rater in raters]
+        figure.add_trace(
+            go.Heatmap(
+                z=values,
+                x=[html.escape(study.label(system)) for system in systems],
+                y=[rater[:6] for rater in raters],
+                zmin=study.scale[0],
+                zmax=study.scale[1],
+                colorscale="Viridis",
+                showscale=row == 1,
+                texttemplate="%{z:.1f}",
+                colorbar={"len": 1 / len(study.axes), "y": 1, "yanchor": "top"},
+            ),
+            row,
+            1,
+        )
     return figure

@@ -21,18 +21,23 @@ from starlette.staticfiles import StaticFiles
 
 from core.errors import InputError, StudioError
 from evaluation.listening import RaterDesk
-
-from .admin import AdminGate
-from .downloads import results_archive
-from .registry import Studies
+from studio.rating.admin import AdminGate
+from studio.rating.downloads import results_archive
+from studio.rating.registry import Studies
 
 WEB = Path(__file__).parent / "web"
 LONGEST_BODY = 64_000  # bytes
-PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
-           "X-Content-Type-Options": "nosniff"}
-PAGE_HEADERS = PRIVATE | {"Content-Security-Policy": (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "media-src blob:; img-src data:; base-uri 'none'; form-action 'none'")}
+PRIVATE = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+PAGE_HEADERS = PRIVATE | {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "media-src blob:; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+}
 CLOSED = "This study is not open."
 LATER = "This study cannot be opened right now. Please try again in a moment."
 log = logging.getLogger("studio.rating")
@@ -56,21 +61,27 @@ def add_rating(app: FastAPI, studies: Studies, gate: AdminGate) -> None:
         try:
             content = studies.desk(study).clip_path(name).read_bytes()
         except StudioError as error:
-            return Response(status_code=404 if isinstance(error, InputError) else 503,
-                            headers=PRIVATE)
+            return Response(
+                status_code=404 if isinstance(error, InputError) else 503, headers=PRIVATE
+            )
         return Response(content, media_type="audio/wav", headers=PRIVATE)
 
     @app.get("/rate/results/{study}")
-    def download(study: str, request: Request,
-                 x_admin_token: Annotated[str, Header()] = "") -> Response:
+    def download(
+        study: str, request: Request, x_admin_token: Annotated[str, Header()] = ""
+    ) -> Response:
         """Every table of the study as CSV, in one archive."""
         try:
             gate.check(x_admin_token, request.client.host if request.client else "")
             content = results_archive(studies.researchers_desk(study))
         except StudioError as error:
             return _refusal(error)
-        return Response(content, media_type="application/zip", headers=PRIVATE | {
-            "Content-Disposition": 'attachment; filename="listening-results.zip"'})
+        return Response(
+            content,
+            media_type="application/zip",
+            headers=PRIVATE
+            | {"Content-Disposition": 'attachment; filename="listening-results.zip"'},
+        )
 
     _add_views(app, studies)
     app.mount("/rate/web", StaticFiles(directory=WEB))
@@ -105,8 +116,15 @@ def answer(desk: RaterDesk, given: dict) -> dict:
     listening = given.get("listening") or {}
     if not isinstance(listening, dict):
         raise InputError("listening log", "", "is not a JSON object")
-    return asdict(desk.answer(given.get("token"), given.get("trial_id"), given.get("scores"),
-                              given.get("comment", ""), listening))
+    return asdict(
+        desk.answer(
+            given.get("token"),
+            given.get("trial_id"),
+            given.get("scores"),
+            given.get("comment", ""),
+            listening,
+        )
+    )
 
 
 def note(desk: RaterDesk, given: dict) -> dict:
@@ -121,8 +139,13 @@ def withdraw(desk: RaterDesk, given: dict) -> dict:
     return asdict(desk.withdraw(given.get("token")))
 
 
-VIEWS = {"listening_start": start, "listening_view": view, "listening_answer": answer,
-         "listening_note": note, "listening_withdraw": withdraw}
+VIEWS = {
+    "listening_start": start,
+    "listening_view": view,
+    "listening_answer": answer,
+    "listening_note": note,
+    "listening_withdraw": withdraw,
+}
 
 
 async def _body(request: Request) -> dict:
@@ -147,8 +170,11 @@ def _refusal(error: StudioError) -> JSONResponse:
         told = str(error).encode("utf-8", "replace").decode()  # half letters have no UTF-8
         return JSONResponse({"error": told, "name": error.name}, 400, PRIVATE)
     log.warning("a rater's request failed: %s", error)
-    return JSONResponse({"error": "The answer could not be stored; it is sent again.",
-                         "name": "failure"}, 503, PRIVATE)
+    return JSONResponse(
+        {"error": "The answer could not be stored; it is sent again.", "name": "failure"},
+        503,
+        PRIVATE,
+    )
 
 
 def _filled(page: str, title: str, config: dict) -> str:

@@ -32,8 +32,8 @@ Person = Annotated[str, Depends(asking_person)]
 
 def answer_errors(app: FastAPI) -> None:
     """Answer a StudioError as JSON {"error": {name, value, mend, text}}."""
+
     @app.exception_handler(StudioError)
     async def answer(request: Request, error: StudioError) -> JSONResponse:
-        status = (404 if error.name in NOT_FOUND
-                  else 400 if isinstance(error, InputError) else 503)
+        status = 404 if error.name in NOT_FOUND else 400 if isinstance(error, InputError) else 503
         return JSONResponse({"error": {**error.as_dict(), "text": str(error)}}, status)

@@ -25,8 +25,9 @@ def add(router: APIRouter, studio: Studio) -> None:
         return compare([(library.record(person, i), library.sound(person, i)) for i in chosen])
 
     @router.get("/results/{identity}/spectrogram.png")
-    def spectrogram(identity: str, person: Person,
-                    seconds: Annotated[float, Query(ge=0.0)] = 0.0) -> Response:
+    def spectrogram(
+        identity: str, person: Person, seconds: Annotated[float, Query(ge=0.0)] = 0.0
+    ) -> Response:
         """`seconds`: what the whole width stands for; 0: the piece's own length."""
         file = library.sound(person, identity)
         with ONE_AT_A_TIME:

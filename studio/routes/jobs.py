@@ -18,6 +18,7 @@ TAIL_SECONDS = 0.02
 
 def add(router: APIRouter, studio: Studio) -> None:
     """Add the routes of jobs."""
+
     @router.get("/jobs")
     def jobs(person: Person) -> list[dict]:
         return studio.queue.of_person(person)
@@ -31,8 +32,11 @@ def add(router: APIRouter, studio: Studio) -> None:
     async def live(identity: str, person: Person) -> StreamingResponse:
         """Little-endian int16 samples while they are made; starts with the first sample."""
         job = studio.queue.job(person, identity)
-        return StreamingResponse(_live_sound(job), media_type="application/octet-stream",
-                                 headers={**PRIVATE, "X-Accel-Buffering": "no"})
+        return StreamingResponse(
+            _live_sound(job),
+            media_type="application/octet-stream",
+            headers={**PRIVATE, "X-Accel-Buffering": "no"},
+        )
 
 
 async def _live_sound(job: Job) -> AsyncIterator[bytes]:

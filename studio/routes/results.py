@@ -36,9 +36,14 @@ def add(router: APIRouter, studio: Studio) -> None:
     @router.patch("/results/{identity}")
     def change(identity: str, person: Person, change: Annotated[dict, Body()]) -> dict[str, Any]:
         title, favourite = change.get("title"), change.get("favourite")
-        return asdict(library.change(person, identity,
-                                     None if title is None else str(title),
-                                     None if favourite is None else bool(favourite)))
+        return asdict(
+            library.change(
+                person,
+                identity,
+                None if title is None else str(title),
+                None if favourite is None else bool(favourite),
+            )
+        )
 
     @router.delete("/results/{identity}")
     def delete(identity: str, person: Person) -> Response:
@@ -66,16 +71,18 @@ def _add_files(router: APIRouter, studio: Studio) -> None:
 
     @router.get("/results/{identity}/sound.wav")
     def sound(identity: str, person: Person) -> FileResponse:
-        return FileResponse(library.sound(person, identity), media_type="audio/wav",
-                            headers=PRIVATE)
+        return FileResponse(
+            library.sound(person, identity), media_type="audio/wav", headers=PRIVATE
+        )
 
     @router.get("/results/{identity}/download")
     def download(identity: str, person: Person, format: str = "wav") -> FileResponse:
         """The piece as wav, flac or mp3, with its request and "AI-generated" in the tags."""
         record = library.record(person, identity)
         file = downloads.tagged(record, library.sound(person, identity), format)
-        return _once(file, f"audio/{'mpeg' if format == 'mp3' else format}",
-                     _file_name(record, format))
+        return _once(
+            file, f"audio/{'mpeg' if format == 'mp3' else format}", _file_name(record, format)
+        )
 
 
 def _file_name(record: Record, suffix: str) -> str:
@@ -84,5 +91,10 @@ def _file_name(record: Record, suffix: str) -> str:
 
 def _once(file: Path, media_type: str, name: str) -> FileResponse:
     """Send a file made for this answer, and remove it afterwards."""
-    return FileResponse(file, media_type=media_type, filename=name, headers=PRIVATE,
-                        background=BackgroundTask(file.unlink, missing_ok=True))
+    return FileResponse(
+        file,
+        media_type=media_type,
+        filename=name,
+        headers=PRIVATE,
+        background=BackgroundTask(file.unlink, missing_ok=True),
+    )

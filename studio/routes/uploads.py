@@ -25,14 +25,25 @@ def add(router: APIRouter, studio: Studio) -> None:
         """The body is the file itself."""
         with tempfile.NamedTemporaryFile(prefix="studio-upload-") as file:
             await _receive(request, file, settings.upload_megabytes)
-            return await run_in_threadpool(accept, library, person, Path(file.name),
-                                           settings.upload_minutes, studio.queue.needed())
+            return await run_in_threadpool(
+                accept,
+                library,
+                person,
+                Path(file.name),
+                settings.upload_minutes,
+                studio.queue.needed(),
+            )
 
     @router.post("/results/{identity}/as-prompt")
     def from_result(identity: str, person: Person) -> dict[str, Any]:
         """One of this person's results as the sound to continue."""
-        return accept(library, person, library.sound(person, identity), settings.upload_minutes,
-                      studio.queue.needed())
+        return accept(
+            library,
+            person,
+            library.sound(person, identity),
+            settings.upload_minutes,
+            studio.queue.needed(),
+        )
 
     @router.get("/uploads/{name}/about")
     def about(name: str, person: Person) -> dict[str, Any]:
@@ -46,8 +57,9 @@ def add(router: APIRouter, studio: Studio) -> None:
 async def _receive(request: Request, file: Any, most_megabytes: int) -> None:
     """Write the body to the file, but never more than is allowed."""
     most, size = most_megabytes * 10**6, 0
-    too_large = InputError(FIELD, "", f"the file is larger than {most_megabytes} MB; cut it, or "
-                           "give it as MP3 or FLAC")
+    too_large = InputError(
+        FIELD, "", f"the file is larger than {most_megabytes} MB; cut it, or give it as MP3 or FLAC"
+    )
     if int(request.headers.get("content-length") or 0) > most:
         raise too_large
     try:

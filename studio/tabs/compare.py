@@ -8,5 +8,8 @@ from studio.element import element
 
 def build(studio: Studio) -> None:
     """Lay the tab out; choosing and playing is the element in `web/compare.js`."""
-    element('<p class="tab-note">Choose two to four of your pieces. Switching keeps the '
-            "position.</p><studio-compare></studio-compare>", "compare")
+    element(
+        '<p class="tab-note">Choose two to four of your pieces. Switching keeps the '
+        "position.</p><studio-compare></studio-compare>",
+        "compare",
+    )

@@ -19,21 +19,36 @@ from studio.variant_choice import fit_of, needed_bytes, state_of
 
 def build(studio: Studio) -> None:
     """Lay the tab out and connect it."""
-    element('<p class="tab-note">Every model of the paper\'s Table 1, and nano. nano is shipped '
-            "with the studio; the others are large and come from the Hugging Face hub. Below them "
-            "stand your own, from the folder of models.</p>")
+    element(
+        '<p class="tab-note">Every model of the paper\'s Table 1, and nano. nano is shipped '
+        "with the studio; the others are large and come from the Hugging Face hub. Below them "
+        "stand your own, from the folder of models.</p>"
+    )
     table = element(table_html(), "models-table")
     refresh = gr.Button("Look again", size="sm", elem_id="models-refresh")
-    choice = gr.Dropdown(_choices(), value=studio.settings.first_variant, label="Model card of",
-                         filterable=False, elem_id="models-choice")
+    choice = gr.Dropdown(
+        _choices(),
+        value=studio.settings.first_variant,
+        label="Model card of",
+        filterable=False,
+        elem_id="models-choice",
+    )
     if studio.settings.downloads:
         _download(studio, choice, table)
-    card = gr.Markdown(card_text(studio.variant(studio.settings.first_variant)),
-                       elem_id="models-card", sanitize_html=True)
-    refresh.click(lambda: (table_html(), gr.Dropdown(_choices())), None, [table, choice],
-                  api_visibility="private")
-    choice.change(lambda name: card_text(studio.variant(name)), choice, card,
-                  api_visibility="private")
+    card = gr.Markdown(
+        card_text(studio.variant(studio.settings.first_variant)),
+        elem_id="models-card",
+        sanitize_html=True,
+    )
+    refresh.click(
+        lambda: (table_html(), gr.Dropdown(_choices())),
+        None,
+        [table, choice],
+        api_visibility="private",
+    )
+    choice.change(
+        lambda name: card_text(studio.variant(name)), choice, card, api_visibility="private"
+    )
 
 
 def _download(studio: Studio, choice: gr.Dropdown, table: gr.HTML) -> None:
@@ -41,8 +56,12 @@ def _download(studio: Studio, choice: gr.Dropdown, table: gr.HTML) -> None:
     errors = FieldErrors("models")
     fetch = gr.Button("Download this model", elem_id="models-download")
     errors.line("form")
-    progress = gr.HTML("", html_template='<p class="card-facts" role="status">{{value}}</p>',
-                       js_on_load=None, elem_id="models-progress")
+    progress = gr.HTML(
+        "",
+        html_template='<p class="card-facts" role="status">{{value}}</p>',
+        js_on_load=None,
+        elem_id="models-progress",
+    )
     timer = gr.Timer(1.0, active=False)
 
     def start(name: str) -> dict:
@@ -78,22 +97,39 @@ def table_html() -> str:
     for variant in variants.known().values():
         needed = needed_bytes(variant)
         fits = "–" if needed is None else f"{_size(needed)}, {fit_of(variant)}"
-        cells = [variant.title, f"{variant.sample_rate // 1000} kHz", variant.parameters,
-                 state_of(variant), _disk(variant), fits, _origin(variant)]
-        rows.append("<tr>" + "".join(f'<td data-label="{name}">{html.escape(cell)}</td>'
-                                     for name, cell in zip(names, cells)) + "</tr>")
+        cells = [
+            variant.title,
+            f"{variant.sample_rate // 1000} kHz",
+            variant.parameters,
+            state_of(variant),
+            _disk(variant),
+            fits,
+            _origin(variant),
+        ]
+        rows.append(
+            "<tr>"
+            + "".join(
+                f'<td data-label="{name}">{html.escape(cell)}</td>'
+                for name, cell in zip(names, cells)
+            )
+            + "</tr>"
+        )
     head = "".join(f'<th scope="col">{n}</th>' for n in names)
-    return (f'<p class="card-facts">Free memory: {_size(free)}.</p><div class="table-scroll">'
-            f'<table class="models"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
-            "</table></div>")
+    return (
+        f'<p class="card-facts">Free memory: {_size(free)}.</p><div class="table-scroll">'
+        f'<table class="models"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
+        "</table></div>"
+    )
 
 
 def card_text(variant: Variant) -> str:
     """The variant's model card, Markdown."""
     folder = variants.local_folder(variant)
     if folder is None:
-        return (f"{variant.title} is `{variant.hub}` on the Hugging Face hub; it is not on this "
-                "machine.")
+        return (
+            f"{variant.title} is `{variant.hub}` on the Hugging Face hub; it is not on this "
+            "machine."
+        )
     path = folder / "README.md"
     if not path.is_file():
         return f"{variant.title} has no card in its folder."

@@ -84,23 +84,28 @@ def build(studio: Studio) -> None:
     element('<p class="tab-note">Results of listening tests, for whoever runs them.</p>')
     errors = FieldErrors("results")
     with gr.Row():
-        token = gr.Textbox(label="Admin token", type="password", elem_id="results-token",
-                           max_length=256)
+        token = gr.Textbox(
+            label="Admin token", type="password", elem_id="results-token", max_length=256
+        )
         look = gr.Button("Open", elem_id="results-open", min_width=120, scale=0)
     errors.line("form")
     with gr.Column(visible=False) as area:
         with gr.Row():
             study = gr.Dropdown([], label="Study", elem_id="results-study")
-            raters = gr.Radio([ALL, SCREENED], value=ALL, label="Raters",
-                              elem_id="results-raters")
+            raters = gr.Radio([ALL, SCREENED], value=ALL, label="Raters", elem_id="results-raters")
         live = gr.HTML(elem_id="results-progress", js_on_load=None)
         with gr.Row():
             again = gr.Button("Compute again", elem_id="results-again")
             download = gr.Button("Download CSV", elem_id="results-download")
         tables = gr.HTML(elem_id="results-tables", js_on_load=None)
-        plots = [gr.Plot(label=label, elem_id=f"results-{name}") for name, label in (
-            ("forest", "Means with 95 % intervals"), ("distributions", "Scores given, in %"),
-            ("map", "Rater × system, mean score"))]
+        plots = [
+            gr.Plot(label=label, elem_id=f"results-{name}")
+            for name, label in (
+                ("forest", "Means with 95 % intervals"),
+                ("distributions", "Scores given, in %"),
+                ("map", "Rater × system, mean score"),
+            )
+        ]
         numbers, plan, power = _power_fields()
         timer = gr.Timer(PROGRESS_SECONDS, active=False)
     parts = _Parts(token, study, raters, area, live, tables, *plots, timer, power)
@@ -112,9 +117,15 @@ def _power_fields() -> tuple[list[gr.Number], gr.Button, gr.HTML]:
     with gr.Accordion("Power: how many raters and items?", open=False):
         usual = Spread()
         with gr.Row():
-            numbers = [gr.Number(value, label=label, min_width=140) for label, value in (
-                ("Difference to find", 0.2), ("SD rater × system", usual.rater_system),
-                ("SD item × system", usual.item_system), ("SD of a rating", usual.noise))]
+            numbers = [
+                gr.Number(value, label=label, min_width=140)
+                for label, value in (
+                    ("Difference to find", 0.2),
+                    ("SD rater × system", usual.rater_system),
+                    ("SD item × system", usual.item_system),
+                    ("SD of a rating", usual.noise),
+                )
+            ]
         plan = gr.Button("Compute", elem_id="results-plan")
         return numbers, plan, gr.HTML(elem_id="results-power", js_on_load=None)
 
@@ -126,18 +137,27 @@ def _connect(studio: Studio, errors: FieldErrors, parts: _Parts, buttons: list) 
         try:
             studio.admin.check(token, _address(request))
         except StudioError as error:
-            return {**errors.show(error), parts.area: gr.Column(visible=False),
-                    parts.timer: gr.Timer(active=False)}
+            return {
+                **errors.show(error),
+                parts.area: gr.Column(visible=False),
+                parts.timer: gr.Timer(active=False),
+            }
         names = studio.studies.names()
-        return {**errors.clear(), parts.area: gr.Column(visible=True),
-                parts.timer: gr.Timer(active=True),
-                parts.study: gr.Dropdown(names, value=names[0] if names else None)}
+        return {
+            **errors.clear(),
+            parts.area: gr.Column(visible=True),
+            parts.timer: gr.Timer(active=True),
+            parts.study: gr.Dropdown(names, value=names[0] if names else None),
+        }
 
     def compute(token: str, name: str, raters: str, request: gr.Request) -> dict:
         try:
             studio.admin.check(token, _address(request))
-            return {**errors.clear(), parts.timer: gr.Timer(active=True),
-                    **_filled(parts, studio.studies.researchers_desk(name), raters == SCREENED)}
+            return {
+                **errors.clear(),
+                parts.timer: gr.Timer(active=True),
+                **_filled(parts, studio.studies.researchers_desk(name), raters == SCREENED),
+            }
         except StudioError as error:
             return errors.show(error)
 
@@ -155,19 +175,21 @@ def _connect(studio: Studio, errors: FieldErrors, parts: _Parts, buttons: list) 
         event(enter, parts.token, entered, **PRIVATE)
     for event in (parts.study.change, parts.raters.change, again.click):
         event(compute, asked, outputs, **PRIVATE)
-    parts.timer.tick(tick, asked[:2], [parts.progress, parts.timer], show_progress="hidden",
-                     **PRIVATE)
+    parts.timer.tick(
+        tick, asked[:2], [parts.progress, parts.timer], show_progress="hidden", **PRIVATE
+    )
     download.click(None, asked[:2], None, js=DOWNLOAD)
 
 
-def _connect_power(studio: Studio, errors: FieldErrors, parts: _Parts, numbers: list,
-                   plan: gr.Button) -> None:
-    def compute(token: str, difference: float, rater: float, item: float, noise: float,
-                request: gr.Request) -> dict:
+def _connect_power(
+    studio: Studio, errors: FieldErrors, parts: _Parts, numbers: list, plan: gr.Button
+) -> None:
+    def compute(
+        token: str, difference: float, rater: float, item: float, noise: float, request: gr.Request
+    ) -> dict:
         try:
             studio.admin.check(token, _address(request))
-            return {**errors.clear(),
-                    parts.power: _power_html(difference, rater, item, noise)}
+            return {**errors.clear(), parts.power: _power_html(difference, rater, item, noise)}
         except StudioError as error:
             return errors.show(error)
 
@@ -184,8 +206,9 @@ def _filled(parts: _Parts, desk: RaterDesk, screened: bool) -> dict:
     table = found.screened if screened else found.everyone
     tables = [*report_tables(study, found, screened), screening_table(found)]
     charts: list[go.Figure | None] = [
-        chart(study, table) if table.n_answers else None for chart in (
-            result_charts.forest, result_charts.distributions, result_charts.rater_map)]
+        chart(study, table) if table.n_answers else None
+        for chart in (result_charts.forest, result_charts.distributions, result_charts.rater_map)
+    ]
     shown = STYLE + f'<div class="results">{"".join(table_html(one) for one in tables)}</div>'
     return dict(zip(parts.shown, [shown, *charts, _progress_html(desk)]))
 
@@ -199,7 +222,8 @@ def _progress_html(desk: RaterDesk) -> str:
         f'<p class="card-facts">{html.escape(study.title)}: {now.raters} raters, {now.finished} '
         f"finished, {now.withdrawn} withdrawn, {now.answers} answers; every (system, item) has "
         f"{now.fewest} to {now.most}. Raters open <code>/rate?study={html.escape(study.name)}"
-        "</code></p>")
+        "</code></p>"
+    )
 
 
 def _power_html(difference: float, rater: float, item: float, noise: float) -> str:
@@ -209,13 +233,24 @@ def _power_html(difference: float, rater: float, item: float, noise: float) -> s
     spread = Spread(rater, item, noise)
     cells = {(p.raters, p.items): p for p in power_table(difference, spread)}
     needed = [raters_needed(items, difference, spread) for items in ITEMS]
-    rows = [(f"{raters} raters", *(
-        f"{100 * cells[raters, items].power:.0f} % (± {cells[raters, items].half:.2f})"
-        for items in ITEMS)) for raters in RATERS]
+    rows = [
+        (
+            f"{raters} raters",
+            *(
+                f"{100 * cells[raters, items].power:.0f} % (± {cells[raters, items].half:.2f})"
+                for items in ITEMS
+            ),
+        )
+        for raters in RATERS
+    ]
     rows.append(("raters for 80 %", *(str(n or "over 1000") for n in needed)))
-    body = "".join(f'<tr><th scope="row">{label}</th>' + "".join(
-        f"<td>{cell}</td>" for cell in row) + "</tr>" for label, *row in rows)
+    body = "".join(
+        f'<tr><th scope="row">{label}</th>' + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
+        for label, *row in rows
+    )
     head = "".join(f'<th scope="col" class="figure">{items} items</th>' for items in ITEMS)
-    return (f'{STYLE}<div class="results"><p class="note">Chance that the 95 % interval of the '
-            f"paired difference leaves out 0, and its half width.</p><div class=\"wide\"><table>"
-            f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div></div>")
+    return (
+        f'{STYLE}<div class="results"><p class="note">Chance that the 95 % interval of the '
+        f'paired difference leaves out 0, and its half width.</p><div class="wide"><table>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
+    )

@@ -30,9 +30,11 @@ SAMPLE_SECONDS = 30.0
 LIVE_SECONDS = 600.0  # a validation or a sample may take as long between two rows
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 2}
 QUIET = {**PRIVATE, "show_progress": "hidden"}
-NOTE = ('<p class="tab-note">What the trainers of this machine do. Nothing is started or stopped '
-        "here. It is for whoever knows the admin token; while none is set, for whoever sits at "
-        "the machine of this studio.</p>")
+NOTE = (
+    '<p class="tab-note">What the trainers of this machine do. Nothing is started or stopped '
+    "here. It is for whoever knows the admin token; while none is set, for whoever sits at "
+    "the machine of this studio.</p>"
+)
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,22 @@ def build(studio: Studio) -> None:
     element(NOTE)
     errors = FieldErrors("train")
     with gr.Row():
-        token = gr.Textbox(label="Admin token", type="password", elem_id="train-token",
-                           max_length=256, placeholder="empty while none is set",
-                           min_width=260)
+        token = gr.Textbox(
+            label="Admin token",
+            type="password",
+            elem_id="train-token",
+            max_length=256,
+            placeholder="empty while none is set",
+            min_width=260,
+        )
         enter = gr.Button("Open", elem_id="train-open", min_width=120, scale=0)
     errors.line("form")
     with gr.Column(visible=False) as area:
         run = gr.Dropdown([], label="Run", elem_id="train-run", filterable=False)
         state = gr.HTML(elem_id="train-state", js_on_load=None)
-        figure = gr.Dropdown([LOSS], value=LOSS, label="Curve", elem_id="train-figure",
-                             filterable=False)
+        figure = gr.Dropdown(
+            [LOSS], value=LOSS, label="Curve", elem_id="train-figure", filterable=False
+        )
         chart = gr.Plot(label="Curve over steps", show_label=False, elem_id="train-chart")
         step = gr.Dropdown([], label="Samples of step", elem_id="train-step", filterable=False)
         samples = gr.HTML(elem_id="train-samples", js_on_load=None)
@@ -83,8 +91,12 @@ def build(studio: Studio) -> None:
     run.input(desk.choose, [token, run], looked, **QUIET)
     figure.input(desk.draw, [token, run, figure], [chart, *errors.outputs], **QUIET)
     step.input(desk.listen, [token, run, step], [samples, *errors.outputs], **QUIET)
-    timer.tick(desk.watch, [token, run, figure, parts.seen],
-               [state, chart, step, parts.seen, timer, *errors.outputs], **QUIET)
+    timer.tick(
+        desk.watch,
+        [token, run, figure, parts.seen],
+        [state, chart, step, parts.seen, timer, *errors.outputs],
+        **QUIET,
+    )
 
 
 class _Handlers:
@@ -101,20 +113,28 @@ class _Handlers:
             return {**self.errors.show(error), parts.area: gr.Column(visible=False)}
         names = run_folder.run_names(_runs())
         first = names[0] if names else None
-        return {parts.area: gr.Column(visible=True), parts.timer: gr.Timer(active=bool(names)),
-                parts.run: gr.Dropdown(names, value=first), **self._shown(first),
-                **self.errors.clear()}
+        return {
+            parts.area: gr.Column(visible=True),
+            parts.timer: gr.Timer(active=bool(names)),
+            parts.run: gr.Dropdown(names, value=first),
+            **self._shown(first),
+            **self.errors.clear(),
+        }
 
     def choose(self, token: str, name: str, request: gr.Request) -> dict:
         return self._answer(token, request, lambda: self._shown(name))
 
     def draw(self, token: str, name: str, figure: str, request: gr.Request) -> dict:
-        return self._answer(token, request, lambda: {
-            self.parts.chart: curves(run_folder.read_log(_run(name)), figure)})
+        return self._answer(
+            token,
+            request,
+            lambda: {self.parts.chart: curves(run_folder.read_log(_run(name)), figure)},
+        )
 
     def listen(self, token: str, name: str, step: int, request: gr.Request) -> dict:
-        return self._answer(token, request, lambda: {
-            self.parts.samples: _samples_html(_run(name), step)})
+        return self._answer(
+            token, request, lambda: {self.parts.samples: _samples_html(_run(name), step)}
+        )
 
     def watch(self, token: str, name: str, figure: str, seen: Any, request: gr.Request) -> dict:
         def look() -> dict:
@@ -123,8 +143,13 @@ class _Handlers:
             told = {parts.state: _state_html(run, rows)}
             if now == seen:
                 return told
-            return {**told, parts.chart: curves(rows, figure), parts.seen: now,
-                    parts.step: gr.Dropdown(_steps(run))}
+            return {
+                **told,
+                parts.chart: curves(rows, figure),
+                parts.seen: now,
+                parts.step: gr.Dropdown(_steps(run)),
+            }
+
         found = self._answer(token, request, look)
         gone = self.parts.state not in found  # the run was deleted, or the token is no longer right
         return {**found, self.parts.timer: gr.Timer(active=False)} if gone else found
@@ -143,15 +168,24 @@ class _Handlers:
         parts = self.parts
         if name is None:
             empty = '<p class="card-facts">No run here yet: python -m trainers train CONFIG</p>'
-            return {parts.state: empty, parts.chart: None, parts.samples: "", parts.seen: None,
-                    parts.step: gr.Dropdown([], value=None)}
+            return {
+                parts.state: empty,
+                parts.chart: None,
+                parts.samples: "",
+                parts.seen: None,
+                parts.step: gr.Dropdown([], value=None),
+            }
         run = _run(name)
         rows, steps = run_folder.read_log(run), _steps(run)
         first = steps[0] if steps else None
-        return {parts.state: _state_html(run, rows), parts.seen: _seen(run),
-                parts.figure: gr.Dropdown(figure_names(rows), value=LOSS),
-                parts.chart: curves(rows, LOSS), parts.step: gr.Dropdown(steps, value=first),
-                parts.samples: _samples_html(run, first)}
+        return {
+            parts.state: _state_html(run, rows),
+            parts.seen: _seen(run),
+            parts.figure: gr.Dropdown(figure_names(rows), value=LOSS),
+            parts.chart: curves(rows, LOSS),
+            parts.step: gr.Dropdown(steps, value=first),
+            parts.samples: _samples_html(run, first),
+        }
 
 
 def _runs() -> Path:
@@ -183,27 +217,41 @@ def _state_html(run: Path, rows: list[Row]) -> str:
     last, quiet = rows[-1], time.time() - (run / run_folder.LOG).stat().st_mtime
     told = f"step {last.step}, {_minutes(last.seconds)} of training"
     if last.left_seconds > 0:
-        told += f", {_minutes(last.left_seconds)} left" if quiet < LIVE_SECONDS else \
-            f"; stopped with {_minutes(last.left_seconds)} left"
+        told += (
+            f", {_minutes(last.left_seconds)} left"
+            if quiet < LIVE_SECONDS
+            else f"; stopped with {_minutes(last.left_seconds)} left"
+        )
     else:
         told += ", done"
-    return (f'{STYLE}<div class="card"><p class="card-title">{name}</p>'
-            f'<p class="job-status" role="status">{html.escape(told)}; last row '
-            f"{_minutes(quiet)} ago</p></div>{_figures_html(rows)}")
+    return (
+        f'{STYLE}<div class="card"><p class="card-title">{name}</p>'
+        f'<p class="job-status" role="status">{html.escape(told)}; last row '
+        f"{_minutes(quiet)} ago</p></div>{_figures_html(rows)}"
+    )
 
 
 def _figures_html(rows: list[Row]) -> str:
     """The last figures of training, validation and samples, side by side."""
     latest = {row.kind: row for row in rows}
     names = dict.fromkeys(name for row in latest.values() for name in row.figures)
-    heads = "".join(f'<th scope="col" class="figure">{kind}<br>step {row.step}</th>'
-                    for kind, row in latest.items())
+    heads = "".join(
+        f'<th scope="col" class="figure">{kind}<br>step {row.step}</th>'
+        for kind, row in latest.items()
+    )
     body = "".join(
-        f'<tr><th scope="row">{html.escape(name)}</th>' + "".join(
+        f'<tr><th scope="row">{html.escape(name)}</th>'
+        + "".join(
             f"<td>{row.figures[name]:.4g}</td>" if name in row.figures else "<td>–</td>"
-            for row in latest.values()) + "</tr>" for name in names)
-    return (f'<div class="results table-scroll"><table><thead><tr><th scope="col">figure</th>'
-            f"{heads}</tr></thead><tbody>{body}</tbody></table></div>")
+            for row in latest.values()
+        )
+        + "</tr>"
+        for name in names
+    )
+    return (
+        f'<div class="results table-scroll"><table><thead><tr><th scope="col">figure</th>'
+        f"{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def _minutes(seconds: float) -> str:
@@ -219,11 +267,13 @@ def _samples_html(run: Path, step: int | None) -> str:
 
 def _player(sample: Sample) -> str:
     sound = audio.read(sample.file)
-    samples = sound.samples[:, :round(SAMPLE_SECONDS * sound.sample_rate)]
+    samples = sound.samples[:, : round(SAMPLE_SECONDS * sound.sample_rate)]
     with tempfile.TemporaryDirectory(prefix="studio-sample-") as folder:
         made = audio.write(Path(folder) / "sample.mp3", samples, sound.sample_rate)
         data = base64.b64encode(made.read_bytes()).decode()
     name = html.escape(sample.file.stem, quote=True)
-    return (f'<figure class="train-sample"><figcaption>{name}<br>{html.escape(sample.text)}'
-            f'</figcaption><audio controls preload="metadata" aria-label="{name}" '
-            f'src="data:audio/mpeg;base64,{data}"></audio></figure>')
+    return (
+        f'<figure class="train-sample"><figcaption>{name}<br>{html.escape(sample.text)}'
+        f'</figcaption><audio controls preload="metadata" aria-label="{name}" '
+        f'src="data:audio/mpeg;base64,{data}"></audio></figure>'
+    )

@@ -14,7 +14,8 @@ from core.errors import FailureError, InputError
 
 def tone(seconds: float, rate: int, hertz: float = 440.0, level: float = 0.5) -> np.ndarray:
     return (level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(
-        np.float32)
+        np.float32
+    )
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg"])
@@ -33,7 +34,8 @@ def test_long_sound_is_written(tmp_path, suffix):
     # In one piece Vorbis overflowed the stack from about 40 s on, and the process died.
     made = 0.1 * np.random.default_rng(0).normal(size=(2, 60 * 48000)).astype(np.float32)
     assert soundfile.info(audio.write(tmp_path / f"x{suffix}", made, 48000)).duration == (
-        pytest.approx(60, abs=0.1))
+        pytest.approx(60, abs=0.1)
+    )
 
 
 def test_channels_and_rates_are_kept_apart(tmp_path):
@@ -55,8 +57,10 @@ def test_span_of_a_file(tmp_path):
             audio.read(tmp_path / "two.wav", start, end)
 
 
-@pytest.mark.parametrize(("content", "word"), [(b"", "empty"), (b"not sound at all", "not sound"),
-                                               (None, "does not exist")])
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(b"", "empty"), (b"not sound at all", "not sound"), (None, "does not exist")],
+)
 def test_what_is_not_sound_is_named(tmp_path, content, word):
     path = tmp_path / "clip.wav"
     if content is not None:
@@ -73,7 +77,7 @@ def test_limiter_is_the_same_in_any_pieces_and_never_passes_the_ceiling(lengths,
     once = np.concatenate([whole.feed(noise), whole.flush()])
     pieces, limiter, start = [], audio.Limiter(8000), 0
     for length in lengths:
-        pieces.append(limiter.feed(noise[start:start + length]))
+        pieces.append(limiter.feed(noise[start : start + length]))
         start += length
     streamed = np.concatenate([*pieces, limiter.flush()])
     assert len(once) == len(noise)

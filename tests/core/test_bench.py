@@ -28,38 +28,76 @@ def test_the_plain_loop_and_ours_agree():
     torch.manual_seed(0)
     found = decode.measure(1, 1, LanguageModel(CONFIG))
     assert found["fp32_difference"] < 1e-4
-    assert set(found["loops"]) == {"plain fp32", "plain bf16", "ours fp32", "ours bf16",
-                                   "ours int8"}
+    assert set(found["loops"]) == {
+        "plain fp32",
+        "plain bf16",
+        "ours fp32",
+        "ours bf16",
+        "ours int8",
+    }
 
 
 def test_the_official_flow_and_ours_agree():
-    config = SRFMConfig(vocab_size=30, token_width=10, encoder_width=32, encoder_heads=2,
-                        encoder_feed_forward=24, encoder_blocks=1, regulator_layers=2,
-                        latent_dim=16, channels=(16, 16), heads=2, head_dim=6, blocks=1,
-                        mid_blocks=1)
+    config = SRFMConfig(
+        vocab_size=30,
+        token_width=10,
+        encoder_width=32,
+        encoder_heads=2,
+        encoder_feed_forward=24,
+        encoder_blocks=1,
+        regulator_layers=2,
+        latent_dim=16,
+        channels=(16, 16),
+        heads=2,
+        head_dim=6,
+        blocks=1,
+        mid_blocks=1,
+    )
     model, tokens = srfm._random(config), srfm._tokens(config, 1.0)
     official = srfm.official(model, tokens, 2)
-    windows = torch.cat(list(generate_windows(model, [tokens], noise=srfm._noise(config),
-                                              steps=2)), dim=2)
+    windows = torch.cat(
+        list(generate_windows(model, [tokens], noise=srfm._noise(config), steps=2)), dim=2
+    )
     assert torch.allclose(official, windows, atol=1e-4)  # one second is one window
     found = srfm.measure(config, 1.0, 1)
     assert found["ways"]["official"]["times_official"] == 1
     assert {"official", "full", "windows"} <= set(found["ways"]) <= set(srfm.WAYS)
     # Not of windows, whose steps are a difference of two times, here of milliseconds.
-    assert all(found["ways"][way][figure] > 0 for way in ("official", "full")
-               for figure in ("seconds", "gflops"))
+    assert all(
+        found["ways"][way][figure] > 0
+        for way in ("official", "full")
+        for figure in ("seconds", "gflops")
+    )
 
 
 def test_the_table_says_what_was_not_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     folder = tmp_path / "bench" / "results"
     folder.mkdir(parents=True)
-    (folder / "srfm.json").write_text(json.dumps(
-        {"seconds": 60.0, "steps": 10, "memory": {}, "on": "a machine", "ways": {
-            "official": {"seconds": 50.0, "times_official": 1.0, "times_full": 0.6,
-                         "of_ceiling": 0.5},
-            "windows": {"seconds": 10.0, "times_official": 5.0, "times_full": 3.0,
-                        "of_ceiling": 0.4}}}))
+    (folder / "srfm.json").write_text(
+        json.dumps(
+            {
+                "seconds": 60.0,
+                "steps": 10,
+                "memory": {},
+                "on": "a machine",
+                "ways": {
+                    "official": {
+                        "seconds": 50.0,
+                        "times_official": 1.0,
+                        "times_full": 0.6,
+                        "of_ceiling": 0.5,
+                    },
+                    "windows": {
+                        "seconds": 10.0,
+                        "times_official": 5.0,
+                        "times_full": 3.0,
+                        "of_ceiling": 0.4,
+                    },
+                },
+            }
+        )
+    )
     assert main(["bench", "table"]) == 0
     table = capsys.readouterr().out
     assert "5 x the official computation" in table and "a machine" in table
@@ -68,9 +106,13 @@ def test_the_table_says_what_was_not_measured(tmp_path, monkeypatch, capsys):
 
 def test_peak_memory_is_of_this_process_and_not_of_its_parent():
     held = np.ones(50_000_000)  # 400 MB
-    child = subprocess.run([sys.executable, "-c", "from core.result import peak_memory_bytes as p;"
-                            "print(p())"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
-                           check=True)
+    child = subprocess.run(
+        [sys.executable, "-c", "from core.result import peak_memory_bytes as p;print(p())"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     assert 0 < int(child.stdout) < held.nbytes < peak_memory_bytes()
 
 
@@ -81,16 +123,24 @@ def music(tmp_path):
     for number, split in enumerate(("test", "train", "validation")):
         tone = 0.3 * np.sin(2 * np.pi * 220 * (number + 1) * time) * np.exp(-3 * (time % 0.5))
         write(tmp_path / f"{number}.wav", tone.astype(np.float32), 24000)
-        (tmp_path / f"{number}.json").write_text(json.dumps(
-            {"split": split, "captions": ["calm piano", "slow"],
-             "sections": [{"structure": "verse", "start_s": 0.0, "end_s": 3.0}]}))
+        (tmp_path / f"{number}.json").write_text(
+            json.dumps(
+                {
+                    "split": split,
+                    "captions": ["calm piano", "slow"],
+                    "sections": [{"structure": "verse", "start_s": 0.0, "end_s": 3.0}],
+                }
+            )
+        )
     return tmp_path
 
 
 def test_clips_are_the_middle_of_what_was_not_taught(music):
     clips = read_clips(music, 5, 1.0)
     assert [(c.name, c.caption, c.sections) for c in clips] == [
-        ("0", "calm piano", ((2, 0.0, 1.0),)), ("2", "calm piano", ((2, 0.0, 1.0),))]
+        ("0", "calm piano", ((2, 0.0, 1.0),)),
+        ("2", "calm piano", ((2, 0.0, 1.0),)),
+    ]
     assert all(c.sound.seconds == pytest.approx(1.0) for c in clips)
     with pytest.raises(InputError, match="--audio DIR"):
         read_clips(music, 5, 9.0)
@@ -105,9 +155,14 @@ def test_fewer_bits_are_close_to_fp32_on_nano(music):
 
 
 def test_wide_windows_are_nearer_to_full_attention(music, monkeypatch):
-    monkeypatch.setattr(windows, "PLANS", (
-        WindowPlan(first=60, window=60, overlap=48, lookahead=48),
-        WindowPlan(first=60, window=60, overlap=4, lookahead=0)))
+    monkeypatch.setattr(
+        windows,
+        "PLANS",
+        (
+            WindowPlan(first=60, window=60, overlap=48, lookahead=48),
+            WindowPlan(first=60, window=60, overlap=4, lookahead=0),
+        ),
+    )
     monkeypatch.setattr(windows, "SOLVERS", (Preset(2), PRESETS["draft"]))
     monkeypatch.setattr(windows, "REFERENCE", Preset(8))
     found = windows.measure(Pipeline.load("nano"), [c.sound for c in read_clips(music, 1, 2.0)])
@@ -123,8 +178,7 @@ def test_installed_codecs_in_pieces_equal_the_whole(music):
     assert all(row["exact"] and row["difference"] < codec.LIMIT for row in rows)
 
 
-@pytest.mark.parametrize("name", ["decode", "accuracy", "srfm", "windows", "codec", "nano",
-                                  "long"])
+@pytest.mark.parametrize("name", ["decode", "accuracy", "srfm", "windows", "codec", "nano", "long"])
 def test_every_bench_explains_itself(name, capsys):
     with pytest.raises(SystemExit):
         main(["bench", name, "--help"])

@@ -67,8 +67,11 @@ def test_mixed_stored_dtypes_are_cast(official_folder, dtype) -> None:
 @pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="needs /proc")
 def test_tensors_of_the_wanted_dtype_stay_mapped_from_the_file(official_folder) -> None:
     model = opening.open_component(official_folder, "language_model")
-    spans = [line.split()[0].split("-") for line in Path("/proc/self/maps").read_text().splitlines()
-             if line.endswith(str(official_folder / "llm.pt"))]
+    spans = [
+        line.split()[0].split("-")
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if line.endswith(str(official_folder / "llm.pt"))
+    ]
     for parameter in model.parameters():
         at = parameter.data_ptr()
         assert any(int(low, 16) <= at < int(high, 16) for low, high in spans)
@@ -79,8 +82,11 @@ def test_no_tensor_is_left_over(official_folder) -> None:
         path = official_folder / WEIGHTS[component]
         for key in at.table.tensors(torch_file.read(path), path):
             ours = at.table.MAP.our_name(key)  # raises for an unknown key
-            assert ours is None or at.table.official_name(
-                ours, opening.config_of(official_folder, component)) == key
+            assert (
+                ours is None
+                or at.table.official_name(ours, opening.config_of(official_folder, component))
+                == key
+            )
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -105,7 +111,7 @@ def test_missing_config(official_folder, name) -> None:
 def test_truncated_weights(official_folder, component, keep) -> None:
     path = official_folder / WEIGHTS[component]
     whole = path.read_bytes()
-    path.write_bytes(whole[:int(keep * len(whole)) if isinstance(keep, float) else keep])
+    path.write_bytes(whole[: int(keep * len(whole)) if isinstance(keep, float) else keep])
     with pytest.raises(InputError, match="cut short|pickled") as error:
         opening.open_component(official_folder, component)
     assert path.name in one_line(error)
@@ -117,7 +123,7 @@ def test_flipped_bytes_never_raise_anything_but_one_line(official_folder) -> Non
     draw = random.Random(0)
     for _ in range(40):
         at = draw.randrange(4000)  # the archive's first entry: names and shapes
-        path.write_bytes(whole[:at] + bytes([draw.randrange(256)]) + whole[at + 1:])
+        path.write_bytes(whole[:at] + bytes([draw.randrange(256)]) + whole[at + 1 :])
         try:
             opening.open_component(official_folder, "language_model")
         except InputError as error:
@@ -160,7 +166,8 @@ def test_pickled_content_is_refused_and_not_run(official_folder, tmp_path, compo
 
 
 def test_a_training_frameworks_settings_beside_the_tensors_are_no_hindrance(
-        tmp_path, monkeypatch) -> None:
+    tmp_path, monkeypatch
+) -> None:
     """As a Lightning checkpoint holds them; the framework need not be installed to read it."""
     framework = types.ModuleType("pytorch_lightning")
     settings = type("AttributeDict", (dict,), {"__module__": "pytorch_lightning"})
@@ -180,8 +187,15 @@ def test_a_file_of_an_old_torch_opens(tmp_path) -> None:
     assert torch.equal(torch_file.read(path)["w"], torch.ones(2))
 
 
-@pytest.mark.parametrize("tag", ["!!python/object/apply:os.mkdir", "!!python/name:os.mkdir",
-                                 "!!python/object/new:os.mkdir", "!!python/module:os"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "!!python/object/apply:os.mkdir",
+        "!!python/name:os.mkdir",
+        "!!python/object/new:os.mkdir",
+        "!!python/module:os",
+    ],
+)
 def test_a_yaml_that_constructs_is_refused_and_not_run(official_folder, tmp_path, tag) -> None:
     path, sprung = official_folder / "inspiremusic.yaml", tmp_path / "sprung"
     path.write_text(f"{path.read_text()}\ntrap: {tag} [{sprung}]\n")
@@ -223,8 +237,9 @@ def test_a_folder_of_another_kind(tmp_path) -> None:
 
 
 def test_a_map_refuses_two_tensors_of_one_name_and_names_without_a_rule() -> None:
-    table = KeyMap(rules=((r"a\.(\d+)\.(weight|bias)", "x.{0}.{1}"), (r"b\.(\d+)\.bias",
-                                                                     "x.{0}.bias")))
+    table = KeyMap(
+        rules=((r"a\.(\d+)\.(weight|bias)", "x.{0}.{1}"), (r"b\.(\d+)\.bias", "x.{0}.bias"))
+    )
     assert table.official_name("x.3.weight") == "a.3.weight"
     with pytest.raises(InputError, match="two tensors"):
         table.to_ours(["a.1.bias", "b.1.bias"])

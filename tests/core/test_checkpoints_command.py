@@ -122,16 +122,19 @@ def test_official_compatibility(without_flow, tmp_path) -> None:
     rate = 24000
     soundfile.write(sound, 0.3 * np.sin(np.arange(7 * rate) * 0.05), rate)
     pipeline = Pipeline.load(without_flow)
-    request = GenerationRequest("!", 2.0, without_flow, seed=1, compat="official", top_k=5,
-                                audio=AudioPrompt(str(sound)))
+    request = GenerationRequest(
+        "!", 2.0, without_flow, seed=1, compat="official", top_k=5, audio=AudioPrompt(str(sound))
+    )
     job = pipeline._prepare(request, lambda: False)
     assert len(job.prompt) == int(5 * pipeline.token_rate)
     given = pipeline._decode_request(job)
     assert given.sections[0][1:] == (0.0, 2.0)
     assert given.min_tokens == int(0.9 * 2.0 * pipeline.token_rate)
     assert len(pipeline._mastering(job).front) == 0
-    made = [GenerationResult(np.zeros(9), rate, job.prompt, asked, {}, {})
-            for asked in (request, replace(request, compat=None))]
+    made = [
+        GenerationResult(np.zeros(9), rate, job.prompt, asked, {}, {})
+        for asked in (request, replace(request, compat=None))
+    ]
     assert [result.channels.shape for result in made] == [(2, 9), (1, 9)]
     assert [result.as_dict()["channels"] for result in made] == [2, 1]
     ours = GenerationRequest("!", 2.0, without_flow, seed=1, audio=AudioPrompt(str(sound)))

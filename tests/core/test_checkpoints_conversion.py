@@ -65,8 +65,9 @@ def prepared(folder: Path) -> Path:
     stored = torch.load(path, weights_only=True)
     stored["state_dict"]["multiperioddisc.0.weight"] = torch.randn(3)
     stored["pytorch-lightning_version"] = "1.8.6"
-    stored["state_dict"] = {k: v.half() if i % 2 else v
-                            for i, (k, v) in enumerate(stored["state_dict"].items())}
+    stored["state_dict"] = {
+        k: v.half() if i % 2 else v for i, (k, v) in enumerate(stored["state_dict"].items())
+    }
     torch.save(stored, path)
     (folder / "tokenizer.json").write_text("{}")
     torch.save({}, folder / "model.safetensors")
@@ -117,8 +118,9 @@ def test_a_model_that_never_was_released_is_written_afresh(official_folder, tmp_
             if isinstance(value, torch.Tensor):
                 assert value.shape == after[key].shape, key
     for component in COMPONENTS:
-        assert (opening.config_of(official_folder, component)
-                == opening.config_of(tmp_path / "fresh", component))
+        assert opening.config_of(official_folder, component) == opening.config_of(
+            tmp_path / "fresh", component
+        )
 
 
 def test_a_dtype_casts_what_is_used(official_folder, tmp_path) -> None:
@@ -131,11 +133,26 @@ def test_a_dtype_casts_what_is_used(official_folder, tmp_path) -> None:
 def test_another_architecture_cannot_be_written_as_released(tmp_path) -> None:
     from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 
-    model = WavTokenizer(WavTokenizerConfig(
-        hop=16, encoder="logmel", quantizer="factorised", feature_dim=16, codebook_size=8,
-        mel_bands=8, mel_n_fft=64, encoder_dim=16, encoder_intermediate=16, encoder_layers=1,
-        n_fft=64, decoder_dim=16, decoder_intermediate=16, decoder_layers=1,
-        decoder_bandwidths=0, decoder_pos_net=False))
+    model = WavTokenizer(
+        WavTokenizerConfig(
+            hop=16,
+            encoder="logmel",
+            quantizer="factorised",
+            feature_dim=16,
+            codebook_size=8,
+            mel_bands=8,
+            mel_n_fft=64,
+            encoder_dim=16,
+            encoder_intermediate=16,
+            encoder_layers=1,
+            n_fft=64,
+            decoder_dim=16,
+            decoder_intermediate=16,
+            decoder_layers=1,
+            decoder_bandwidths=0,
+            decoder_pos_net=False,
+        )
+    )
     studio_layout.save(tmp_path / "ours", "wavtokenizer", model)
     with pytest.raises(InputError, match="official layout"):
         convert(tmp_path / "ours", tmp_path / "out")
@@ -157,7 +174,7 @@ def test_our_damaged_folder_says_so(official_folder, tmp_path) -> None:
     convert(official_folder, ours)
     weights = ours / "hificodec.safetensors"
     whole = weights.read_bytes()
-    weights.write_bytes(whole[:len(whole) // 2])
+    weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="cut short"):
         opening.open_component(ours, "hificodec")
     settings = json.loads((ours / "config.json").read_text())

@@ -15,12 +15,13 @@ from core.checkpoints.load_bench import BASE
 from core.checkpoints.official_layout import OFFICIAL
 from core.checkpoints.official_writer import stored_form
 
-LISTING = (Path(__file__).resolve().parents[3] / "shared" / "reference"
-           / "official-state-dict.txt")
-pytestmark = pytest.mark.skipif(not LISTING.is_file(),
-                                reason="no ../shared/reference/official-state-dict.txt")
-LARGE = dataclasses.replace(BASE["language_model"], hidden=1536, layers=28, heads=12, kv_heads=2,
-                            head_dim=128, mlp=8960)
+LISTING = Path(__file__).resolve().parents[3] / "shared" / "reference" / "official-state-dict.txt"
+pytestmark = pytest.mark.skipif(
+    not LISTING.is_file(), reason="no ../shared/reference/official-state-dict.txt"
+)
+LARGE = dataclasses.replace(
+    BASE["language_model"], hidden=1536, layers=28, heads=12, kv_heads=2, head_dim=128, mlp=8960
+)
 
 
 def sections() -> dict[str, str]:
@@ -39,25 +40,34 @@ def listed(part: str) -> Counter:
 
 
 def patterns(table: dict[str, torch.Tensor]) -> Counter:
-    return Counter((re.sub(r"(?<=\.)\d+(?=\.|$)", "{n}", key), tuple(value.shape))
-                   for key, value in table.items())
+    return Counter(
+        (re.sub(r"(?<=\.)\d+(?=\.|$)", "{n}", key), tuple(value.shape))
+        for key, value in table.items()
+    )
 
 
 def released_form(component: str, config: object) -> dict:
-    codebooks = {k: v for k, v in empty("hificodec", BASE["hificodec"]).state_dict().items()
-                 if k.startswith("quantizer.")}
+    codebooks = {
+        k: v
+        for k, v in empty("hificodec", BASE["hificodec"]).state_dict().items()
+        if k.startswith("quantizer.")
+    }
     return stored_form(component, config, empty(component, config).state_dict(), codebooks)
 
 
 def tables() -> list[tuple[str, dict[str, torch.Tensor]]]:
     """(a word of the listing's title, what a full-size released file holds)."""
     codec = released_form("hificodec", BASE["hificodec"])
-    return [("llm.pt 0.5B", released_form("language_model", BASE["language_model"])),
-            ("llm.pt 1.5B", released_form("language_model", LARGE)),
-            ("flow.pt", released_form("srfm", BASE["srfm"])),
-            ("wavtokenizer", released_form("wavtokenizer", BASE["wavtokenizer"])["state_dict"]),
-            *((f"music_tokenizer/model.pt['{part}']", codec[part])
-              for part in OFFICIAL["hificodec"].table.PARTS)]
+    return [
+        ("llm.pt 0.5B", released_form("language_model", BASE["language_model"])),
+        ("llm.pt 1.5B", released_form("language_model", LARGE)),
+        ("flow.pt", released_form("srfm", BASE["srfm"])),
+        ("wavtokenizer", released_form("wavtokenizer", BASE["wavtokenizer"])["state_dict"]),
+        *(
+            (f"music_tokenizer/model.pt['{part}']", codec[part])
+            for part in OFFICIAL["hificodec"].table.PARTS
+        ),
+    ]
 
 
 def test_names_shapes_and_counts_of_every_file() -> None:
@@ -73,8 +83,9 @@ def test_names_shapes_and_counts_of_every_file() -> None:
     assert checked == set(listing)
 
 
-@pytest.mark.parametrize("word, config", [("llm.pt 0.5B", BASE["language_model"]),
-                                          ("llm.pt 1.5B", LARGE)])
+@pytest.mark.parametrize(
+    "word, config", [("llm.pt 0.5B", BASE["language_model"]), ("llm.pt 1.5B", LARGE)]
+)
 def test_unique_parameters_of_the_language_models(word, config) -> None:
     text = next(part for title, part in sections().items() if word in title)
     unique = int(re.search(r"unique params ([\d,]+)", text).group(1).replace(",", ""))

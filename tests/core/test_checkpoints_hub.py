@@ -39,8 +39,9 @@ class Hub(ThreadingHTTPServer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
-        self.files = {str(p.relative_to(folder)): p.read_bytes()
-                      for p in folder.rglob("*") if p.is_file()}
+        self.files = {
+            str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+        }
         self.served: Counter = Counter()
         self.starts: dict[str, list[int]] = {}
         self.break_after = 0
@@ -59,8 +60,12 @@ class Hub(ThreadingHTTPServer):
     def listing(self) -> list[dict]:
         rows = []
         for name, content in self.files.items():
-            row = {"type": "file", "path": name, "size": len(content),
-                   "oid": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()}
+            row = {
+                "type": "file",
+                "path": name,
+                "size": len(content),
+                "oid": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(),
+            }
             if name.endswith(LARGE):
                 row["lfs"] = {"oid": self.etag(name), "size": len(content), "pointerSize": 134}
             rows.append(row)
@@ -82,10 +87,18 @@ class _Answer(BaseHTTPRequestHandler):
         if path.startswith(f"/api/models/{REPOSITORY}/tree/"):
             return self.send_json(self.server.listing())
         if path.startswith(f"/api/models/{REPOSITORY}"):
-            return self.send_json({
-                "id": REPOSITORY, "modelId": REPOSITORY, "sha": COMMIT, "private": False,
-                "tags": [], "downloads": 0, "likes": 0,
-                "siblings": [{"rfilename": name} for name in self.server.files]})
+            return self.send_json(
+                {
+                    "id": REPOSITORY,
+                    "modelId": REPOSITORY,
+                    "sha": COMMIT,
+                    "private": False,
+                    "tags": [],
+                    "downloads": 0,
+                    "likes": 0,
+                    "siblings": [{"rfilename": name} for name in self.server.files],
+                }
+            )
         found = re.fullmatch(rf"/{REPOSITORY}/resolve/[^/]+/(.+)", path)
         if found and found.group(1) in self.server.files:
             return self.send_file(found.group(1))
@@ -106,13 +119,14 @@ class _Answer(BaseHTTPRequestHandler):
         hub_, content = self.server, self.server.files[name]
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         first = int(asked.group(1)) if asked else 0
-        body = content[first:int(asked.group(2)) + 1 if asked and asked.group(2) else None]
+        body = content[first : int(asked.group(2)) + 1 if asked and asked.group(2) else None]
         if name == hub_.spoil:
             body = body[:-1] + bytes([body[-1] ^ 1])
         self.send_response(206 if asked else 200)
         if asked:
-            self.send_header("Content-Range",
-                             f"bytes {first}-{first + len(body) - 1}/{len(content)}")
+            self.send_header(
+                "Content-Range", f"bytes {first}-{first + len(body) - 1}/{len(content)}"
+            )
         self.send_header("ETag", f'"{hub_.etag(name)}"')
         self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("Accept-Ranges", "bytes")
@@ -122,7 +136,7 @@ class _Answer(BaseHTTPRequestHandler):
             return
         hub_.starts.setdefault(name, []).append(first)
         if hub_.break_after and name.endswith(LARGE) and len(body) > hub_.break_after:
-            body, hub_.break_after = body[:hub_.break_after], 0
+            body, hub_.break_after = body[: hub_.break_after], 0
             self.close_connection = True
         hub_.served[name] += len(body)
         self.wfile.write(body)
@@ -138,8 +152,11 @@ def server(official_folder, tmp_path, monkeypatch) -> Iterator[Hub]:
     served = Hub(source)
     threading.Thread(target=served.serve_forever, daemon=True).start()
     monkeypatch.setattr(constants, "ENDPOINT", served.url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE",
-                        served.url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(
+        constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        served.url + "/{repo_id}/resolve/{revision}/{filename}",
+    )
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
@@ -215,7 +232,8 @@ def test_a_model_that_lacks_a_file_is_named(server) -> None:
 
 @pytest.mark.parametrize("offline", [True, False])
 def test_offline_with_nothing_cached_says_what_to_fetch_and_where_to_put_it(
-        server, monkeypatch, offline) -> None:
+    server, monkeypatch, offline
+) -> None:
     server.shutdown()
     server.server_close()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
@@ -223,8 +241,15 @@ def test_offline_with_nothing_cached_says_what_to_fetch_and_where_to_put_it(
         variants.folder_of(variants.get("inspiremusic-0.5b"))
     text = str(error.value)
     assert "\n" not in text
-    for part in ("llm.pt", "flow.pt", "music_tokenizer/model.pt", "wavtokenizer/model.pt",
-                 "tokenizer.json", REPOSITORY, "models/InspireMusic-Base"):
+    for part in (
+        "llm.pt",
+        "flow.pt",
+        "music_tokenizer/model.pt",
+        "wavtokenizer/model.pt",
+        "tokenizer.json",
+        REPOSITORY,
+        "models/InspireMusic-Base",
+    ):
         assert part in text
     assert "model.safetensors" not in text
 

@@ -36,9 +36,26 @@ def piece(tmp_path_factory) -> tuple[Path, dict]:
     """Ten seconds made by a fresh process, and what it printed."""
     path = tmp_path_factory.mktemp("piece") / "piece.wav"
     done = subprocess.run(
-        [sys.executable, "-m", "core", "generate", "--prompt", "upbeat rock with drums",
-         "--seconds", "10", "--seed", "7", *VARIANT, "--out", str(path), "--json"],
-        capture_output=True, text=True, cwd=Path(__file__).parents[2])
+        [
+            sys.executable,
+            "-m",
+            "core",
+            "generate",
+            "--prompt",
+            "upbeat rock with drums",
+            "--seconds",
+            "10",
+            "--seed",
+            "7",
+            *VARIANT,
+            "--out",
+            str(path),
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     return path, json.loads(done.stdout)
@@ -50,7 +67,7 @@ def test_ten_seconds_are_exact_sound(piece):
     assert (len(samples), rate, samples.ndim) == (10 * RATE, RATE, 1)
     assert np.isfinite(samples).all() and np.abs(samples).max() < 1
     assert -30 < pyloudnorm.Meter(rate).integrated_loudness(samples) < -10
-    level = np.sqrt(np.mean(samples[:10 * RATE].reshape(-1, RATE // 4) ** 2, axis=1))
+    level = np.sqrt(np.mean(samples[: 10 * RATE].reshape(-1, RATE // 4) ** 2, axis=1))
     quiet = "".join("q" if v < 1e-3 else "." for v in level)  # -60 dBFS in quarters of a second
     assert "qqqq" not in quiet
     assert said["request"]["prompt"] == "upbeat rock with drums"
@@ -64,8 +81,19 @@ def test_same_seed_same_bytes_and_another_seed_other_music(tmp_path, capsys):
     made = {}
     for name, seed in (("first", 3), ("again", 3), ("other", 4)):
         out = tmp_path / f"{name}.wav"
-        code, _, err = run(capsys, "generate", "--prompt", "calm piano", "--seconds", 1.3,
-                           "--seed", seed, *VARIANT, "--out", out)
+        code, _, err = run(
+            capsys,
+            "generate",
+            "--prompt",
+            "calm piano",
+            "--seconds",
+            1.3,
+            "--seed",
+            seed,
+            *VARIANT,
+            "--out",
+            out,
+        )
         assert code == 0, err
         made[name] = out.read_bytes()
     assert made["first"] == made["again"] != made["other"]
@@ -75,9 +103,25 @@ def test_continuing_keeps_the_prompt_and_adds_exactly_what_was_asked(piece, tmp_
     source = audio.read(piece[0]).mono()
     whole, only = tmp_path / "whole.wav", tmp_path / "only.wav"
     for out, more in ((whole, ()), (only, ("--only-new",))):
-        code, printed, err = run(capsys, "continue", "--audio", piece[0], "--from", 2, "--to", 6,
-                                 "--seconds", 1.5, "--seed", 1, *VARIANT, "--out", out, "--json",
-                                 *more)
+        code, printed, err = run(
+            capsys,
+            "continue",
+            "--audio",
+            piece[0],
+            "--from",
+            2,
+            "--to",
+            6,
+            "--seconds",
+            1.5,
+            "--seed",
+            1,
+            *VARIANT,
+            "--out",
+            out,
+            "--json",
+            *more,
+        )
         assert code == 0, err
         assert json.loads(printed)["tokens"] == 113
     new = audio.read(only).mono()
@@ -85,18 +129,28 @@ def test_continuing_keeps_the_prompt_and_adds_exactly_what_was_asked(piece, tmp_
     assert len(new) == round(1.5 * RATE)
     assert len(joined) == round(5.5 * RATE)
     before_join = round(3.8 * RATE)
-    assert np.allclose(joined[:before_join], source[2 * RATE:][:before_join], atol=1e-4)
-    assert np.allclose(joined[4 * RATE + 200:], new[200:], atol=1e-4)
+    assert np.allclose(joined[:before_join], source[2 * RATE :][:before_join], atol=1e-4)
+    assert np.allclose(joined[4 * RATE + 200 :], new[200:], atol=1e-4)
 
 
 @pytest.mark.parametrize(("channels", "rate"), [(8, 44100), (1, 192000), (2, 11025)])
 def test_reconstruct_takes_any_layout(channels, rate, tmp_path, capsys):
     draw = np.random.default_rng(0)
     tone = 0.2 * np.sin(np.arange(rate * 2) * 440 * 2 * np.pi / rate)
-    soundfile.write(tmp_path / "in.wav", tone[:, None] + 0.01 * draw.normal(size=(1, channels)),
-                    rate)
-    code, _, err = run(capsys, "reconstruct", "--audio", tmp_path / "in.wav", *VARIANT,
-                       "--through", "wavtokenizer", "--out", tmp_path / "out.wav")
+    soundfile.write(
+        tmp_path / "in.wav", tone[:, None] + 0.01 * draw.normal(size=(1, channels)), rate
+    )
+    code, _, err = run(
+        capsys,
+        "reconstruct",
+        "--audio",
+        tmp_path / "in.wav",
+        *VARIANT,
+        "--through",
+        "wavtokenizer",
+        "--out",
+        tmp_path / "out.wav",
+    )
     assert code == 0, err
     assert audio.read(tmp_path / "out.wav").samples.shape == (1, 2 * RATE)
 
@@ -114,35 +168,66 @@ def write_inputs(folder: Path) -> None:
     soundfile.write(folder / "silent.wav", np.zeros(3 * RATE), RATE)
 
 
-@pytest.mark.parametrize(("argv", "word"), [
-    (["generate", "--prompt", "", "--seconds", "5"], "prompt"),
-    (["generate", "--prompt", "x" * 10_000, "--seconds", "5"], "too long"),
-    (["generate", "--seconds", "5"], "prompt"),
-    *[(["generate", "--prompt", "x", "--seconds", s], "seconds")
-      for s in ("0", "-3", "nan", "100000", "many")],
-    (["generate", "--prompt", "x", "--seconds", "5", "--variant", "mega"], "mega"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--sections", "solo:0-5"], "solo"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--sections", "plan.txt"], "tune"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--sections", "gone.txt"], "gone.txt"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--out", "missing/x.wav"], "missing"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--out", "x.exe"], "x.exe"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--sections", "plan.bin"], "UTF-8"),
-    (["generate", "--prompt", "x", "--seconds", "60", "--sections",
-      ",".join(f"verse:{n}-{n + 1}" for n in range(40))], "end at 40 s"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--out", "folder.wav"], "is a folder"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--out", "x" * 300 + ".wav"], "too long"),
-    (["generate", "--prompt", "x", "--seconds", "5", "--variant", ""], "variant (empty)"),
-    *[(["generate", "--prompt", "x", "--seconds", "5", "--device", device], "device")
-      for device in ("banana", "meta", "")],
-    *[(["generate", "--prompts", name, "--seconds", "5", "--out", "."], word) for name, word in (
-        ("none.csv", "none.csv"), ("prompts.bin", "UTF-8"), ("blank.csv", "'two' (row 3)"),
-        ("long.csv", "too long"))],
-    *[(["continue", "--audio", name, "--seconds", "5"], word) for name, word in (
-        ("gone.wav", "does not exist"), ("empty.wav", "empty"), ("text.wav", "not sound"),
-        ("short.wav", "too short"), ("silent.wav", "silent"))],
-])
-def test_wrong_input_is_one_clear_line_and_leaves_no_file(argv, word, tmp_path, capsys,
-                                                          monkeypatch):
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (["generate", "--prompt", "", "--seconds", "5"], "prompt"),
+        (["generate", "--prompt", "x" * 10_000, "--seconds", "5"], "too long"),
+        (["generate", "--seconds", "5"], "prompt"),
+        *[
+            (["generate", "--prompt", "x", "--seconds", s], "seconds")
+            for s in ("0", "-3", "nan", "100000", "many")
+        ],
+        (["generate", "--prompt", "x", "--seconds", "5", "--variant", "mega"], "mega"),
+        (["generate", "--prompt", "x", "--seconds", "5", "--sections", "solo:0-5"], "solo"),
+        (["generate", "--prompt", "x", "--seconds", "5", "--sections", "plan.txt"], "tune"),
+        (["generate", "--prompt", "x", "--seconds", "5", "--sections", "gone.txt"], "gone.txt"),
+        (["generate", "--prompt", "x", "--seconds", "5", "--out", "missing/x.wav"], "missing"),
+        (["generate", "--prompt", "x", "--seconds", "5", "--out", "x.exe"], "x.exe"),
+        (["generate", "--prompt", "x", "--seconds", "5", "--sections", "plan.bin"], "UTF-8"),
+        (
+            [
+                "generate",
+                "--prompt",
+                "x",
+                "--seconds",
+                "60",
+                "--sections",
+                ",".join(f"verse:{n}-{n + 1}" for n in range(40)),
+            ],
+            "end at 40 s",
+        ),
+        (["generate", "--prompt", "x", "--seconds", "5", "--out", "folder.wav"], "is a folder"),
+        (["generate", "--prompt", "x", "--seconds", "5", "--out", "x" * 300 + ".wav"], "too long"),
+        (["generate", "--prompt", "x", "--seconds", "5", "--variant", ""], "variant (empty)"),
+        *[
+            (["generate", "--prompt", "x", "--seconds", "5", "--device", device], "device")
+            for device in ("banana", "meta", "")
+        ],
+        *[
+            (["generate", "--prompts", name, "--seconds", "5", "--out", "."], word)
+            for name, word in (
+                ("none.csv", "none.csv"),
+                ("prompts.bin", "UTF-8"),
+                ("blank.csv", "'two' (row 3)"),
+                ("long.csv", "too long"),
+            )
+        ],
+        *[
+            (["continue", "--audio", name, "--seconds", "5"], word)
+            for name, word in (
+                ("gone.wav", "does not exist"),
+                ("empty.wav", "empty"),
+                ("text.wav", "not sound"),
+                ("short.wav", "too short"),
+                ("silent.wav", "silent"),
+            )
+        ],
+    ],
+)
+def test_wrong_input_is_one_clear_line_and_leaves_no_file(
+    argv, word, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     write_inputs(tmp_path)
     before = set(tmp_path.rglob("*"))
@@ -158,8 +243,13 @@ def test_wrong_input_is_one_clear_line_and_leaves_no_file(argv, word, tmp_path, 
 def test_a_reader_that_left_is_one_line():
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([sys.executable, "-m", "core", "variants", "--json"], stdout=write,
-                          stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-m", "core", "variants", "--json"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
     os.close(write)
     assert done.returncode == 1
     assert done.stderr == "error: stdout: was closed by its reader\n"
@@ -183,8 +273,9 @@ def test_damaged_weights_are_named(tmp_path, capsys, monkeypatch):
     weights = folder / "language_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1_000_000])
     monkeypatch.setattr("core.variants.folder_of", lambda variant: folder)
-    code, _, err = run(capsys, "generate", "--prompt", "x", "--seconds", 1, *VARIANT,
-                       "--out", tmp_path / "x.wav")
+    code, _, err = run(
+        capsys, "generate", "--prompt", "x", "--seconds", 1, *VARIANT, "--out", tmp_path / "x.wav"
+    )
     assert code == 2
     assert "language_model.safetensors" in err and err.count("\n") == 1
     assert not (tmp_path / "x.wav").exists()
@@ -198,8 +289,9 @@ def test_parts_that_do_not_fit_together_are_named(tmp_path, capsys, monkeypatch)
     config["components"]["language_model"]["slots"] = 1
     (folder / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr("core.variants.folder_of", lambda variant: folder)
-    code, _, err = run(capsys, "generate", "--prompt", "x", "--seconds", 1, *VARIANT,
-                       "--out", tmp_path / "x.wav")
+    code, _, err = run(
+        capsys, "generate", "--prompt", "x", "--seconds", 1, *VARIANT, "--out", tmp_path / "x.wav"
+    )
     assert code == 2
     assert "slots" in err and "WavTokenizer has 4" in err and err.count("\n") == 1
 
@@ -207,15 +299,30 @@ def test_parts_that_do_not_fit_together_are_named(tmp_path, capsys, monkeypatch)
 def test_many_prompts_are_named_by_id(tmp_path, capsys):
     table = tmp_path / "prompts.csv"
     table.write_text('id,caption\n-a b,"calm, slow piano"\nsecond,rock\n')
-    code, out, err = run(capsys, "generate", "--prompts", table, "--seconds", 0.5, "--seed", 1,
-                         *VARIANT, "--out", tmp_path, "--json")
+    code, out, err = run(
+        capsys,
+        "generate",
+        "--prompts",
+        table,
+        "--seconds",
+        0.5,
+        "--seed",
+        1,
+        *VARIANT,
+        "--out",
+        tmp_path,
+        "--json",
+    )
     assert code == 0, err
     assert [json.loads(line)["request"]["prompt"] for line in out.splitlines()] == [
-        "calm, slow piano", "rock"]
+        "calm, slow piano",
+        "rock",
+    ]
     assert (tmp_path / "-a b.wav").is_file() and (tmp_path / "second.wav").is_file()
     table.write_text("id,prompt\n../up,rock\n")
-    code, _, err = run(capsys, "generate", "--prompts", table, "--seconds", 0.5, *VARIANT,
-                       "--out", tmp_path)
+    code, _, err = run(
+        capsys, "generate", "--prompts", table, "--seconds", 0.5, *VARIANT, "--out", tmp_path
+    )
     assert code == 2 and "../up" in err
 
 
@@ -230,8 +337,10 @@ def test_variants_lists_table_1(capsys):
 
 def test_a_batch_holds_what_its_requests_give_alone():
     pipeline = Pipeline.load("nano-no-flow")
-    requests = [GenerationRequest("calm piano", 1.0, "nano-no-flow", seed=1),
-                GenerationRequest("rock", 0.6, "nano-no-flow", seed=2, guidance=1.0)]
+    requests = [
+        GenerationRequest("calm piano", 1.0, "nano-no-flow", seed=1),
+        GenerationRequest("rock", 0.6, "nano-no-flow", seed=2, guidance=1.0),
+    ]
     together = pipeline.generate_batch(requests)
     for request, result in zip(requests, together):
         alone = pipeline.generate(request)
@@ -243,20 +352,40 @@ def test_a_batch_holds_what_its_requests_give_alone():
         pipeline.generate_batch([requests[0], other])
 
 
-@pytest.mark.parametrize(("asked", "least"), [
-    ({"seconds": 1.0, "min_seconds": 0.0}, 1),
-    ({"seconds": 1.01, "min_seconds": 1.01, "compat": "official"}, 75)])
+@pytest.mark.parametrize(
+    ("asked", "least"),
+    [
+        ({"seconds": 1.0, "min_seconds": 0.0}, 1),
+        ({"seconds": 1.01, "min_seconds": 1.01, "compat": "official"}, 75),
+    ],
+)
 def test_a_piece_has_a_token_at_least_and_never_more_than_fit(monkeypatch, asked, least):
     given = []
-    monkeypatch.setattr("core.pipeline.decode", lambda model, requests, **more: given.extend(
-        requests) or decode(model, requests, **more))
+    monkeypatch.setattr(
+        "core.pipeline.decode",
+        lambda model, requests, **more: given.extend(requests) or decode(model, requests, **more),
+    )
     request = GenerationRequest("calm piano", variant="nano-no-flow", seed=98, **asked)
     result = Pipeline.load("nano-no-flow").generate(request)
     assert [r.min_tokens for r in given] == [least] and len(result.samples) > 0
 
 
 def test_int8_makes_music(tmp_path, capsys):
-    code, printed, err = run(capsys, "generate", "--prompt", "rock", "--seconds", 1, *VARIANT,
-                             "--dtype", "int8", "--seed", 1, "--out", tmp_path / "x.wav", "--json")
+    code, printed, err = run(
+        capsys,
+        "generate",
+        "--prompt",
+        "rock",
+        "--seconds",
+        1,
+        *VARIANT,
+        "--dtype",
+        "int8",
+        "--seed",
+        1,
+        "--out",
+        tmp_path / "x.wav",
+        "--json",
+    )
     assert code == 0, err
     assert json.loads(printed)["tokens"] == 75

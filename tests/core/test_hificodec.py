@@ -13,13 +13,33 @@ from core.errors import InputError
 from core.hificodec import HiFiCodec, HiFiCodecConfig, code_use
 
 HIFIGAN = HiFiCodecConfig(
-    hop=20, latent_dim=16, codes=8, upsample_rates=(5, 2, 2), upsample_kernels=(11, 4, 4),
-    generator_channels=32, encoder_channels=16, resblock_kernels=(3, 5),
-    resblock_dilations=((1, 3), (1, 2)))
+    hop=20,
+    latent_dim=16,
+    codes=8,
+    upsample_rates=(5, 2, 2),
+    upsample_kernels=(11, 4, 4),
+    generator_channels=32,
+    encoder_channels=16,
+    resblock_kernels=(3, 5),
+    resblock_dilations=((1, 3), (1, 2)),
+)
 NANO = HiFiCodecConfig(
-    hop=80, latent_dim=16, encoder="logmel", generator="vocos", codes=16, restart_below=0.05,
-    mel_bands=24, mel_fft=320, mel_width=32, mel_hidden=64, mel_layers=2, vocos_width=32,
-    vocos_hidden=64, vocos_layers=2, vocos_fft=320)
+    hop=80,
+    latent_dim=16,
+    encoder="logmel",
+    generator="vocos",
+    codes=16,
+    restart_below=0.05,
+    mel_bands=24,
+    mel_fft=320,
+    mel_width=32,
+    mel_hidden=64,
+    mel_layers=2,
+    vocos_width=32,
+    vocos_hidden=64,
+    vocos_layers=2,
+    vocos_fft=320,
+)
 MAGNITUDE = dataclasses.replace(NANO, vocos_head="magnitude")
 KINDS = pytest.mark.parametrize("config", [HIFIGAN, NANO], ids=["hifigan", "nano"])
 
@@ -185,16 +205,16 @@ def test_unquantized_pass_leaves_the_quantizer_alone(config: HiFiCodecConfig) ->
     found = codec(chord(2, 20 * config.hop), quantize=False)
     found.decoded.square().mean().backward()
     assert found.codes is None and found.quantizer_loss == 0
-    assert all(torch.equal(before[name], value)
-               for name, value in codec.quantizer.state_dict().items())
+    assert all(
+        torch.equal(before[name], value) for name, value in codec.quantizer.state_dict().items()
+    )
     assert all(p.grad is None for p in codec.quantizer.parameters())
 
 
 def spectrum(audio: torch.Tensor) -> torch.Tensor:
     """Log magnitudes [B, bins, frames]."""
     window = torch.hann_window(256)
-    parts = torch.view_as_real(torch.stft(audio[:, 0], 256, 64, window=window,
-                                          return_complex=True))
+    parts = torch.view_as_real(torch.stft(audio[:, 0], 256, 64, window=window, return_complex=True))
     return (parts.square().sum(-1) + 1e-6).log()
 
 
@@ -236,15 +256,20 @@ def test_config_and_weights_survive_saving(config: HiFiCodecConfig) -> None:
         assert torch.equal(copy.decode(copy.latents(audio)), codec.decode(codec.latents(audio)))
 
 
-@pytest.mark.parametrize("wrong, named", [
-    ({"encoder": "mp3"}, "encoder"), ({"generator": "mp3"}, "generator"),
-    ({"hop": 300}, "upsample_rates"), ({"latent_dim": 511}, "latent_dim"),
-    ({"upsample_kernels": (16, 11, 8)}, "upsample_kernels"),
-    ({"upsample_kernels": (16, 10, 8, 4)}, "upsample kernel"),
-    ({"resblock_kernels": (3, 7)}, "resblock_dilations"),
-    ({"generator_channels": 8}, "generator_channels"),
-    ({"generator": "vocos", "vocos_fft": 333}, "vocos_fft"),
-])
+@pytest.mark.parametrize(
+    "wrong, named",
+    [
+        ({"encoder": "mp3"}, "encoder"),
+        ({"generator": "mp3"}, "generator"),
+        ({"hop": 300}, "upsample_rates"),
+        ({"latent_dim": 511}, "latent_dim"),
+        ({"upsample_kernels": (16, 11, 8)}, "upsample_kernels"),
+        ({"upsample_kernels": (16, 10, 8, 4)}, "upsample kernel"),
+        ({"resblock_kernels": (3, 7)}, "resblock_dilations"),
+        ({"generator_channels": 8}, "generator_channels"),
+        ({"generator": "vocos", "vocos_fft": 333}, "vocos_fft"),
+    ],
+)
 def test_a_wrong_size_is_named(wrong: dict, named: str) -> None:
     with pytest.raises(InputError, match=named):
         HiFiCodecConfig(**wrong)

@@ -16,13 +16,19 @@ from core.checkpoints import official_hificodec
 from core.errors import InputError
 from core.hificodec import HiFiCodec, HiFiCodecConfig
 
-LISTING = (Path(__file__).resolve().parents[3] / "shared" / "reference"
-           / "official-state-dict.txt")
+LISTING = Path(__file__).resolve().parents[3] / "shared" / "reference" / "official-state-dict.txt"
 SIZES = {
-    "resblock": "1", "sampling_rate": 48000, "n_code_groups": 2, "n_codes": 8,
-    "codebook_loss_lambda": 1.0, "commitment_loss_lambda": 0.25, "upsample_rates": [2, 2, 2, 2],
-    "upsample_kernel_sizes": [4, 4, 4, 4], "upsample_initial_channel": 16,
-    "resblock_kernel_sizes": [1], "resblock_dilation_sizes": [[1]],
+    "resblock": "1",
+    "sampling_rate": 48000,
+    "n_code_groups": 2,
+    "n_codes": 8,
+    "codebook_loss_lambda": 1.0,
+    "commitment_loss_lambda": 0.25,
+    "upsample_rates": [2, 2, 2, 2],
+    "upsample_kernel_sizes": [4, 4, 4, 4],
+    "upsample_initial_channel": 16,
+    "resblock_kernel_sizes": [1],
+    "resblock_dilation_sizes": [[1]],
 }
 
 
@@ -43,9 +49,11 @@ def listed(part: str) -> tuple[Counter, int, int]:
 def test_full_size_has_the_released_names_and_shapes(part: str) -> None:
     counts, keys, elements = listed(part)
     with torch.device("meta"):
-        ours = {name: tuple(tensor.shape)
-                for name, tensor in HiFiCodec(HiFiCodecConfig()).state_dict().items()
-                if name.startswith(part)}
+        ours = {
+            name: tuple(tensor.shape)
+            for name, tensor in HiFiCodec(HiFiCodecConfig()).state_dict().items()
+            if name.startswith(part)
+        }
     found: Counter = Counter()
     named = set()
     for pattern in {pattern for pattern, _ in counts}:
@@ -80,10 +88,17 @@ def folder(tmp_path: Path) -> Path:
 
 def official_name(ours: str) -> str:
     """Our name in the release's words."""
-    swaps = [("enter", "conv_pre"), ("leave", "conv_post"), ("upsamplers", "ups"),
-             ("downsamplers", "ups"), ("norms", "normalize"), ("dilated", "convs1"),
-             ("flat", "convs2"), ("layers.0", "quantizer_modules"),
-             ("layers.1", "quantizer_modules2")]
+    swaps = [
+        ("enter", "conv_pre"),
+        ("leave", "conv_post"),
+        ("upsamplers", "ups"),
+        ("downsamplers", "ups"),
+        ("norms", "normalize"),
+        ("dilated", "convs1"),
+        ("flat", "convs2"),
+        ("layers.0", "quantizer_modules"),
+        ("layers.1", "quantizer_modules2"),
+    ]
     for new, old in swaps:
         ours = re.sub(rf"\b{re.escape(new)}\b", old, ours)
     return re.sub(r"^(quantizer\..*)weight$", r"\1embedding.weight", ours)
@@ -116,20 +131,25 @@ def test_pickled_objects_are_not_opened(folder: Path) -> None:
         official_hificodec.state_dict(folder)
 
 
-@pytest.mark.parametrize("stored, named", [
-    ({"generator": {}, "encoder": {}}, "quantizer"),
-    ({"generator": {"llm_decoder.weight": torch.zeros(1)}, "encoder": {}, "quantizer": {}},
-     "another model"),
-])
+@pytest.mark.parametrize(
+    "stored, named",
+    [
+        ({"generator": {}, "encoder": {}}, "quantizer"),
+        (
+            {"generator": {"llm_decoder.weight": torch.zeros(1)}, "encoder": {}, "quantizer": {}},
+            "another model",
+        ),
+    ],
+)
 def test_the_folder_of_another_model_is_refused(folder: Path, stored: dict, named: str) -> None:
     torch.save(stored, folder / "model.pt")
     with pytest.raises(InputError, match=named):
         official_hificodec.state_dict(folder)
 
 
-@pytest.mark.parametrize("change, named", [
-    ({"resblock": "2"}, "resblock"), ({"n_codes": None}, "n_codes"),
-])
+@pytest.mark.parametrize(
+    "change, named", [({"resblock": "2"}, "resblock"), ({"n_codes": None}, "n_codes")]
+)
 def test_an_unusable_config_is_named(folder: Path, change: dict, named: str) -> None:
     sizes = {name: value for name, value in {**SIZES, **change}.items() if value is not None}
     (folder / "config.json").write_text(json.dumps(sizes), encoding="utf-8")

@@ -123,8 +123,7 @@ def test_evaluation_changes_nothing() -> None:
     quantizer = GroupResidualQuantizer(ALIVE).eval()
     before = {name: value.clone() for name, value in quantizer.state_dict().items()}
     quantizer(torch.randn(2, 8, 100))
-    assert all(torch.equal(before[name], value)
-               for name, value in quantizer.state_dict().items())
+    assert all(torch.equal(before[name], value) for name, value in quantizer.state_dict().items())
 
 
 def test_code_use_of_known_codes() -> None:

@@ -28,8 +28,16 @@ from core.language_model import (
     time_embedding,
 )
 
-CONFIG = LanguageModelConfig(hidden=48, layers=3, heads=4, kv_heads=2, head_dim=16, mlp=64,
-                             text_vocabulary=60, audio_vocabulary=40)
+CONFIG = LanguageModelConfig(
+    hidden=48,
+    layers=3,
+    heads=4,
+    kv_heads=2,
+    head_dim=16,
+    mlp=64,
+    text_vocabulary=60,
+    audio_vocabulary=40,
+)
 SECTIONS = ((0, 0.0, 4.0), (2, 4.0, 9.5))
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
 
@@ -60,7 +68,8 @@ def example(text: int, audio: int, sections: int) -> LanguageModelExample:
     return LanguageModelExample(
         torch.randint(0, 60, (text,), generator=draw).tolist(),
         torch.randint(0, 40, (audio,), generator=draw).tolist(),
-        [(i, 2.0 * i, 2.0 * i + 2) for i in range(sections)])
+        [(i, 2.0 * i, 2.0 * i + 2) for i in range(sections)],
+    )
 
 
 def test_sequence_layout(model: LanguageModel) -> None:
@@ -68,13 +77,20 @@ def test_sequence_layout(model: LanguageModel) -> None:
     batch = LanguageModelBatch.pad([one, other])
     sequence = model.embed(batch)
     assert sequence.lengths.tolist() == [1 + 6 + 4 + 1 + 6, 1 + 3 + 0 + 1 + 3]
-    times = [time_embedding(torch.tensor([s[k] for s in one.sections]).double(), CONFIG.hidden)
-             for k in (1, 2)]
-    expected = torch.cat((
-        model.marker_embedding.weight[:1], *[t.float() for t in times],
-        model.structure_embedding.weight[[s[0] for s in one.sections]],
-        model.text_embedding.weight[list(one.text_ids)], model.marker_embedding.weight[1:],
-        model.audio_embedding.weight[list(one.audio_ids)]))
+    times = [
+        time_embedding(torch.tensor([s[k] for s in one.sections]).double(), CONFIG.hidden)
+        for k in (1, 2)
+    ]
+    expected = torch.cat(
+        (
+            model.marker_embedding.weight[:1],
+            *[t.float() for t in times],
+            model.structure_embedding.weight[[s[0] for s in one.sections]],
+            model.text_embedding.weight[list(one.text_ids)],
+            model.marker_embedding.weight[1:],
+            model.audio_embedding.weight[list(one.audio_ids)],
+        )
+    )
     assert torch.equal(sequence.inputs[0], expected)
     targets = model.targets(batch, sequence.lengths)
     for row, piece in enumerate((one, other)):
@@ -90,8 +106,9 @@ def test_padding_teaches_nothing(model: LanguageModel) -> None:
     alone = [model.loss(LanguageModelBatch.pad([e]))[0] for e in examples]
     counts = torch.tensor([len(e.audio_ids) + 1.0 for e in examples])
     assert torch.allclose(together, (torch.stack(alone) * counts).sum() / counts.sum(), atol=1e-4)
-    noisy = dataclasses.replace(batch := LanguageModelBatch.pad(examples),
-                                structures=batch.structures.clone())
+    noisy = dataclasses.replace(
+        batch := LanguageModelBatch.pad(examples), structures=batch.structures.clone()
+    )
     noisy.structures[1, 1:] = -1
     assert torch.equal(model.loss(noisy)[0], together)
 
@@ -141,17 +158,21 @@ def test_cached_equals_recomputed(model: LanguageModel, guidance: float, prompt:
 @pytest.mark.parametrize("dtype", ["fp32", "bf16", "int8"])
 def test_a_request_does_not_depend_on_its_neighbours(model: LanguageModel, dtype: str) -> None:
     model = PackedModel(model, dtype)
-    several = [request(seed=1, min_tokens=20), request(text_ids=tuple(range(30)), seed=2),
-               request(guidance=1.0, seed=3, top_p=0.8, max_tokens=31, sections=SECTIONS[:1]),
-               request(prompt=(4, 5, 6, 7, 8), seed=1, temperature=0.7, top_k=3)]
+    several = [
+        request(seed=1, min_tokens=20),
+        request(text_ids=tuple(range(30)), seed=2),
+        request(guidance=1.0, seed=3, top_p=0.8, max_tokens=31, sections=SECTIONS[:1]),
+        request(prompt=(4, 5, 6, 7, 8), seed=1, temperature=0.7, top_k=3),
+    ]
     alone = [tokens(model, r)[0] for r in several]
     assert tokens(model, *several) == alone
     assert tokens(model, *several[::-1]) == alone[::-1]
 
 
 @pytest.mark.parametrize(("dtype", "spread"), [("bf16", 0.05), ("int8", 0.25)])
-def test_fewer_bits_change_log_probabilities_little(model: LanguageModel, dtype: str,
-                                                    spread: float) -> None:
+def test_fewer_bits_change_log_probabilities_little(
+    model: LanguageModel, dtype: str, spread: float
+) -> None:
     # Small weights, as trained ones are: these errors are not amplified by a peaked softmax.
     torch.manual_seed(1)
     calm = LanguageModel(CONFIG)
@@ -164,8 +185,10 @@ def test_fewer_bits_change_log_probabilities_little(model: LanguageModel, dtype:
 
 @pytest.mark.parametrize("sizes", [(97, 48), (600, 896)])
 def test_products_keep_rows_apart_and_near_the_exact(sizes: tuple[int, int]) -> None:
-    kinds = {products.precision(name, torch.device("cpu")).blocks: error
-             for name, error in (("fp32", 1e-5), ("bf16", 0.03), ("int8", 0.08))}
+    kinds = {
+        products.precision(name, torch.device("cpu")).blocks: error
+        for name, error in (("fp32", 1e-5), ("bf16", 0.03), ("int8", 0.08))
+    }
     torch.manual_seed(2)
     weight, bias, x = torch.randn(sizes), torch.randn(sizes[0]), torch.randn(8, sizes[1])
     exact = torch.nn.functional.linear(x, weight, bias)
@@ -243,8 +266,7 @@ def test_stopping_half_way_gives_the_same_beginning(model: LanguageModel) -> Non
 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16", "int8"])
 @pytest.mark.parametrize("compat", [None, "official"])
-def test_long_prompts_stay_finite(model: LanguageModel, dtype: str,
-                                  compat: str | None) -> None:
+def test_long_prompts_stay_finite(model: LanguageModel, dtype: str, compat: str | None) -> None:
     # The unconditional row has no text: a gap longer than a block of the attention kernel.
     asked = [request(text_ids=(1,) * 1200, max_tokens=4, min_tokens=4), request(max_tokens=4)]
     for step in decode(PackedModel(model, dtype), asked, compat=compat):
@@ -315,9 +337,18 @@ def test_cache_of_eight_minutes() -> None:
     assert cache_bytes(nano, 36_000, 2, torch.float32) < 300e6
 
 
-@pytest.mark.parametrize("wrong", [
-    {"sections": ()}, {"max_tokens": 0}, {"min_tokens": 21}, {"guidance": float("nan")},
-    {"top_p": 0.0}, {"top_k": -1}, {"temperature": -1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sections": ()},
+        {"max_tokens": 0},
+        {"min_tokens": 21},
+        {"guidance": float("nan")},
+        {"top_p": 0.0},
+        {"top_k": -1},
+        {"temperature": -1.0},
+    ],
+)
 def test_bad_requests(wrong: dict) -> None:
     with pytest.raises(InputError):
         request(**wrong)
@@ -330,10 +361,20 @@ def test_unknown_ids_are_named(model: LanguageModel) -> None:
 
 
 QWEN = {
-    "0.5B": dict(hidden_size=896, num_hidden_layers=24, num_attention_heads=14,
-                 num_key_value_heads=2, intermediate_size=4864),
-    "1.5B": dict(hidden_size=1536, num_hidden_layers=28, num_attention_heads=12,
-                 num_key_value_heads=2, intermediate_size=8960),
+    "0.5B": dict(
+        hidden_size=896,
+        num_hidden_layers=24,
+        num_attention_heads=14,
+        num_key_value_heads=2,
+        intermediate_size=4864,
+    ),
+    "1.5B": dict(
+        hidden_size=1536,
+        num_hidden_layers=28,
+        num_attention_heads=12,
+        num_key_value_heads=2,
+        intermediate_size=8960,
+    ),
 }
 
 
@@ -348,13 +389,16 @@ def test_full_sizes_have_the_official_names_and_shapes(size: str) -> None:
         for layer in range(int(count)):
             shapes[name.replace("{n}", str(layer))] = tuple(map(int, shape.split(",")))
     sizes = official.config_from(
-        QWEN[size] | {"vocab_size": 151936, "rope_theta": 1e6, "rms_norm_eps": 1e-6}, 4096)
+        QWEN[size] | {"vocab_size": 151936, "rope_theta": 1e6, "rms_norm_eps": 1e-6}, 4096
+    )
     with torch.device("meta"):
         ours = {k: tuple(v.shape) for k, v in LanguageModel(sizes).state_dict().items()}
     table = official.MAP.to_ours(shapes)
     assert {table[k]: shapes[k] for k in table} == ours
     unused = {k for k in shapes if k not in table}
-    assert unused == set(official.ALIASES) | {"spk_embed_affine_layer.weight",
-                                              "spk_embed_affine_layer.bias"}
+    assert unused == set(official.ALIASES) | {
+        "spk_embed_affine_layer.weight",
+        "spk_embed_affine_layer.bias",
+    }
     unique = sum(torch.Size(s).numel() for k, s in shapes.items() if k not in official.ALIASES)
     assert f"unique params {unique:,}" in section

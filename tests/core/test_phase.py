@@ -29,11 +29,11 @@ def recovered(log_magnitude: torch.Tensor, sizes: list[int]) -> torch.Tensor:
 def test_a_steady_tone_comes_back_at_its_frequency(hertz: float) -> None:
     time = torch.arange(4 * RATE) / RATE
     sound = recovered(log_magnitudes(torch.sin(2 * math.pi * hertz * time)[None]), [300])[0]
-    middle = sound[RATE:3 * RATE] * torch.hann_window(2 * RATE)
+    middle = sound[RATE : 3 * RATE] * torch.hann_window(2 * RATE)
     power = torch.fft.rfft(middle).abs().square()
     at = round(hertz * 2)  # bins of half a hertz
     assert abs(int(power.argmax()) / 2 - hertz) < 1.0
-    assert power[at - 8:at + 9].sum() > 0.98 * power.sum()
+    assert power[at - 8 : at + 9].sum() > 0.98 * power.sum()
 
 
 def test_the_magnitudes_of_music_are_met() -> None:

@@ -14,19 +14,33 @@ from core.srfm import SRFM, FrameNoise
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 
 LOCAL = WavTokenizerConfig(
-    encoder="logmel", quantizer="factorised", feature_dim=16, codebook_size=64, slots=4,
-    encoder_dim=16, encoder_intermediate=16, encoder_layers=1, decoder_dim=16,
-    decoder_intermediate=16, decoder_layers=2, decoder_kernel=3, decoder_bandwidths=0,
-    decoder_pos_net=False, n_fft=1920)
+    encoder="logmel",
+    quantizer="factorised",
+    feature_dim=16,
+    codebook_size=64,
+    slots=4,
+    encoder_dim=16,
+    encoder_intermediate=16,
+    encoder_layers=1,
+    decoder_dim=16,
+    decoder_intermediate=16,
+    decoder_layers=2,
+    decoder_kernel=3,
+    decoder_bandwidths=0,
+    decoder_pos_net=False,
+    n_fft=1920,
+)
 NO_HISTORY = np.zeros(0, np.int64)
 
 
 def sound(renderer: Renderer, tokens: np.ndarray, pieces: int) -> np.ndarray:
     """Everything a renderer makes of tokens that arrive in `pieces` parts."""
+
     def calls() -> Iterator[tuple[str, np.ndarray]]:
         for part in np.array_split(tokens, pieces):
             yield from renderer.feed(part)
         yield from renderer.flush()
+
     return np.concatenate([samples for _, samples in calls()])
 
 
@@ -40,7 +54,7 @@ def test_wavtokenizer_sounds_the_same_however_tokens_arrive() -> None:
         made = sound(WavTokenizerRenderer(model, NO_HISTORY), tokens, pieces)
         assert np.allclose(made, whole, atol=1e-5)
     after = sound(WavTokenizerRenderer(model, tokens[:120]), tokens[120:], 7)
-    assert np.allclose(after, whole[120 * model.hop:], atol=1e-5)
+    assert np.allclose(after, whole[120 * model.hop :], atol=1e-5)
 
 
 def test_a_magnitude_head_sounds_the_same_however_tokens_arrive() -> None:
@@ -62,8 +76,9 @@ def test_srfm_sounds_the_same_however_tokens_arrive_and_whole_is_the_whole(small
     tokens = np.random.default_rng(0).integers(0, 30, 230)
 
     def made(pieces: int, whole: bool) -> np.ndarray:
-        return sound(SRFMRenderer(srfm, codec, NO_HISTORY, 2, 7, 2, lambda: None, whole), tokens,
-                     pieces)
+        return sound(
+            SRFMRenderer(srfm, codec, NO_HISTORY, 2, 7, 2, lambda: None, whole), tokens, pieces
+        )
 
     assert np.array_equal(made(1, False), made(9, False))
     noise = FrameNoise((7,), srfm.config.latent_dim)(0, 460)
@@ -75,9 +90,15 @@ def test_srfm_sounds_the_same_however_tokens_arrive_and_whole_is_the_whole(small
 
 def test_a_cancel_need_not_wait_for_the_sound_of_a_whole_window(small_configs) -> None:
     torch.manual_seed(0)
-    renderer = SRFMRenderer(SRFM(small_configs["srfm"]).eval(),
-                            HiFiCodec(small_configs["hificodec"]).eval(), NO_HISTORY, 2, 7, 1,
-                            lambda: None)
+    renderer = SRFMRenderer(
+        SRFM(small_configs["srfm"]).eval(),
+        HiFiCodec(small_configs["hificodec"]).eval(),
+        NO_HISTORY,
+        2,
+        7,
+        1,
+        lambda: None,
+    )
     pieces = [samples for _, samples in renderer.feed(np.zeros(800, np.int64))]
     assert 0 < max(map(len, pieces)) / renderer.sample_rate <= 2.0  # the second window holds 8 s
 
@@ -97,7 +118,8 @@ def test_a_cascade_super_resolves_the_sound_of_the_first_system(small_configs) -
         again = model.encode(torch.from_numpy(first)[None, None])[0].numpy()
     expected = sound(second(), again, 1)
     for pieces in (1, 9):
-        made = sound(CascadeRenderer(WavTokenizerRenderer(model, NO_HISTORY), second()), tokens,
-                     pieces)
+        made = sound(
+            CascadeRenderer(WavTokenizerRenderer(model, NO_HISTORY), second()), tokens, pieces
+        )
         assert np.array_equal(made, expected)
     assert expected.shape == (150 * 2 * codec.hop,)

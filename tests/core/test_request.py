@@ -10,18 +10,29 @@ from core.errors import InputError
 from core.request import GenerationRequest, Section, parse_sections
 
 
-@pytest.mark.parametrize(("changes", "word"), [
-    ({"prompt": "  "}, "prompt"), ({"prompt": "x" * 10_000}, "too long"),
-    ({"seconds": 0}, "seconds"), ({"seconds": -3}, "seconds"),
-    ({"seconds": float("nan")}, "seconds"), ({"seconds": 100_000}, "seconds"),
-    ({"seed": -1}, "seed"), ({"seed": 2**63}, "seed"), ({"preset": "fine"}, "preset"),
-    ({"top_k": 0}, "top-k"), ({"top_p": 0.0}, "top-p"), ({"temperature": -1.0}, "temperature"),
-    ({"min_seconds": 11.0}, "min-seconds"), ({"compat": "other"}, "compat"),
-    ({"dtype": "int4"}, "dtype"),
-    ({"sections": (Section("solo", 0, 10),)}, "section"),
-    ({"sections": (Section("verse", 0, 5),)}, "sections"),
-    ({"sections": (Section("verse", 0, 5), Section("outro", 6, 10))}, "section"),
-])
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"prompt": "  "}, "prompt"),
+        ({"prompt": "x" * 10_000}, "too long"),
+        ({"seconds": 0}, "seconds"),
+        ({"seconds": -3}, "seconds"),
+        ({"seconds": float("nan")}, "seconds"),
+        ({"seconds": 100_000}, "seconds"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"preset": "fine"}, "preset"),
+        ({"top_k": 0}, "top-k"),
+        ({"top_p": 0.0}, "top-p"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"min_seconds": 11.0}, "min-seconds"),
+        ({"compat": "other"}, "compat"),
+        ({"dtype": "int4"}, "dtype"),
+        ({"sections": (Section("solo", 0, 10),)}, "section"),
+        ({"sections": (Section("verse", 0, 5),)}, "sections"),
+        ({"sections": (Section("verse", 0, 5), Section("outro", 6, 10))}, "section"),
+    ],
+)
 def test_wrong_input_is_named(changes, word):
     with pytest.raises(InputError, match=word):
         GenerationRequest(**{"prompt": "calm piano", "seconds": 10.0, **changes})

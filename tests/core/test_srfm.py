@@ -28,15 +28,36 @@ from core.srfm.flow import integrate, schedule
 from core.srfm.windows import Cutter
 
 LOCAL = replace(
-    NANO_SRFM, vocab_size=32, token_width=16, latent_dim=8, encoder_width=32, encoder_heads=2,
-    encoder_feed_forward=32, encoder_blocks=1, encoder_window=2, channels=(32, 32), heads=2,
-    head_dim=8, mid_blocks=1, attention_window=2)
+    NANO_SRFM,
+    vocab_size=32,
+    token_width=16,
+    latent_dim=8,
+    encoder_width=32,
+    encoder_heads=2,
+    encoder_feed_forward=32,
+    encoder_blocks=1,
+    encoder_window=2,
+    channels=(32, 32),
+    heads=2,
+    head_dim=8,
+    mid_blocks=1,
+    attention_window=2,
+)
 GLOBAL = replace(
-    LOCAL, encoder_window=0, attention_window=0, attention_mask="additive", norm="group",
-    activation="mish", patch=1)
-KINDS = {"local": LOCAL, "global": GLOBAL,
-         "convolutional": replace(LOCAL, blocks=0, patch=4),
-         "three levels": replace(GLOBAL, channels=(32, 16, 24))}
+    LOCAL,
+    encoder_window=0,
+    attention_window=0,
+    attention_mask="additive",
+    norm="group",
+    activation="mish",
+    patch=1,
+)
+KINDS = {
+    "local": LOCAL,
+    "global": GLOBAL,
+    "convolutional": replace(LOCAL, blocks=0, patch=4),
+    "three levels": replace(GLOBAL, channels=(32, 16, 24)),
+}
 
 
 def build(config: SRFMConfig, seed: int = 0) -> SRFM:
@@ -72,8 +93,9 @@ def test_a_mask_of_ones_changes_nothing(kind: str) -> None:
     model = build(KINDS[kind])
     x, mu, t = torch.randn(2, 8, 21), torch.randn(2, 32, 21), torch.tensor([0.2, 0.7])
     without = model.estimator(x, mu, t)
-    torch.testing.assert_close(model.estimator(x, mu, t, torch.ones(2, 1, 21)), without,
-                               rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        model.estimator(x, mu, t, torch.ones(2, 1, 21)), without, rtol=0, atol=1e-5
+    )
 
 
 def test_padding_of_a_local_model_is_invisible() -> None:
@@ -88,8 +110,12 @@ def test_padding_of_a_local_model_is_invisible() -> None:
     assert not mu[:, :, 40:].any()
     mask = (torch.arange(60) < 40).float()[None, None]
     inside = model.estimator(noise, alone, t)
-    outside = model.estimator(torch.nn.functional.pad(noise, (0, 20), value=3.0),
-                              torch.nn.functional.pad(alone, (0, 20), value=3.0), t, mask)
+    outside = model.estimator(
+        torch.nn.functional.pad(noise, (0, 20), value=3.0),
+        torch.nn.functional.pad(alone, (0, 20), value=3.0),
+        t,
+        mask,
+    )
     torch.testing.assert_close(outside[:, :, :40], inside, rtol=0, atol=1e-5)
     assert not outside[:, :, 40:].any()
 
@@ -101,8 +127,9 @@ def test_local_attention_is_banded_attention(length: int) -> None:
     place = torch.arange(length)
     band = (place[:, None] - place[None]).abs() <= 3
     seen = (band[None] & padding[:, None]) | torch.eye(length, dtype=torch.bool)
-    whole = torch.nn.functional.scaled_dot_product_attention(query, key, value,
-                                                             attn_mask=seen[:, None])
+    whole = torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=seen[:, None]
+    )
     torch.testing.assert_close(local_attention(query, key, value, 3, padding), whole)
 
 
@@ -156,8 +183,9 @@ def test_streamed_equals_unstreamed(kind: str, ratio: int) -> None:
     at_once = windows(model, [tokens], plan, ratio=ratio, steps=Preset(2, "midpoint"))
     assert at_once.shape == (1, 8, 97 * ratio)
     for size in (1, 13, 50):
-        streamed = windows(model, chopped(tokens, size), plan, ratio=ratio,
-                           steps=Preset(2, "midpoint"))
+        streamed = windows(
+            model, chopped(tokens, size), plan, ratio=ratio, steps=Preset(2, "midpoint")
+        )
         assert torch.equal(streamed, at_once)
 
 
@@ -185,7 +213,7 @@ def test_windows_tile_the_piece_in_bounded_room(total: int) -> None:
     for window in [*fed, *cutter.flush()]:
         assert torch.equal(window.tokens[0], torch.arange(window.tokens.shape[1]) + window.origin)
         assert window.tokens.shape[1] <= 12 + 24 + 2 * 5
-        made.append(window.tokens[:, window.left:window.left + window.new])
+        made.append(window.tokens[:, window.left : window.left + window.new])
     assert torch.equal(torch.cat(made, dim=1), tokens)
 
 
@@ -203,8 +231,10 @@ def test_rows_of_a_batch_do_not_meet() -> None:
     noise = FrameNoise((1, 2, 3), 8)(0, 32)
     together = model.generate(tokens, frames=32, noise=noise, steps=2)
     for row in range(3):
-        alone = model.generate(tokens[row:row + 1], frames=32, noise=noise[row:row + 1], steps=2)
-        torch.testing.assert_close(together[row:row + 1], alone, rtol=0, atol=1e-5)
+        alone = model.generate(
+            tokens[row : row + 1], frames=32, noise=noise[row : row + 1], steps=2
+        )
+        torch.testing.assert_close(together[row : row + 1], alone, rtol=0, atol=1e-5)
 
 
 def test_bf16_stays_near_fp32() -> None:
@@ -224,8 +254,9 @@ def test_a_job_can_be_stopped_and_counted() -> None:
     noise = FrameNoise((1,), 8)(0, 16)
     for preset in PRESETS.values():
         calls.clear()
-        model.generate(tokens, frames=16, noise=noise, steps=preset,
-                       on_step=lambda: calls.append(1))
+        model.generate(
+            tokens, frames=16, noise=noise, steps=preset, on_step=lambda: calls.append(1)
+        )
         assert len(calls) == preset.evaluations
 
     def stop() -> None:
@@ -241,10 +272,14 @@ def test_dropped_conditions_do_not_reach_the_loss() -> None:
     draws = {"t_uniform": torch.tensor([0.4, 0.8]), "noise": torch.randn(2, 8, 20)}
     latents = torch.randn(2, 8, 20)
     dropped, kept = torch.zeros(2, dtype=torch.bool), torch.ones(2, dtype=torch.bool)
-    assert torch.equal(model.loss(one, None, latents, None, keep=dropped, **draws),
-                       model.loss(other, None, latents, None, keep=dropped, **draws))
-    assert not torch.equal(model.loss(one, None, latents, None, keep=kept, **draws),
-                           model.loss(other, None, latents, None, keep=kept, **draws))
+    assert torch.equal(
+        model.loss(one, None, latents, None, keep=dropped, **draws),
+        model.loss(other, None, latents, None, keep=dropped, **draws),
+    )
+    assert not torch.equal(
+        model.loss(one, None, latents, None, keep=kept, **draws),
+        model.loss(other, None, latents, None, keep=kept, **draws),
+    )
 
 
 def test_it_learns_a_toy_mapping_and_restores_statistics() -> None:
@@ -303,6 +338,6 @@ def test_foreign_checkpoint_keys_are_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="extra"):
         official_srfm.state_dict(tmp_path)
     whole = (tmp_path / "flow.pt").read_bytes()
-    (tmp_path / "flow.pt").write_bytes(whole[:len(whole) // 2])
+    (tmp_path / "flow.pt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="cut short"):
         official_srfm.state_dict(tmp_path)

@@ -12,8 +12,13 @@ import pytest
 from core.errors import InputError
 from core.text_tokenizer import REBUILT, TextTokenizer
 
-TEXTS = ("A soothing jazz piece with piano, 12 bars at 90 bpm.", "  two  spaces\n\nlines\t\ttabs ",
-         "It's naïve, cafe\u0301 — 你好，音乐! \U0001f3b5", "<|im_start|>x<|endoftext|>", "")
+TEXTS = (
+    "A soothing jazz piece with piano, 12 bars at 90 bpm.",
+    "  two  spaces\n\nlines\t\ttabs ",
+    "It's naïve, cafe\u0301 — 你好，音乐! \U0001f3b5",
+    "<|im_start|>x<|endoftext|>",
+    "",
+)
 
 
 def byte_alphabet() -> dict[int, str]:
@@ -29,7 +34,7 @@ def merge_of(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
     while len(parts) > 2:
         joined = [ranks.get(a + b, len(ranks)) for a, b in zip(parts, parts[1:])]
         at = min(range(len(joined)), key=joined.__getitem__)
-        parts[at:at + 2] = [parts[at] + parts[at + 1]]
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
     return parts[0], parts[1]
 
 
@@ -46,7 +51,8 @@ def qwen_files(folder: Path) -> None:
     assert len(merges) == 151_387
     (folder / "vocab.json").write_text(json.dumps({spelled(t): r for t, r in ranks.items()}))
     (folder / "merges.txt").write_text(
-        "#version: 0.2\n" + "\n".join(f"{spelled(a)} {spelled(b)}" for a, b in merges))
+        "#version: 0.2\n" + "\n".join(f"{spelled(a)} {spelled(b)}" for a, b in merges)
+    )
 
 
 @pytest.fixture(scope="module")

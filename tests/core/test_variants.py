@@ -33,14 +33,21 @@ TABLE = (
 def test_table_1_and_the_ablations(name, rate, flow, super_resolution) -> None:
     variant = variants.get(name)
     assert (variant.sample_rate, variant.flow, variant.super_resolution) == (
-        rate, flow, super_resolution)
+        rate,
+        flow,
+        super_resolution,
+    )
     assert variant.context_seconds == (480 if "long" in name else 30)
     assert ("srfm" in variant.components) == flow
 
 
 def test_every_variant_of_the_shipped_plans_exists() -> None:
-    named = {system["variant"] for plan in SHIPPED.glob("*.yaml")
-             for system in yaml.safe_load(plan.read_text())["systems"] if "variant" in system}
+    named = {
+        system["variant"]
+        for plan in SHIPPED.glob("*.yaml")
+        for system in yaml.safe_load(plan.read_text())["systems"]
+        if "variant" in system
+    }
     assert named and named <= set(variants.VARIANTS)
 
 
@@ -87,8 +94,10 @@ def test_own_models_are_listed_without_torch(tmp_path, monkeypatch) -> None:
     assert not variants.installed(variants.get("wesnoth"))
     with pytest.raises(InputError, match="wesnoth"):
         variants.get("unheard-of")
-    code = ("import sys; from core import variants; print('wesnoth' in variants.known(), "
-            "'torch' in sys.modules)")
+    code = (
+        "import sys; from core import variants; print('wesnoth' in variants.known(), "
+        "'torch' in sys.modules)"
+    )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True", "False"]
 
@@ -107,7 +116,9 @@ def test_nanos_parameters_are_those_of_its_files(name):
     if not variants.installed(variant):
         pytest.skip("assets/nano holds no weights")
     folder = variants.folder_of(variant)
-    counted = sum(tensor.numel() for component in variant.components
-                  for tensor in studio_layout.tensors(
-                      folder / f"{component}.safetensors").values())
+    counted = sum(
+        tensor.numel()
+        for component in variant.components
+        for tensor in studio_layout.tensors(folder / f"{component}.safetensors").values()
+    )
     assert variant.parameters == f"{counted / 1e6:.0f}M"

@@ -19,21 +19,43 @@ from core.errors import InputError
 from core.wavtokenizer import LogMel, WavTokenizer, WavTokenizerConfig, codebook_usage
 
 LOCAL = WavTokenizerConfig(
-    encoder="logmel", quantizer="factorised", feature_dim=48, codebook_size=256,
-    encoder_dim=48, encoder_intermediate=96, encoder_layers=2, encoder_kernel=3,
-    decoder_dim=64, decoder_intermediate=128, decoder_layers=2, decoder_kernel=3,
-    decoder_bandwidths=0, decoder_pos_net=False)
+    encoder="logmel",
+    quantizer="factorised",
+    feature_dim=48,
+    codebook_size=256,
+    encoder_dim=48,
+    encoder_intermediate=96,
+    encoder_layers=2,
+    encoder_kernel=3,
+    decoder_dim=64,
+    decoder_intermediate=128,
+    decoder_layers=2,
+    decoder_kernel=3,
+    decoder_bandwidths=0,
+    decoder_pos_net=False,
+)
 SEANET = WavTokenizerConfig(
-    hop=32, ratios=(4, 4, 2), feature_dim=32, codebook_size=64, seanet_filters=4, n_fft=128,
-    mel_n_fft=128, decoder_dim=32, decoder_intermediate=48, decoder_layers=2)
+    hop=32,
+    ratios=(4, 4, 2),
+    feature_dim=32,
+    codebook_size=64,
+    seanet_filters=4,
+    n_fft=128,
+    mel_n_fft=128,
+    decoder_dim=32,
+    decoder_intermediate=48,
+    decoder_layers=2,
+)
 KINDS = {
-    "local": LOCAL, "official": SEANET,
+    "local": LOCAL,
+    "official": SEANET,
     "seanet-factorised": dataclasses.replace(SEANET, quantizer="factorised"),
     "magnitude": dataclasses.replace(LOCAL, head="magnitude"),
     "logmel-euclidean": dataclasses.replace(LOCAL, quantizer="euclidean"),
 }
-STATE_DICT = (Path(__file__).resolve().parents[2].parent
-              / "shared" / "reference" / "official-state-dict.txt")
+STATE_DICT = (
+    Path(__file__).resolve().parents[2].parent / "shared" / "reference" / "official-state-dict.txt"
+)
 
 
 def build(config: WavTokenizerConfig) -> WavTokenizer:
@@ -50,8 +72,9 @@ def melodies(count: int, seconds: float, generator: torch.Generator) -> Tensor:
     decay = 1 + 8 * torch.rand(shape, generator=generator)
     envelope = (since > 0) * torch.exp(-since.clamp(min=0) * decay)
     notes = sum(torch.sin(2 * math.pi * k * pitch * time) / k for k in range(1, 9)) * envelope
-    return 0.1 * notes.sum(1, keepdim=True) + 0.001 * torch.randn(count, 1, len(time),
-                                                                  generator=generator)
+    return 0.1 * notes.sum(1, keepdim=True) + 0.001 * torch.randn(
+        count, 1, len(time), generator=generator
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -176,15 +199,22 @@ def textbook_log_mel(mel: LogMel, audio: Tensor) -> Tensor:
     """The same values by torch.stft, complex abs and autograd's own gradient."""
     left = (mel.n_fft - mel.hop) // 2
     padded = torch.nn.functional.pad(audio, (left, mel.n_fft))
-    spectrum = torch.stft(padded, mel.n_fft, mel.hop, window=torch.hann_window(mel.n_fft),
-                          center=False, return_complex=True)
+    spectrum = torch.stft(
+        padded,
+        mel.n_fft,
+        mel.hop,
+        window=torch.hann_window(mel.n_fft),
+        center=False,
+        return_complex=True,
+    )
     frames = math.ceil(audio.shape[-1] / mel.hop)
     return (mel.bank.T @ spectrum.abs()[..., :frames]).clamp(min=1e-5).log()
 
 
 @pytest.mark.parametrize("n_fft, hop, samples", [(512, 128, 4096), (256, 96, 1000)])
 def test_log_mel_equals_the_textbook_in_value_and_gradient(
-        n_fft: int, hop: int, samples: int) -> None:
+    n_fft: int, hop: int, samples: int
+) -> None:
     mel = LogMel(24000, n_fft, hop, 20)
     audio = torch.randn(2, samples, requires_grad=True)
     weights = torch.randn(2, 20, math.ceil(samples / hop))
@@ -257,8 +287,14 @@ def test_codebook_usage_counts() -> None:
 def test_config_survives_json_and_refuses_nonsense() -> None:
     again = WavTokenizerConfig(**json.loads(json.dumps(dataclasses.asdict(SEANET))))
     assert again == SEANET
-    for wrong in ({"encoder": "mp3"}, {"quantizer": "none"}, {"ratios": (8, 5)},
-                  {"n_fft": 319}, {"decoder_kernel": 4}, {"decoder_dim": 100}):
+    for wrong in (
+        {"encoder": "mp3"},
+        {"quantizer": "none"},
+        {"ratios": (8, 5)},
+        {"n_fft": 319},
+        {"decoder_kernel": 4},
+        {"decoder_dim": 100},
+    ):
         with pytest.raises(InputError):
             WavTokenizerConfig(**wrong)
 
@@ -285,8 +321,11 @@ def test_full_size_has_the_official_names_and_shapes() -> None:
             continue
         shape, count = json.loads(listed[2]), int(listed[3])
         places = itertools.product(range(16), repeat=listed[1].count("{n}"))
-        names = {MAP.our_name(listed[1].replace("{n}", "{}").format(*place)) for place in places
-                 if "layers.{n}" not in listed[1] or place == (0,)}
+        names = {
+            MAP.our_name(listed[1].replace("{n}", "{}").format(*place))
+            for place in places
+            if "layers.{n}" not in listed[1] or place == (0,)
+        }
         found = {name for name in names if ours.get(name) == shape}
         assert len(found) == count, line
         seen |= found

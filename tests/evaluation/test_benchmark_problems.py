@@ -54,8 +54,24 @@ def _own_work(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 def score(ours: Path, real: Path, table: Path, out: Path, *more: str) -> int:
-    return main(["score", "--generated", str(ours), "--reference", str(real), "--captions",
-                 str(table), "--recipe", "offline", "--out", str(out), "--playable", "0", *more])
+    return main(
+        [
+            "score",
+            "--generated",
+            str(ours),
+            "--reference",
+            str(real),
+            "--captions",
+            str(table),
+            "--recipe",
+            "offline",
+            "--out",
+            str(out),
+            "--playable",
+            "0",
+            *more,
+        ]
+    )
 
 
 def test_unusable_files_are_named_and_leave_the_mean_of_the_others(
@@ -72,8 +88,12 @@ def test_unusable_files_are_named_and_leave_the_mean_of_the_others(
     assert "3 of 7" in capsys.readouterr().err
     assert score(*spoilt, "--incomplete") == 0
     said = capsys.readouterr().out
-    for name, item in (("silent file", "silent"), ("too short", "short"),
-                       ("missing file", "missing"), ("undecodable file", "broken")):
+    for name, item in (
+        ("silent file", "silent"),
+        ("too short", "short"),
+        ("missing file", "missing"),
+        ("undecodable file", "broken"),
+    ):
         assert f"{name} (generated, exclude) [1: {item}]" in said
     assert "INCOMPLETE" in said
     [spoilt_system] = RunResult.read(tmp_path / "spoilt" / "offline").systems
@@ -100,9 +120,11 @@ def test_differing_formats_are_named_on_the_page_and_in_the_terminal(
     assert score(ours, real, folders / "good.csv", tmp_path / "out") == 0
     said = capsys.readouterr().out
     page = (tmp_path / "out" / "offline" / "index.html").read_text(encoding="utf-8")
-    for problem in ("channels differ (both, mention): generated 1: 2, 2: 1",
-                    "sample rates differ (both, mention): generated 24000: 1, 48000: 2",
-                    "lossy file (reference, mention) [1: three]"):
+    for problem in (
+        "channels differ (both, mention): generated 1: 2, 2: 1",
+        "sample rates differ (both, mention): generated 24000: 1, 48000: 2",
+        "lossy file (reference, mention) [1: three]",
+    ):
         assert problem in said and problem in page
     assert "heard: generated whole, real clip whole" in page
 
@@ -111,8 +133,9 @@ def test_ids_that_leave_their_folder_are_refused(
     folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     captions(tmp_path / "captions.csv", ("one", "../captions"))
-    assert score(folders / "ours", folders / "real", tmp_path / "captions.csv",
-                 tmp_path / "out") == 2
+    assert (
+        score(folders / "ours", folders / "real", tmp_path / "captions.csv", tmp_path / "out") == 2
+    )
     line = capsys.readouterr().err.splitlines()[-1]
     assert "../captions" in line and "no / or" in line
 
@@ -121,8 +144,11 @@ def test_weights_by_path_belong_to_the_recipe(
     folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     given = (folders / "ours", folders / "real", folders / "good.csv", tmp_path / "out")
-    for weights, named in (("musicnn", "write MODEL=FILE"), (f"musicnn={tmp_path}", str(tmp_path)),
-                           ("openl3=x.h5", "offline has musicnn")):
+    for weights, named in (
+        ("musicnn", "write MODEL=FILE"),
+        (f"musicnn={tmp_path}", str(tmp_path)),
+        ("openl3=x.h5", "offline has musicnn"),
+    ):
         assert score(*given, "--weights", weights) in (1, 2)
         assert named in capsys.readouterr().err.splitlines()[-1]
 
@@ -140,14 +166,21 @@ def test_where_nothing_is_left_the_reason_is_named(
 
 @pytest.mark.parametrize("room", ["evaluation", "trainers"])
 def test_a_place_that_cannot_be_written_is_named(
-    room: str, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture
+    room: str,
+    folders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    commands = {"evaluation": lambda: score(folders / "ours", folders / "real",
-                                            folders / "good.csv", tmp_path / "file" / "out"),
-                "trainers": lambda: trainers(["corpus", "--out", str(tmp_path / "file" / "out"),
-                                              "--pieces", "1"])}
+    commands = {
+        "evaluation": lambda: score(
+            folders / "ours", folders / "real", folders / "good.csv", tmp_path / "file" / "out"
+        ),
+        "trainers": lambda: trainers(
+            ["corpus", "--out", str(tmp_path / "file" / "out"), "--pieces", "1"]
+        ),
+    }
     assert commands[room]() == 1
     assert f"file or folder {tmp_path / 'file'}" in capsys.readouterr().err.replace("/out", "")
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path / "file"))

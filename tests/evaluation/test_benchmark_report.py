@@ -57,8 +57,10 @@ def report(tmp_path: Path) -> Report:
     sound = tmp_path / "clip.wav"
     soundfile.write(sound, 0.1 * np.random.default_rng(0).normal(size=(44_100, 2)), 44_100)
     columns = (Column("FD", "lower", 2), Column("FD, published", note="other test set"))
-    rows = (Row((EVIL, "=1+1"), (Cell(1.234, 1.0, 1.5), Cell(3.0))),
-            Row(("plain", ""), (Cell(text="not run"), Cell())))
+    rows = (
+        Row((EVIL, "=1+1"), (Cell(1.234, 1.0, 1.5), Cell(3.0))),
+        Row(("plain", ""), (Cell(text="not run"), Cell())),
+    )
     return Report(
         title=EVIL,
         summary=(EVIL,),

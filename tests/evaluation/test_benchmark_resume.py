@@ -49,12 +49,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(folder: Path, work: Path, **variables: str) -> subprocess.Popen[str]:
     """`python -m evaluation run` with its progress on a pipe."""
-    command = [sys.executable, "-m", "evaluation", "run", str(folder / "plan.yaml"),
-               "--out", str(work / "run"), "--playable", "1"]
-    environment = {**os.environ, "STUDIO_WORK": str(work), "OMP_NUM_THREADS": "1",
-                   **variables}
-    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, text=True,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [
+        sys.executable,
+        "-m",
+        "evaluation",
+        "run",
+        str(folder / "plan.yaml"),
+        "--out",
+        str(work / "run"),
+        "--playable",
+        "1",
+    ]
+    environment = {**os.environ, "STUDIO_WORK": str(work), "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=environment,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
 
 
 def finish(folder: Path, work: Path) -> tuple[bytes, str]:
@@ -98,8 +112,18 @@ def test_two_workers_merge_to_the_same_numbers(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    workers = [start(folder, tmp_path, WORLD_SIZE="2", RANK=str(rank), LOCAL_RANK=str(rank),
-                     MASTER_ADDR="127.0.0.1", MASTER_PORT=port) for rank in range(2)]
+    workers = [
+        start(
+            folder,
+            tmp_path,
+            WORLD_SIZE="2",
+            RANK=str(rank),
+            LOCAL_RANK=str(rank),
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=port,
+        )
+        for rank in range(2)
+    ]
     progress = [worker.communicate()[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], progress
     assert (tmp_path / "run" / "offline" / "results.json").read_bytes() == undisturbed
@@ -107,18 +131,22 @@ def test_two_workers_merge_to_the_same_numbers(
     assert "score" not in progress[1]
 
 
-@pytest.mark.parametrize(("file", "old", "new", "told"), [
-    ("plan.yaml", "seed: 5}", "seed: 5, guidance: 7.0}", "other settings or weights"),
-    ("captions.csv", "330 Hz", "a storm", "was made from another prompt"),
-])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("plan.yaml", "seed: 5}", "seed: 5, guidance: 7.0}", "other settings or weights"),
+        ("captions.csv", "330 Hz", "a storm", "was made from another prompt"),
+    ],
+)
 def test_a_finished_run_is_not_taken_for_another(
     folder: Path, tmp_path: Path, file: str, old: str, new: str, told: str
 ) -> None:
     plan = tmp_path / "plan"
     shutil.copytree(folder, plan)
     finish(plan, tmp_path)
-    (plan / file).write_text((plan / file).read_text(encoding="utf-8").replace(old, new),
-                             encoding="utf-8")
+    (plan / file).write_text(
+        (plan / file).read_text(encoding="utf-8").replace(old, new), encoding="utf-8"
+    )
     process = start(plan, tmp_path)
     _, progress = process.communicate()
     assert process.returncode == 2 and told in progress

@@ -60,11 +60,34 @@ def _own_work(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STUDIO_WORK", str(work))
 
 
-def score(generated: Path, made: Path, out: Path, *more: str, captions: str = "captions.csv",
-          real: str = "real") -> RunResult:
-    code = main(["score", "--generated", str(generated), "--reference", str(made / real),
-                 "--captions", str(made / captions), "--recipe", "offline", "--name", "ours",
-                 "--out", str(out), "--playable", "1", *more])
+def score(
+    generated: Path,
+    made: Path,
+    out: Path,
+    *more: str,
+    captions: str = "captions.csv",
+    real: str = "real",
+) -> RunResult:
+    code = main(
+        [
+            "score",
+            "--generated",
+            str(generated),
+            "--reference",
+            str(made / real),
+            "--captions",
+            str(made / captions),
+            "--recipe",
+            "offline",
+            "--name",
+            "ours",
+            "--out",
+            str(out),
+            "--playable",
+            "1",
+            *more,
+        ]
+    )
     assert code == 0
     return RunResult.read(out / "offline")
 
@@ -76,8 +99,7 @@ def test_scores_carry_recipe_interval_and_n(
     [system] = result.systems
     assert (system.counts, system.expected, system.missing) == ("4 of 4", 4, ())
     names = [metric.name for metric in system.metrics]
-    assert names == ["FD-musicnn", "KAD-musicnn", "KL-musicnn",
-                     "KL-musicnn reference||generated"]
+    assert names == ["FD-musicnn", "KAD-musicnn", "KL-musicnn", "KL-musicnn reference||generated"]
     for metric in system.metrics:
         assert metric.low <= metric.estimate <= metric.high
         assert metric.clips == 4
@@ -104,12 +126,26 @@ def test_noise_scores_worse_and_the_difference_is_paired(
         assert found[name].items == 4
         assert found[name].p <= found[name].p_holm <= 1
     assert found["KL-musicnn"].interval.estimate == pytest.approx(
-        found["KL-musicnn"].value_first - found["KL-musicnn"].value_second)
+        found["KL-musicnn"].value_first - found["KL-musicnn"].value_second
+    )
     same = difference(one, one, swaps=9)
     assert all(each.p == 1 for each in same)
     capsys.readouterr()
-    assert main(["diff", str(tmp_path / "close" / "offline"), str(tmp_path / "noisy" / "offline"),
-                 "--swaps", "9", "--out", str(tmp_path / "diff"), "--json"]) == 0
+    assert (
+        main(
+            [
+                "diff",
+                str(tmp_path / "close" / "offline"),
+                str(tmp_path / "noisy" / "offline"),
+                "--swaps",
+                "9",
+                "--out",
+                str(tmp_path / "diff"),
+                "--json",
+            ]
+        )
+        == 0
+    )
     assert len(json.loads(capsys.readouterr().out)["differences"]) == len(found)
     assert (tmp_path / "diff" / "index.html").is_file()
 
@@ -126,8 +162,16 @@ def test_missing_files_are_named_and_need_a_flag(
     part = tmp_path / "part"
     shutil.copytree(made / "close", part)
     (part / "two.wav").unlink()
-    given = ("--generated", part, "--reference", made / "real", "--captions",
-             made / "captions.csv", "--out", tmp_path / "out")
+    given = (
+        "--generated",
+        part,
+        "--reference",
+        made / "real",
+        "--captions",
+        made / "captions.csv",
+        "--out",
+        tmp_path / "out",
+    )
     line = refused(capsys, *given)
     assert "3 of 4" in line and "two" in line
     result = score(part, made, tmp_path / "out", "--incomplete")
@@ -143,8 +187,17 @@ def test_swapped_sides_are_refused(
     ours = tmp_path / "ours"
     shutil.copytree(made / "close", ours)
     write_manifest(inspect_folder(ours), "generated", {})
-    line = refused(capsys, "--generated", made / "real", "--reference", ours, "--captions",
-                   made / "captions.csv", "--out", tmp_path / "out")
+    line = refused(
+        capsys,
+        "--generated",
+        made / "real",
+        "--reference",
+        ours,
+        "--captions",
+        made / "captions.csv",
+        "--out",
+        tmp_path / "out",
+    )
     assert "swapped sides" in line
 
 
@@ -152,22 +205,47 @@ def test_repeated_ids_are_refused(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     _captions(tmp_path / "twice.csv", ("two", "two", "three"))
-    line = refused(capsys, "--generated", made / "close", "--reference", made / "real",
-                   "--captions", tmp_path / "twice.csv")
+    line = refused(
+        capsys,
+        "--generated",
+        made / "close",
+        "--reference",
+        made / "real",
+        "--captions",
+        tmp_path / "twice.csv",
+    )
     assert "two" in line and "more than once" in line
     both = tmp_path / "both"
     shutil.copytree(made / "close", both)
     shutil.copy(both / "two.wav", both / "two.flac")
-    line = refused(capsys, "--generated", both, "--reference", made / "real", "--captions",
-                   made / "captions.csv", "--out", tmp_path / "out")
+    line = refused(
+        capsys,
+        "--generated",
+        both,
+        "--reference",
+        made / "real",
+        "--captions",
+        made / "captions.csv",
+        "--out",
+        tmp_path / "out",
+    )
     assert "both carry the id two" in line
 
 
 def test_identical_folders_are_refused(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    line = refused(capsys, "--generated", made / "real", "--reference", made / "real",
-                   "--captions", made / "captions.csv", "--out", tmp_path / "out")
+    line = refused(
+        capsys,
+        "--generated",
+        made / "real",
+        "--reference",
+        made / "real",
+        "--captions",
+        made / "captions.csv",
+        "--out",
+        tmp_path / "out",
+    )
     assert "identical files" in line
 
 
@@ -176,14 +254,19 @@ def test_pickled_reference_is_refused(
 ) -> None:
     stored = tmp_path / "reference.npz"
     stored.write_bytes(b"\x80\x04.")
-    line = refused(capsys, "--generated", made / "close", "--reference", stored, "--captions",
-                   made / "captions.csv")
+    line = refused(
+        capsys,
+        "--generated",
+        made / "close",
+        "--reference",
+        stored,
+        "--captions",
+        made / "captions.csv",
+    )
     assert "reference is a pickle" in line
 
 
-def test_differences_need_the_same_real_clips_spans_and_weights(
-    made: Path, tmp_path: Path
-) -> None:
+def test_differences_need_the_same_real_clips_spans_and_weights(made: Path, tmp_path: Path) -> None:
     one = score(made / "close", made, tmp_path / "one")
     two = score(made / "close", made, tmp_path / "two", real="noisy")
     with pytest.raises(InputError, match="real clips"):
@@ -206,7 +289,8 @@ def test_continuation_requests_begin_from_the_real_clip(made: Path, tmp_path: Pa
         "tasks: {continuation: {reference_start: 2, continuation: {prompt_seconds: 2,"
         " files_hold_prompt: false, hears_prompt: false}}}\n"
         "systems: [{name: ours, variant: nano-no-flow, generation: {seconds: 3, seed: 1}}]\n",
-        encoding="utf-8")
+        encoding="utf-8",
+    )
     read = read_plan(plan)
     [system] = read.systems
     items = chosen_items(read.dataset).items
@@ -221,14 +305,27 @@ def test_continuation_requests_begin_from_the_real_clip(made: Path, tmp_path: Pa
 def test_a_plan_says_what_it_needs_before_it_runs(made: Path, tmp_path: Path) -> None:
     (made / "real" / "four.wav").rename(tmp_path / "four.wav")
     plan = tmp_path / "plan.yaml"
-    systems = [{"name": "close", "folder": str(made / "close")},
-               {"name": "gone", "folder": str(made / "gone")},
-               {"name": "nano", "variant": "nano"}]
+    systems = [
+        {"name": "close", "folder": str(made / "close")},
+        {"name": "gone", "folder": str(made / "gone")},
+        {"name": "nano", "variant": "nano"},
+    ]
     try:
-        plan.write_text(json.dumps({
-            "recipe": "offline", "systems": systems, "generation": {"seconds": 10},
-            "dataset": {"kind": "folder", "table": str(made / "captions.csv"),
-                        "audio": str(made / "real")}}), encoding="utf-8")
+        plan.write_text(
+            json.dumps(
+                {
+                    "recipe": "offline",
+                    "systems": systems,
+                    "generation": {"seconds": 10},
+                    "dataset": {
+                        "kind": "folder",
+                        "table": str(made / "captions.csv"),
+                        "audio": str(made / "real"),
+                    },
+                }
+            ),
+            encoding="utf-8",
+        )
         found = {each.name.split(",")[0]: each for each in needed(read_plan(plan))}
     finally:
         (tmp_path / "four.wav").rename(made / "real" / "four.wav")
@@ -248,8 +345,10 @@ def test_a_report_becomes_a_picture(made: Path, tmp_path: Path) -> None:
         pixels = np.asarray(shown.convert("L"))
     assert pixels.shape == (900, 1280)
     assert pixels.std() > 10  # something stands on it
-    assert main(["picture", str(tmp_path / "offline"), str(tmp_path / "top.png"), "--height",
-                 "300"]) == 0
+    assert (
+        main(["picture", str(tmp_path / "offline"), str(tmp_path / "top.png"), "--height", "300"])
+        == 0
+    )
     with Image.open(tmp_path / "top.png") as top:
         assert top.size == (1280, 300)
     assert main(["picture", str(tmp_path / "absent"), str(tmp_path / "no.png")]) == 2

@@ -70,7 +70,7 @@ def write(path: Path, text: str) -> Path:
 
 def test_musiccaps_oddities(tmp_path):
     rows = (
-        '-0Gj8-vB1q4,30,40,"/m/04rlf","[\'sad\', \'it\'\'s slow\']","two\nlines, one item",4,'
+        "-0Gj8-vB1q4,30,40,\"/m/04rlf\",\"['sad', 'it''s slow']\",\"two\nlines, one item\",4,"
         "False,True\r\n=cmd|calc!A0,0,10,,[],plain,1,,\r\n\r\n"
     ).replace("'it''s slow'", '""it\'s slow""')
     audio = tmp_path / "audio"

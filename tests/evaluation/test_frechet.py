@@ -82,8 +82,12 @@ def test_bias_at_all_clips_is_near_what_twice_as_many_show():
         common = generator.normal(size=(count, 1, 64)) * 0.6**0.5
         return list((common + generator.normal(size=(count, 6, 64)) * 0.4**0.5) * scales)
 
-    true = np.mean([frechet.frechet_distance(np.concatenate(drawn(40)), np.concatenate(drawn(40)))
-                    for _ in range(10)])
+    true = np.mean(
+        [
+            frechet.frechet_distance(np.concatenate(drawn(40)), np.concatenate(drawn(40)))
+            for _ in range(10)
+        ]
+    )
     found = frechet.bias_at(drawn(40), 40)
     assert found.clips == 20 and found.mean > 1.4 * true
     assert found.at_asked == pytest.approx(true, rel=0.25)

@@ -29,7 +29,6 @@ def test_unbiased_at_small_n():
     generator = np.random.default_rng(0)
     width = median_bandwidth(generator.normal(size=(500, 8)))
 
-
     def clips():
         """Twelve clips of five frames that are alike, as frames of one clip are."""
         own = generator.normal(size=(12, 1, 8))
@@ -39,8 +38,10 @@ def test_unbiased_at_small_n():
     values = [kad(one, two, width) for one, two in pairs]
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
     assert min(values) < 0
-    frames = [kad([f[None] for c in one for f in c], [f[None] for c in two for f in c], width)
-              for one, two in pairs[:50]]
+    frames = [
+        kad([f[None] for c in one for f in c], [f[None] for c in two for f in c], width)
+        for one, two in pairs[:50]
+    ]
     assert np.mean(frames) > np.mean(values) + 1  # what leaving them in does
 
 

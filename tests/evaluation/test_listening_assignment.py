@@ -7,13 +7,7 @@ from collections import Counter
 
 import pytest
 
-from evaluation.listening.assignment import (
-    Trial,
-    cells,
-    choose_cells,
-    plan_trials,
-    spread_items,
-)
+from evaluation.listening.assignment import Trial, cells, choose_cells, plan_trials, spread_items
 from evaluation.listening.preparation import prepare
 from evaluation.listening.sample_study import write_sample_study
 
@@ -26,9 +20,15 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     study = write_sample_study(
-        tmp_path_factory.mktemp("ccr"), systems=3, items=6, trials=6, method="CCR",
-        baseline="system-a", training_items=["item-05"],
-        controls={"identical_pairs": 2, "attention": 1})
+        tmp_path_factory.mktemp("ccr"),
+        systems=3,
+        items=6,
+        trials=6,
+        method="CCR",
+        baseline="system-a",
+        training_items=["item-05"],
+        controls={"identical_pairs": 2, "attention": 1},
+    )
     return study, prepare(study, study.folder / "prepared")
 
 
@@ -57,8 +57,11 @@ def test_what_a_rater_left_open_is_filled_first(study):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_item_twice_in_a_row_where_that_can_be(seed):
-    trials = [Trial("main", system, item, "") for item, systems in
-              {"x": "abc", "y": "ab", "z": "a"}.items() for system in systems]
+    trials = [
+        Trial("main", system, item, "")
+        for item, systems in {"x": "abc", "y": "ab", "z": "a"}.items()
+        for system in systems
+    ]
     ordered = [trial.item for trial in spread_items(trials, random.Random(seed))]
     assert Counter(ordered) == Counter("xxxyyz")
     assert all(one != next_one for one, next_one in zip(ordered, ordered[1:]))
@@ -76,12 +79,18 @@ def test_pairs_hold_the_baseline_and_their_order_is_even(pairs):
     main = [trial for trial in trials if trial.kind == "main"]
     assert sum(trial.system_second for trial in main) == len(main) / 2
     for trial in main:
-        heard = [prepared.main_name(trial.system, trial.item),
-                 prepared.main_name("system-a", trial.item)]
+        heard = [
+            prepared.main_name(trial.system, trial.item),
+            prepared.main_name("system-a", trial.item),
+        ]
         assert [trial.first, trial.second] == (heard[::-1] if trial.system_second else heard)
     assert [trial.kind for trial in trials][0] == "training"
     assert Counter(trial.kind for trial in trials) == {
-        "training": 1, "main": 6, "identical": 2, "attention": 1}
+        "training": 1,
+        "main": 6,
+        "identical": 2,
+        "attention": 1,
+    }
 
 
 def test_an_identical_pair_has_two_names_of_one_sound(pairs):

@@ -24,9 +24,13 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     write_clips(folder / "real", [f"item-{i:02}" for i in range(4)], 48000, 2.0, 0.3)
     study = write_sample_study(
-        folder, systems=3, items=4, trials=6,
+        folder,
+        systems=3,
+        items=4,
+        trials=6,
         clip={"seconds": 1.0, "sample_rate": 48000, "fade": 0.02, "channels": 2},
-        controls={"anchors": 1, "references": 1, "reference": "real", "attention": 1})
+        controls={"anchors": 1, "references": 1, "reference": "real", "attention": 1},
+    )
     return study, prepare(study, folder / "prepared")
 
 
@@ -77,7 +81,7 @@ def test_beeps_can_be_counted(made):
     for record in checks:
         loud = np.abs(samples(prepared, record)[0][:, 0]) > 1e-3
         quiet_run = 48000 // 50  # a gap between beeps is longer than a period of the tone
-        starts = [i for i in np.flatnonzero(loud) if not loud[max(0, i - quiet_run):i].any()]
+        starts = [i for i in np.flatnonzero(loud) if not loud[max(0, i - quiet_run) : i].any()]
         assert len(starts) == int(record.item)
 
 
@@ -92,14 +96,16 @@ def test_other_sound_under_a_started_study_is_refused(tmp_path):
     write_clips(tmp_path / "system-a", ["item-00"], 16000, 2.0, 0.4)
     with pytest.raises(InputError, match="other sound"):
         prepare(study, tmp_path / "prepared")
-    (tmp_path / "prepared" / "clips" / read_prepared(
-        study, tmp_path / "prepared").clips[0].name).unlink()
+    (
+        tmp_path / "prepared" / "clips" / read_prepared(study, tmp_path / "prepared").clips[0].name
+    ).unlink()
     with pytest.raises(InputError, match="gone"):
         read_prepared(study, tmp_path / "prepared")
 
 
-@pytest.mark.parametrize("one, other", [
-    ("system-a", "system-b"), ("system-a/item-00.wav", "system-a/item-01.wav")])
+@pytest.mark.parametrize(
+    "one, other", [("system-a", "system-b"), ("system-a/item-00.wav", "system-a/item-01.wav")]
+)
 def test_the_same_sounds_under_other_names_are_refused(tmp_path, one, other):
     study = write_sample_study(tmp_path, systems=2, items=2, trials=2)
     prepare(study, tmp_path / "prepared")
@@ -110,8 +116,9 @@ def test_the_same_sounds_under_other_names_are_refused(tmp_path, one, other):
         prepare(study, tmp_path / "prepared")
 
 
-@pytest.mark.parametrize("audio, mend", [
-    (np.zeros(32000), "silent"), (np.full(800, 0.1), "cut less")])
+@pytest.mark.parametrize(
+    "audio, mend", [(np.zeros(32000), "silent"), (np.full(800, 0.1), "cut less")]
+)
 def test_a_clip_that_cannot_be_made_is_named_and_leaves_nothing(tmp_path, audio, mend):
     study = write_sample_study(tmp_path, systems=2, items=2, trials=2)
     soundfile.write(tmp_path / "system-b" / "item-01.wav", audio, 16000)
@@ -140,8 +147,13 @@ def test_a_continuation_is_heard_after_the_end_of_its_prompt(tmp_path, files):
         (tmp_path / name).mkdir()
     soundfile.write(tmp_path / "prompts" / "item-00.wav", prompt, rate, subtype="FLOAT")
     study = write_sample_study(
-        tmp_path, systems=2, items=1, trials=2, task="continuation",
-        continuation={"prompts": "prompts", "prompt_seconds": 2.0, "files": files})
+        tmp_path,
+        systems=2,
+        items=1,
+        trials=2,
+        task="continuation",
+        continuation={"prompts": "prompts", "prompt_seconds": 2.0, "files": files},
+    )
     whole = np.concatenate([prompt, new]) if files == "whole" else new
     soundfile.write(tmp_path / "system-a" / "item-00.wav", whole, rate, subtype="FLOAT")
     if files == "whole":
@@ -166,8 +178,13 @@ def write_whole_study(folder, own_prompts):
         (folder / name).mkdir()
     soundfile.write(folder / "prompts" / "item-00.wav", prompt, rate, subtype="FLOAT")
     study = write_sample_study(
-        folder, systems=len(own_prompts), items=1, trials=1, task="continuation",
-        continuation={"prompts": "prompts", "prompt_seconds": 2.0, "files": "whole"})
+        folder,
+        systems=len(own_prompts),
+        items=1,
+        trials=1,
+        task="continuation",
+        continuation={"prompts": "prompts", "prompt_seconds": 2.0, "files": "whole"},
+    )
     for name, (all_of_it, of_prompt, of_new) in own_prompts.items():
         whole = all_of_it * np.concatenate([of_prompt * prompt, of_new * new])
         soundfile.write(folder / name / "item-00.wav", whole, rate, subtype="FLOAT")
@@ -178,13 +195,14 @@ def step_at_the_join(prepared, system):
     """Level of the new part over that of the prompt, in dB."""
     record = next(r for r in prepared.of_kind("main") if r.system == system)
     heard, rate = samples(prepared, record)
-    levels = [np.sqrt(np.mean(part ** 2)) for part in (heard[200:2 * rate], heard[2 * rate:-200])]
+    levels = [np.sqrt(np.mean(part**2)) for part in (heard[200 : 2 * rate], heard[2 * rate : -200])]
     return 20 * np.log10(levels[1] / levels[0])
 
 
 def test_the_level_of_a_whole_file_makes_no_step_at_the_join(tmp_path):
-    study = write_whole_study(tmp_path, {
-        "system-a": (0.35, 1, 1), "system-b": (0.35, 1, 0.5), "system-c": (1, 0, 1)})
+    study = write_whole_study(
+        tmp_path, {"system-a": (0.35, 1, 1), "system-b": (0.35, 1, 0.5), "system-c": (1, 0, 1)}
+    )
     prepared = prepare(study, tmp_path / "prepared")
     assert step_at_the_join(prepared, "system-a") == pytest.approx(0, abs=0.2)
     assert step_at_the_join(prepared, "system-b") == pytest.approx(-6, abs=0.3)  # its own music
@@ -202,7 +220,7 @@ def test_how_far_the_levels_of_a_prompt_differ_is_said(tmp_path, monkeypatch, ca
     levels = []
     for record in prepared.of_kind("main"):
         heard, rate = samples(prepared, record)
-        levels.append(20 * np.log10(np.sqrt(np.mean(heard[200:2 * rate] ** 2))))
+        levels.append(20 * np.log10(np.sqrt(np.mean(heard[200 : 2 * rate] ** 2))))
     assert prepared.prompt_spread == pytest.approx(np.ptp(levels), abs=0.05) and np.ptp(levels) > 2
     for command in ("check", "prepare"):
         assert main([command, str(tmp_path)]) == 0

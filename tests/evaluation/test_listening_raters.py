@@ -15,8 +15,9 @@ def test_nothing_is_lost_on_sqlite(tmp_path):
     assert len(lines) == 2
 
 
-@pytest.mark.skipif(postgres_programs() is None,
-                    reason="PostgreSQL's programs (initdb, pg_ctl) are not installed")
+@pytest.mark.skipif(
+    postgres_programs() is None, reason="PostgreSQL's programs (initdb, pg_ctl) are not installed"
+)
 def test_nothing_is_lost_on_postgresql(tmp_path):
     with loopback_postgres() as url:
         assert len(check_database(url, tmp_path, SMALL)) == 2

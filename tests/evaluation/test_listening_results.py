@@ -26,8 +26,9 @@ QUALITY = {"system-a": 2, "system-b": 3, "system-c": 4}
 def run_study(folder, answer, raters, **entries):
     """Raters 0..n-1 answer every trial with `answer(rater, stored trial) -> scores`."""
     study = write_sample_study(folder, **entries)
-    desk = RaterDesk(study, prepare(study, folder / "prepared"),
-                     Store(f"sqlite:///{folder / 'answers.sqlite'}"))
+    desk = RaterDesk(
+        study, prepare(study, folder / "prepared"), Store(f"sqlite:///{folder / 'answers.sqlite'}")
+    )
     for rater in range(raters):
         token = new_token()
         view = desk.start(token, True)
@@ -35,9 +36,13 @@ def run_study(folder, answer, raters, **entries):
         for stored in desk.store.trials(seat.rater_id):
             assert stored.id == view.trial.id
             score = answer(rater, stored.trial)
-            view = desk.answer(token, stored.id, {axis.name: score for axis in study.axes},
-                               "=HYPERLINK(\"x\")" if rater == 0 else "",
-                               {"heard": [1.0] * len(view.trial.clips)})
+            view = desk.answer(
+                token,
+                stored.id,
+                {axis.name: score for axis in study.axes},
+                '=HYPERLINK("x")' if rater == 0 else "",
+                {"heard": [1.0] * len(view.trial.clips)},
+            )
         assert view.state == "finished"
     return study, desk.store
 
@@ -54,9 +59,17 @@ def rating(rater, trial):
 
 @pytest.fixture(scope="module")
 def ratings(tmp_path_factory):
-    return run_study(tmp_path_factory.mktemp("mos"), rating, 6, systems=3, items=5, trials=15,
-                     controls={"anchors": 1, "attention": 1}, axes=["quality", "overall"],
-                     ablation={"system-c": "full", "system-a": "w/o flow-matching"})
+    return run_study(
+        tmp_path_factory.mktemp("mos"),
+        rating,
+        6,
+        systems=3,
+        items=5,
+        trials=15,
+        controls={"anchors": 1, "attention": 1},
+        axes=["quality", "overall"],
+        ablation={"system-c": "full", "system-a": "w/o flow-matching"},
+    )
 
 
 def test_tables_with_and_without_screening(ratings):
@@ -69,8 +82,11 @@ def test_tables_with_and_without_screening(ratings):
     for (system, _), interval in by_cell.items():
         assert (interval.n, interval.n_raters, interval.n_items) == (25, 5, 5)
         assert interval.mean == pytest.approx(QUALITY[system], abs=0.4)
-    best = next(pair for pair in found.screened.pairs if pair.system_b == "system-c"
-                and pair.system_a == "system-a" and pair.axis == "quality")
+    best = next(
+        pair
+        for pair in found.screened.pairs
+        if pair.system_b == "system-c" and pair.system_a == "system-a" and pair.axis == "quality"
+    )
     assert best.interval.hi < 0 and best.p_holm_axis >= best.test.p_exact
     assert found.screened.agreement["quality"].alpha_ordinal > 0.4
 
@@ -102,10 +118,10 @@ def test_the_papers_layout_tells_sizes_and_method(ratings):
         assert [row[3:] for row in table.rows] == [sizes] * len(table.rows)
         assert METHOD in table.note and "95 %" in table.note and "not what the paper" in table.note
         written = [row[1:] for row in rows if row[0] == table.title]
-        assert written == [list(row) for row in (table.columns, *table.rows,
-                                                 ("note", table.note))]
-    shown = [one for one in report_tables(study, found, screened=False) if "layout" in
-             one.title.lower()]
+        assert written == [list(row) for row in (table.columns, *table.rows, ("note", table.note))]
+    shown = [
+        one for one in report_tables(study, found, screened=False) if "layout" in one.title.lower()
+    ]
     assert len(shown) == 2 and all(METHOD in " ".join(one.notes) for one in shown)
     text = results_text(study, found)
     assert text.count("not what the paper") == 4  # two tables each of all and screened raters
@@ -121,13 +137,24 @@ def comparing(rater, trial):
 
 
 def test_pairs_are_turned_to_system_minus_baseline(tmp_path):
-    study, store = run_study(tmp_path, comparing, 4, systems=3, items=4, trials=8, method="CCR",
-                             baseline="system-a", axes=["overall"],
-                             controls={"identical_pairs": 2, "attention": 1})
+    study, store = run_study(
+        tmp_path,
+        comparing,
+        4,
+        systems=3,
+        items=4,
+        trials=8,
+        method="CCR",
+        baseline="system-a",
+        axes=["overall"],
+        controls={"identical_pairs": 2, "attention": 1},
+    )
     found = results(study, store)
     result = found.everyone.comparisons["overall"]
     assert [(s.system, s.interval.mean, s.wins) for s in result.systems] == [
-        ("system-b", 1.0, 16), ("system-c", 2.0, 16)]
+        ("system-b", 1.0, 16),
+        ("system-c", 2.0, 16),
+    ]
     assert abs(result.order_all.mean) <= 0.5
     assert result.controls.n == 8 and sum(result.controls.rater_passes.values()) == 3
     assert [verdict.kept for verdict in found.verdicts] == [True, True, False, True]
@@ -138,20 +165,34 @@ def test_pairs_are_turned_to_system_minus_baseline(tmp_path):
             assert {row["first"], row["second"]} == {row["system"], "system-a"}
             assert int(row["signed"]) > 0
             assert int(row["score"]) == int(row["signed"]) * (
-                1 if row["second"] == row["system"] else -1)
+                1 if row["second"] == row["system"] else -1
+            )
 
 
 def test_answers_of_pairs_name_what_was_heard(tmp_path):
-    study, store = run_study(tmp_path, comparing, 6, systems=3, items=5, trials=4, method="CCR",
-                             baseline="system-a", axes=["overall"],
-                             training_items=["item-00", "item-01"],
-                             controls={"identical_pairs": 1, "attention": 1})
+    study, store = run_study(
+        tmp_path,
+        comparing,
+        6,
+        systems=3,
+        items=5,
+        trials=4,
+        method="CCR",
+        baseline="system-a",
+        axes=["overall"],
+        training_items=["item-00", "item-01"],
+        controls={"identical_pairs": 1, "attention": 1},
+    )
     text = result_files(study, store, results(study, store))["answers.csv"]
     by_kind: dict[str, list[dict[str, str]]] = {}
     for row in csv.DictReader(io.StringIO(text)):
         by_kind.setdefault(row["kind"], []).append(row)
     assert {kind: len(rows) for kind, rows in by_kind.items()} == {
-        "training": 12, "main": 24, "identical": 6, "attention": 6}
+        "training": 12,
+        "main": 24,
+        "identical": 6,
+        "attention": 6,
+    }
     for row in (*by_kind["training"], *by_kind["main"]):
         assert {row["first"], row["second"]} == {row["system"], "system-a"}
         assert row["baseline"] == "system-a"
@@ -179,13 +220,14 @@ def test_export_runs_no_formula_and_keeps_numbers(ratings):
     files = result_files(study, store, results(study, store))
     rows = list(csv.DictReader(io.StringIO(files["answers.csv"])))
     assert len(rows) == 6 * (15 + 1 + 1) * 2
-    assert {row["comment"] for row in rows} == {"", "'=HYPERLINK(\"x\")"}
+    assert {row["comment"] for row in rows} == {"", '\'=HYPERLINK("x")'}
     assert {row["passed_screening"] for row in rows} == {"0", "1"}
     assert all(len(list(csv.reader(io.StringIO(text)))) > 0 for text in files.values())
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1",
-                                  "＝1", "|x"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1", "＝1", "|x"]
+)
 def test_a_text_that_would_be_a_formula_is_quoted(text):
     assert safe_cell(text) == "'" + text
     written = io.StringIO(csv_text(["a"], [[text]]), newline="")

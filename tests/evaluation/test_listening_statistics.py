@@ -67,13 +67,16 @@ def test_equal_scores_are_said_and_carry_no_interval():
 
 def brute_force(values: list[float]) -> float:
     from scipy.stats import rankdata
+
     kept = [value for value in values if value]
     if not kept:
         return 1.0
     ranks = rankdata(np.abs(kept))
     plus = sum(rank for rank, value in zip(ranks, kept) if value > 0)
-    sums = [sum(rank for rank, sign in zip(ranks, signs) if sign)
-            for signs in itertools.product((0, 1), repeat=len(kept))]
+    sums = [
+        sum(rank for rank, sign in zip(ranks, signs) if sign)
+        for signs in itertools.product((0, 1), repeat=len(kept))
+    ]
     low = np.mean([total <= plus for total in sums])
     high = np.mean([total >= plus for total in sums])
     return min(1.0, 2 * min(low, high))
@@ -95,8 +98,12 @@ def test_holm_never_falls_below_and_keeps_order(p_values):
 
 def test_a_difference_seen_from_the_other_side_is_its_negative():
     random = np.random.default_rng(4)
-    rows = [(f"r{r}", f"i{i}", system, "overall", float(random.integers(1, 6)))
-            for r in range(5) for i in range(4) for system in ("a", "b")]
+    rows = [
+        (f"r{r}", f"i{i}", system, "overall", float(random.integers(1, 6)))
+        for r in range(5)
+        for i in range(4)
+        for system in ("a", "b")
+    ]
     swapped = [(r, i, {"a": "b", "b": "a"}[s], axis, score) for r, i, s, axis, score in rows]
     one, other = (paired_differences(RatingTable.of(table))[0] for table in (rows, swapped))
     assert one.interval.mean == pytest.approx(-other.interval.mean)
@@ -105,8 +112,11 @@ def test_a_difference_seen_from_the_other_side_is_its_negative():
 
 
 def test_a_pair_scored_in_either_order_means_the_same():
-    rows = [(f"r{r}", f"i{i}", "new", (r + i) % 2 == 0, False, 2.0 if (r + i) % 2 == 0 else -2.0)
-            for r in range(4) for i in range(4)]
+    rows = [
+        (f"r{r}", f"i{i}", "new", (r + i) % 2 == 0, False, 2.0 if (r + i) % 2 == 0 else -2.0)
+        for r in range(4)
+        for i in range(4)
+    ]
     rows.append(("r0", "i0", "new", False, True, 3.0))
     found = compare(ComparisonTable.of(rows))
     assert found.systems[0].interval.mean == 2.0
@@ -152,7 +162,9 @@ def test_power_equals_the_share_of_simulated_studies_that_find_the_difference():
 
 def test_more_raters_find_more():
     needed = raters_needed(30, 0.2)
-    chances = [difference_power(raters, 30, 0.2, Spread()).power
-               for raters in (10, needed - 1, needed, 3 * needed)]
+    chances = [
+        difference_power(raters, 30, 0.2, Spread()).power
+        for raters in (10, needed - 1, needed, 3 * needed)
+    ]
     assert chances == sorted(chances)
     assert chances[1] < 0.8 <= chances[2]

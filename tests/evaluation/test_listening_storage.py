@@ -18,14 +18,21 @@ from evaluation.listening.sample_study import write_sample_study
 from evaluation.listening.schema import metadata, rater_table, schema_version
 from evaluation.listening.storage import Store, new_token
 
-NASTY = ["'; DROP TABLE answer; --", "<script>alert(1)</script>", "=1+1", "nul\x00 \ud800 end",
-         "../../etc/passwd", "日本語"]
+NASTY = [
+    "'; DROP TABLE answer; --",
+    "<script>alert(1)</script>",
+    "=1+1",
+    "nul\x00 \ud800 end",
+    "../../etc/passwd",
+    "日本語",
+]
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return write_sample_study(tmp_path_factory.mktemp("study"), systems=2, items=3, trials=4,
-                              axes=["quality", "overall"])
+    return write_sample_study(
+        tmp_path_factory.mktemp("study"), systems=2, items=3, trials=4, axes=["quality", "overall"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +100,8 @@ def test_a_repeated_request_adds_nothing_and_changes_nothing(desk, study):
     assert not again.stored and again.trial.position == 2
     answers = desk.store.answers(study.name)
     assert [(a.scores, a.comment, a.listening) for a in answers] == [
-        (SCORES, "first", {"heard": [0.9]})]
+        (SCORES, "first", {"heard": [0.9]})
+    ]
 
 
 def test_the_database_itself_refuses_to_change_an_answer(desk):
@@ -115,10 +123,20 @@ def test_answers_come_in_order_and_only_from_their_rater(desk):
     assert desk.view(mine).trial == trial
 
 
-@pytest.mark.parametrize("scores", [
-    {}, {"quality": 3}, {"quality": 0, "overall": 1}, {"quality": 6, "overall": 1},
-    {"quality": 3.0, "overall": 1}, {"quality": True, "overall": 1},
-    {"quality": 3, "overall": 1, "more": 1}, {"quality": "3", "overall": 1}, None])
+@pytest.mark.parametrize(
+    "scores",
+    [
+        {},
+        {"quality": 3},
+        {"quality": 0, "overall": 1},
+        {"quality": 6, "overall": 1},
+        {"quality": 3.0, "overall": 1},
+        {"quality": True, "overall": 1},
+        {"quality": 3, "overall": 1, "more": 1},
+        {"quality": "3", "overall": 1},
+        None,
+    ],
+)
 def test_scores_outside_the_scale_are_refused(desk, scores):
     token = new_token()
     trial = desk.start(token, True).trial
@@ -159,8 +177,9 @@ def test_trials_of_a_rater_who_fell_silent_go_to_others(desk, study):
     silent = new_token()
     desk.answer(silent, desk.start(silent, True).trial.id, SCORES)
     with desk.store.engine.begin() as connection:
-        connection.execute(rater_table.update().values(
-            seen_at=rater_table.c.seen_at - 60 * study.seat_minutes - 1))
+        connection.execute(
+            rater_table.update().values(seen_at=rater_table.c.seen_at - 60 * study.seat_minutes - 1)
+        )
     for _ in range(4):
         finish(desk, new_token())
     counts = {cell: 0 for cell in cells(study)}
@@ -215,9 +234,16 @@ def test_nasty_comments_come_back_as_text(desk, study):
     assert stored == [*NASTY[:3], "nul  end"]
 
 
-@pytest.mark.parametrize("listening", [
-    {"heard": [2]}, {"heard": "all"}, {"address": "1.2.3.4"}, {"events": ["x" * 20_000]},
-    {"heard": [float("nan")]}])
+@pytest.mark.parametrize(
+    "listening",
+    [
+        {"heard": [2]},
+        {"heard": "all"},
+        {"address": "1.2.3.4"},
+        {"events": ["x" * 20_000]},
+        {"heard": [float("nan")]},
+    ],
+)
 def test_a_listening_log_of_another_shape_is_refused(desk, listening):
     token = new_token()
     trial = desk.start(token, True).trial

@@ -44,38 +44,41 @@ def test_digest_tells_designs_apart_and_moves_with_the_folder(folder, content, t
     assert study_from(content, folder).digest != read_study(folder).digest
 
 
-@pytest.mark.parametrize("change, named", [
-    ({"task": "text-to-speech"}, "task"),
-    ({"method": "MUSHRA"}, "method"),
-    ({"speed": 2}, "speed"),
-    ({"name": "../up"}, "name"),
-    ({"seed": -1}, "seed"),
-    ({"seed": True}, "seed"),
-    ({"systems": {}}, "systems"),
-    ({"systems": {"a b": {"folder": "x"}}}, "system"),
-    ({"systems": {"a": {"folder": "x", "run": "y"}}}, "give either folder or run"),
-    ({"items": "no.csv"}, "no.csv"),
-    ({"training_items": ["nobody"]}, "training item"),
-    ({"trials_per_rater": 0}, "trials_per_rater"),
-    ({"trials_per_rater": 1000}, "trials_per_rater"),
-    ({"method": "CCR"}, "baseline"),
-    ({"baseline": "system-a"}, "baseline"),
-    ({"task": "continuation"}, "continuation"),
-    ({"axes": ["beauty"]}, "axis"),
-    ({"axes": [{"name": "a", "points": ["one"]}]}, "points"),
-    ({"axes": ["overall", "overall"]}, "axes"),
-    ({"clip": {"seconds": 0.1}}, "clip seconds"),
-    ({"clip": {"seconds": float("nan")}}, "clip seconds"),
-    ({"clip": {"length": 1}}, "length"),
-    ({"clip": {"channels": 6}}, "clip channels"),
-    ({"controls": {"identical_pairs": 1}}, "identical_pairs"),
-    ({"controls": {"references": 1}}, "reference"),
-    ({"controls": {"anchors": "many"}}, "anchors"),
-    ({"screening": {"min_heard": 2}}, "min_heard"),
-    ({"ablation": {"nobody": "w/o"}}, "ablation"),
-    ({"language": {"nonsense": "x"}}, "nonsense"),
-    ({"consent": ""}, "consent"),
-])
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"task": "text-to-speech"}, "task"),
+        ({"method": "MUSHRA"}, "method"),
+        ({"speed": 2}, "speed"),
+        ({"name": "../up"}, "name"),
+        ({"seed": -1}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"systems": {}}, "systems"),
+        ({"systems": {"a b": {"folder": "x"}}}, "system"),
+        ({"systems": {"a": {"folder": "x", "run": "y"}}}, "give either folder or run"),
+        ({"items": "no.csv"}, "no.csv"),
+        ({"training_items": ["nobody"]}, "training item"),
+        ({"trials_per_rater": 0}, "trials_per_rater"),
+        ({"trials_per_rater": 1000}, "trials_per_rater"),
+        ({"method": "CCR"}, "baseline"),
+        ({"baseline": "system-a"}, "baseline"),
+        ({"task": "continuation"}, "continuation"),
+        ({"axes": ["beauty"]}, "axis"),
+        ({"axes": [{"name": "a", "points": ["one"]}]}, "points"),
+        ({"axes": ["overall", "overall"]}, "axes"),
+        ({"clip": {"seconds": 0.1}}, "clip seconds"),
+        ({"clip": {"seconds": float("nan")}}, "clip seconds"),
+        ({"clip": {"length": 1}}, "length"),
+        ({"clip": {"channels": 6}}, "clip channels"),
+        ({"controls": {"identical_pairs": 1}}, "identical_pairs"),
+        ({"controls": {"references": 1}}, "reference"),
+        ({"controls": {"anchors": "many"}}, "anchors"),
+        ({"screening": {"min_heard": 2}}, "min_heard"),
+        ({"ablation": {"nobody": "w/o"}}, "ablation"),
+        ({"language": {"nonsense": "x"}}, "nonsense"),
+        ({"consent": ""}, "consent"),
+    ],
+)
 def test_a_wrong_entry_is_named_in_one_line(folder, content, change, named):
     with pytest.raises(InputError) as error:
         study_from({**content, **change}, folder)
@@ -108,14 +111,22 @@ def make_run(folder, captions):
 def test_items_come_from_benchmark_runs(tmp_path):
     make_run(tmp_path / "one", {"x": "calm, slow", "-y": "loud"})  # as YouTube's ids may begin
     make_run(tmp_path / "two", {"-y": "loud", "z": "other"})
-    content = {"name": "runs", "task": "text-to-music", "method": "MOS", "seed": 1,
-               "clip": {"seconds": 1}, "trials_per_rater": 2,
-               "systems": {"a": {"run": "one"}, "b": {"run": "two"}}}
+    content = {
+        "name": "runs",
+        "task": "text-to-music",
+        "method": "MOS",
+        "seed": 1,
+        "clip": {"seconds": 1},
+        "trials_per_rater": 2,
+        "systems": {"a": {"run": "one"}, "b": {"run": "two"}},
+    }
     study = study_from(content, tmp_path)
     assert [(item.id, item.caption) for item in study.items] == [("-y", "loud")]
     clips = prepare(study, tmp_path / "made").of_kind("main")
     assert {clip.system: clip.source for clip in clips} == {
-        "a": str(tmp_path / "one/-y.wav"), "b": str(tmp_path / "two/-y.wav")}
+        "a": str(tmp_path / "one/-y.wav"),
+        "b": str(tmp_path / "two/-y.wav"),
+    }
     make_run(tmp_path / "two", {"-y": "quiet"})
     with pytest.raises(InputError, match="differs between the runs"):
         study_from(content, tmp_path)
@@ -133,7 +144,16 @@ def test_a_run_reaches_no_file_outside_its_folder(tmp_path):
     make_run(tmp_path / "one", {"x": "loud"})
     manifest = tmp_path / "one" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"x.wav"', '"../x.wav"'))
-    study = study_from({"name": "runs", "task": "text-to-music", "method": "MOS", "seed": 1,
-                        "trials_per_rater": 1, "systems": {"a": {"run": "one"}}}, tmp_path)
+    study = study_from(
+        {
+            "name": "runs",
+            "task": "text-to-music",
+            "method": "MOS",
+            "seed": 1,
+            "trials_per_rater": 1,
+            "systems": {"a": {"run": "one"}},
+        },
+        tmp_path,
+    )
     with pytest.raises(InputError, match="outside the run's folder"):
         prepare(study, tmp_path / "made")

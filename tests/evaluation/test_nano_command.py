@@ -22,8 +22,24 @@ VARIANT = "nano-no-flow"
 
 
 def corpus(folder: Path, pieces: int, seed: int) -> Path:
-    assert trainers_main.main(["corpus", "--out", str(folder), "--pieces", str(pieces), "--seed",
-                               str(seed), "--seconds", "24", "--styles", "rock,ambient"]) == 0
+    assert (
+        trainers_main.main(
+            [
+                "corpus",
+                "--out",
+                str(folder),
+                "--pieces",
+                str(pieces),
+                "--seed",
+                str(seed),
+                "--seconds",
+                "24",
+                "--styles",
+                "rock,ambient",
+            ]
+        )
+        == 0
+    )
     for record in folder.glob("*.json"):
         record.write_text(json.dumps({**json.loads(record.read_text()), "split": "train"}))
     return folder
@@ -35,8 +51,15 @@ SKIPPED = ("styles", "sections", "long", "continuation", "distance")
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory) -> Setting:
     folder = tmp_path_factory.mktemp("nano")
-    return Setting(VARIANT, corpus(folder / "corpus", 3, 0), corpus(folder / "held-out", 4, 100000),
-                   (), folder, clips=2, seed=1)
+    return Setting(
+        VARIANT,
+        corpus(folder / "corpus", 3, 0),
+        corpus(folder / "held-out", 4, 100000),
+        (),
+        folder,
+        clips=2,
+        seed=1,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +97,9 @@ def test_the_card_is_rendered_from_the_figures_alone(figures) -> None:
 def test_a_stopped_run_makes_only_what_is_missing(figures, setting, cache, monkeypatch) -> None:
     made: list[GenerationRequest] = []
     generate = Pipeline.generate_batch
-    monkeypatch.setattr(Pipeline, "generate_batch",
-                        lambda self, asked: made.extend(asked) or generate(self, asked))
+    monkeypatch.setattr(
+        Pipeline, "generate_batch", lambda self, asked: made.extend(asked) or generate(self, asked)
+    )
     again = Bench(setting, cache)
     assert command.measure(again, only=("prompts",))["prompts"] == figures["prompts"]
     assert not made
@@ -104,7 +128,8 @@ def test_what_is_asked_by_name_is_an_error_when_it_lacks_something(setting, cach
     with pytest.raises(InputError, match="no flow"):
         command.measure(Bench(setting, cache), only=("srfm",))
     with pytest.raises(InputError, match="render it with --seed 100000"):
-        Bench(Setting(VARIANT, setting.corpus, setting.corpus, (), setting.captions, 1, 1),
-              cache).pieces(1)
+        Bench(
+            Setting(VARIANT, setting.corpus, setting.corpus, (), setting.captions, 1, 1), cache
+        ).pieces(1)
     with pytest.raises(InputError, match="choose from codecs"):
         command.main(["--only", "melody"])

@@ -28,7 +28,7 @@ def clicks(bpm: float) -> np.ndarray:
     sound = 0.001 * noise()
     for start in np.arange(0, 10, 60 / bpm):
         first = round(start * RATE)
-        sound[first:first + 400] += noise(0.025, 1)[:len(sound) - first]
+        sound[first : first + 400] += noise(0.025, 1)[: len(sound) - first]
     return sound
 
 
@@ -49,7 +49,8 @@ def test_distances_of_a_known_gain_and_a_known_noise() -> None:
     sound = noise()
     for low, high in ((0, 2000), (2000, 8000)):
         assert spectra.log_spectral_distance(2 * sound, sound, RATE, low, high) == pytest.approx(
-            20 * np.log10(2), abs=1e-3)
+            20 * np.log10(2), abs=1e-3
+        )
     assert spectra.mel_distance(2 * sound, sound, RATE) == pytest.approx(np.log(2), abs=1e-3)
     assert spectra.si_sdr(sound + 0.1 * noise(seed=1), sound) == pytest.approx(20, abs=0.3)
     assert spectra.si_sdr(0.5 * sound, sound) > 60
@@ -71,8 +72,15 @@ def test_tempo_of_clicks(bpm: float) -> None:
 
 
 def test_same_tempo_allows_half_and_double_only() -> None:
-    for asked, wanted in ((100, True), (107.9, True), (109, False), (50, True), (200, True),
-                          (150, False), (67, False)):
+    for asked, wanted in (
+        (100, True),
+        (107.9, True),
+        (109, False),
+        (50, True),
+        (200, True),
+        (150, False),
+        (67, False),
+    ):
         assert recognition.same_tempo(asked, 100) == wanted
 
 
@@ -86,13 +94,17 @@ def test_key_is_learned_in_some_tonics_and_known_in_all() -> None:
         return np.concatenate([both, both]).astype(np.float32)
 
     taught = [(t, m, s) for t in (0, 2, 7) for m in (False, True) for s in range(10)]
-    recogniser = recognition.KeyRecogniser([heard(scale(*case)) for case in taught],
-                                           [t + 12 * m for t, m, _ in taught])
+    recogniser = recognition.KeyRecogniser(
+        [heard(scale(*case)) for case in taught], [t + 12 * m for t, m, _ in taught]
+    )
     asked = [(t, m, 99) for t in range(12) for m in (False, True)]
     assert list(recogniser([heard(scale(*case)) for case in asked])) == [
-        t + 12 * m for t, m, _ in asked]
-    assert [recognition.key_of(*k) for k in (("C", "major"), ("Db", "dorian"), ("A", "minor"),
-                                             ("B", "mixolydian"))] == [0, 13, 21, 11]
+        t + 12 * m for t, m, _ in asked
+    ]
+    assert [
+        recognition.key_of(*k)
+        for k in (("C", "major"), ("Db", "dorian"), ("A", "minor"), ("B", "mixolydian"))
+    ] == [0, 13, 21, 11]
 
 
 def test_chroma_of_a_tone_is_its_pitch_class() -> None:
@@ -103,8 +115,12 @@ def test_chroma_of_a_tone_is_its_pitch_class() -> None:
 
 def test_section_boundaries_of_a_piece_made_of_parts() -> None:
     edges = [0, 12, 25, 41, 60]
-    parts = [tone(220, np.arange(12 * RATE) / RATE), noise(13, 1),
-             tone(880, np.arange(16 * RATE) / RATE), 0.1 * noise(19, 2)]
+    parts = [
+        tone(220, np.arange(12 * RATE) / RATE),
+        noise(13, 1),
+        tone(880, np.arange(16 * RATE) / RATE),
+        0.1 * noise(19, 2),
+    ]
     found = sections.boundaries(Sound(np.concatenate(parts)[None], RATE), 3)
     assert found == pytest.approx(edges[1:-1], abs=0.5)
     assert sections.hits(edges[1:-1], found) == [True] * 3
@@ -115,9 +131,16 @@ def test_section_boundaries_of_a_piece_made_of_parts() -> None:
 def test_longest_repeat_against_trying_all() -> None:
     def slow(tokens: list[int]) -> int:
         n = len(tokens)
-        return max([size for size in range(1, n // 2 + 1) for i in range(n)
-                    for j in range(i + size, n - size + 1)
-                    if tokens[i:i + size] == tokens[j:j + size]], default=0)
+        return max(
+            [
+                size
+                for size in range(1, n // 2 + 1)
+                for i in range(n)
+                for j in range(i + size, n - size + 1)
+                if tokens[i : i + size] == tokens[j : j + size]
+            ],
+            default=0,
+        )
 
     draw = np.random.default_rng(0)
     for _ in range(30):
@@ -148,7 +171,7 @@ def test_faults_of_clips() -> None:
     good = noise()
     assert free.faults_of(made(good)) == []
     gap = good.copy()
-    gap[3 * RATE:4 * RATE] = 0
+    gap[3 * RATE : 4 * RATE] = 0
     assert free.faults_of(made(gap)) == ["silent for a second"]
     assert free.faults_of(made(good[:-1])) == ["length"]
     assert "loudness" in free.faults_of(made(0.001 * good))
@@ -158,7 +181,7 @@ def test_faults_of_clips() -> None:
 def test_a_click_at_the_join_is_found() -> None:
     steady = tone(300) + 0.01 * noise()
     clicked = steady.copy()
-    clicked[5 * RATE:5 * RATE + 20] = 0.9
+    clicked[5 * RATE : 5 * RATE + 20] = 0.9
     assert continuation.join(clicked, RATE, 5.0)[0] == 1
     assert continuation.join(clicked, RATE, 5.0)[1] > 2 * continuation.join(steady, RATE, 5.0)[1]
     assert continuation.join(clicked, RATE, 2.0)[0] < 1
@@ -168,5 +191,6 @@ def test_intervals_of_little_and_of_nothing() -> None:
     assert intervals.share([]) == {"share": None, "n": 0, "ci95": None}
     assert intervals.mean([])["mean"] is None
     assert "ci95" not in intervals.mean([1.0, 2.0])
-    assert intervals.share([True] * 8 + [False] * 2)["ci95"] == pytest.approx([0.490, 0.943],
-                                                                             abs=1e-3)
+    assert intervals.share([True] * 8 + [False] * 2)["ci95"] == pytest.approx(
+        [0.490, 0.943], abs=1e-3
+    )

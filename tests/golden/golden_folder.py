@@ -23,8 +23,10 @@ def _folder(variable: str, name: str) -> Path:
         return folder
     folder = REPOSITORY.parent / "shared" / "golden" / name
     if not folder.is_dir():
-        pytest.skip(f"no golden vectors at ../shared/golden/{name} and {variable} is not set",
-                    allow_module_level=True)
+        pytest.skip(
+            f"no golden vectors at ../shared/golden/{name} and {variable} is not set",
+            allow_module_level=True,
+        )
     return folder
 
 

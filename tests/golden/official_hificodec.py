@@ -58,16 +58,19 @@ def test_hificodec_codes(hificodec, hificodec_vectors, wav: str, codes: str) -> 
 @torch.no_grad()
 @pytest.mark.parametrize("codes, embed", [("codes", "embed"), ("rand_codes", "rand_embed")])
 def test_hificodec_embed(hificodec, hificodec_vectors, codes: str, embed: str) -> None:
-    assert_near(hificodec.embed(hificodec_vectors[codes]), hificodec_vectors[embed],
-                FEATURE_TOLERANCE)
+    assert_near(
+        hificodec.embed(hificodec_vectors[codes]), hificodec_vectors[embed], FEATURE_TOLERANCE
+    )
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("folded", [False, True])
-@pytest.mark.parametrize("embed, wav", [("embed", "generator_wav"),
-                                        ("rand_embed", "rand_generator_wav")])
-def test_hificodec_generator(hificodec, hificodec_folder, hificodec_vectors, embed: str, wav: str,
-                             folded: bool) -> None:
+@pytest.mark.parametrize(
+    "embed, wav", [("embed", "generator_wav"), ("rand_embed", "rand_generator_wav")]
+)
+def test_hificodec_generator(
+    hificodec, hificodec_folder, hificodec_vectors, embed: str, wav: str, folded: bool
+) -> None:
     codec = hificodec
     if folded:
         codec = HiFiCodec(hificodec.config).eval()
@@ -77,10 +80,10 @@ def test_hificodec_generator(hificodec, hificodec_folder, hificodec_vectors, emb
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("embed, wav", [("embed", "generator_wav"),
-                                        ("rand_embed", "rand_generator_wav")])
-def test_hificodec_generator_in_chunks(hificodec, hificodec_vectors, embed: str,
-                                       wav: str) -> None:
+@pytest.mark.parametrize(
+    "embed, wav", [("embed", "generator_wav"), ("rand_embed", "rand_generator_wav")]
+)
+def test_hificodec_generator_in_chunks(hificodec, hificodec_vectors, embed: str, wav: str) -> None:
     for chunk_frames in (1, 7):
         pieces = list(hificodec.decode_in_chunks(hificodec_vectors[embed], chunk_frames))
         assert_near(torch.cat(pieces, dim=-1), hificodec_vectors[wav], WAVE_TOLERANCE)

@@ -42,7 +42,7 @@ def model() -> LanguageModel:
 
 def having(suffix: str) -> list[str]:
     """Names of the cases that have a field of this suffix, without it."""
-    names = sorted(k[:-len(suffix)] for k in vectors() if k.endswith(suffix))
+    names = sorted(k[: -len(suffix)] for k in vectors() if k.endswith(suffix))
     assert names, f"the folder holds no vector named *{suffix}"
     return names
 
@@ -67,17 +67,22 @@ def test_checkpoint_keys_and_ties() -> None:
 
 def training_batch(case: str) -> LanguageModelBatch:
     """A dropped case shares the inputs of the case it was made from."""
+
     def field(name: str) -> Tensor:
         own = vectors().get(f"{case}_{name}")
         return own if own is not None else vectors()[f"{case.removesuffix('drop')}_{name}"]
 
     structures = field("chorus").long()
     return LanguageModelBatch(
-        text_ids=field("text_token").long(), text_lengths=field("text_token_len").long(),
+        text_ids=field("text_token").long(),
+        text_lengths=field("text_token_len").long(),
         audio_ids=field("semantic_token").long(),
         audio_lengths=field("semantic_token_len").long(),
-        starts=field("time_start"), ends=field("time_end"), structures=structures,
-        section_counts=(structures >= 0).sum(1))
+        starts=field("time_start"),
+        ends=field("time_end"),
+        structures=structures,
+        section_counts=(structures >= 0).sum(1),
+    )
 
 
 @pytest.mark.parametrize("case", having("_lm_input"))
@@ -106,8 +111,10 @@ def test_loss_and_gradients(case: str) -> None:
     learner.zero_grad(set_to_none=True)
     norm = torch.stack([g.double().norm() for g in gradients.values()]).norm()
     near(norm, want[f"{case}_grad_l2_total"].squeeze(), 1e-3)
-    for theirs, ours in (("speech_embedding", "audio_embedding.weight"),
-                         ("llm_decoder_bias", "head.bias")):
+    for theirs, ours in (
+        ("speech_embedding", "audio_embedding.weight"),
+        ("llm_decoder_bias", "head.bias"),
+    ):
         if f"{case}_grad_{theirs}" in want:
             near(gradients[ours], want[f"{case}_grad_{theirs}"], 1e-5)
 
@@ -122,9 +129,14 @@ def test_greedy_decoding(case: str) -> None:
     least, most = field("min_len_max_len").tolist()
     prompt = field("audio_token", torch.zeros(0, dtype=torch.int64)).flatten().tolist()
     request = DecodeRequest(
-        text_ids=tuple(field("text_token").flatten().tolist()), prompt=tuple(prompt),
-        sections=tuple(zip(structures, starts, ends)), min_tokens=least, max_tokens=most,
-        guidance=float(field("infer_cfg_ratio")), temperature=0.0)
+        text_ids=tuple(field("text_token").flatten().tolist()),
+        prompt=tuple(prompt),
+        sections=tuple(zip(structures, starts, ends)),
+        min_tokens=least,
+        max_tokens=most,
+        guidance=float(field("infer_cfg_ratio")),
+        temperature=0.0,
+    )
     random = [field(f"uncond_{n}_embed") for n in ("time_start", "time_end", "chorus")]
     given = None
     if request.guided:
@@ -133,13 +145,15 @@ def test_greedy_decoding(case: str) -> None:
     assert [s.tokens[0] for s in steps if s.tokens[0] is not None] == field("tokens").tolist()
     logp = torch.cat([s.log_probabilities for s in steps])
     want = field("logp")
-    assert torch.equal(logp[:len(want)].isneginf(), want.isneginf())
-    near(logp[:len(want)].nan_to_num(neginf=0.0), want.nan_to_num(neginf=0.0), 2e-4)
-    first, second = logp[:len(want)].topk(2).values.unbind(-1)
+    assert torch.equal(logp[: len(want)].isneginf(), want.isneginf())
+    near(logp[: len(want)].nan_to_num(neginf=0.0), want.nan_to_num(neginf=0.0), 2e-4)
+    first, second = logp[: len(want)].topk(2).values.unbind(-1)
     near((first - second).min(), field("margin").squeeze(), 4e-4)
     seconds = float(field("duration_to_gen"))
-    assert [least, most] == [int(OFFICIAL_LEAST_SHARE * seconds * TOKEN_RATE),
-                             int(seconds * TOKEN_RATE)]
+    assert [least, most] == [
+        int(OFFICIAL_LEAST_SHARE * seconds * TOKEN_RATE),
+        int(seconds * TOKEN_RATE),
+    ]
 
 
 @pytest.mark.parametrize("case", having("_filtered"))

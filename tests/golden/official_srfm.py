@@ -44,9 +44,13 @@ def _groups(vectors: dict[str, Tensor], pattern: str) -> list[str]:
 def _embed(codebooks: list[list[Tensor]], codes: Tensor) -> Tensor:
     """Codes [B, T, layers x groups] -> latents [B, D, T]: groups side by side, layers summed."""
     groups = len(codebooks[0])
-    layers = [torch.cat([table[codes[:, :, layer * groups + group]]
-                         for group, table in enumerate(tables)], dim=-1)
-              for layer, tables in enumerate(codebooks)]
+    layers = [
+        torch.cat(
+            [table[codes[:, :, layer * groups + group]] for group, table in enumerate(tables)],
+            dim=-1,
+        )
+        for layer, tables in enumerate(codebooks)
+    ]
     return sum(layers).transpose(1, 2)
 
 
@@ -70,9 +74,11 @@ def test_flow_encoder_and_regulator() -> None:
         padding = valid(lengths, tokens.shape[1])
         states = model.token_encoder(model.token_embedding(tokens), padding)
         doubled, same = (
-            model.length_regulator(states, int(wanted.max()),
-                                   valid(wanted, int(wanted.max()))[:, None].float())
-            for wanted in (frame_lengths, lengths))
+            model.length_regulator(
+                states, int(wanted.max()), valid(wanted, int(wanted.max()))[:, None].float()
+            )
+            for wanted in (frame_lengths, lengths)
+        )
     _close(states, vectors["enc_out"], STATES)
     _close(doubled.transpose(1, 2), vectors["enc_h"], STATES)
     _close(same.transpose(1, 2), vectors["enc_h_same_rate"], STATES)
@@ -151,17 +157,22 @@ def test_flow_training() -> None:
 
 def _check_training(folder: Path, case: str) -> None:
     vectors, model = _vectors(folder), _model(folder)
-    codebooks = [[table.clone().requires_grad_() for table in layer]
-                 for layer in _codebooks(folder)]
+    codebooks = [
+        [table.clone().requires_grad_() for table in layer] for layer in _codebooks(folder)
+    ]
     tables = [table for layer in codebooks for table in layer]
     batch = vectors["train_acoustic_token"].shape[0]
     codes = vectors["train_acoustic_token"].reshape(batch, -1, len(tables))  # [B, T, codebooks]
     drop = model.config.condition_dropout
     step: FlowStep = model.training_step(
-        vectors["train_semantic_token"], vectors["train_semantic_token_len"],
-        _embed(codebooks, codes), vectors["train_acoustic_token_len"] // len(tables),
-        t_uniform=vectors["train_t_uniform"].flatten(), noise=vectors["train_z"],
-        keep=vectors[f"{case}_cfg_uniform"] > drop)
+        vectors["train_semantic_token"],
+        vectors["train_semantic_token_len"],
+        _embed(codebooks, codes),
+        vectors["train_acoustic_token_len"] // len(tables),
+        t_uniform=vectors["train_t_uniform"].flatten(),
+        noise=vectors["train_z"],
+        keep=vectors[f"{case}_cfg_uniform"] > drop,
+    )
     _close(step.time, vectors[f"{case}_t_after_cosine"], 1e-6)
     _close(step.noisy, vectors[f"{case}_y"], LATENTS)
     _close(step.prediction, vectors[f"{case}_pred"], LATENTS)

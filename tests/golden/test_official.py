@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 from golden_folder import official, official_vectors
 
-pytest.register_assert_rewrite("official_wavtokenizer", "official_hificodec",
-                               "official_language_model", "official_srfm")
+pytest.register_assert_rewrite(
+    "official_wavtokenizer", "official_hificodec", "official_language_model", "official_srfm"
+)
 FOLDER = official()
 
 from official_hificodec import *  # noqa: E402, F403

@@ -19,8 +19,15 @@ sys.path.insert(0, str(Path(__file__).parent))  # for studio_visit
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 600  # on a machine that trains at the same time; alone it takes a few
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def free_port() -> int:
@@ -38,16 +45,28 @@ def studio_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def studio_process(studio_folder: Path) -> Iterator[tuple[subprocess.Popen, str]]:
     """A running studio with the shipped nano: (its web process, http://127.0.0.1:PORT)."""
     from core import variants
+
     if not any(variants.installed(variants.get(n)) for n in ("nano", "nano-no-flow")):
         pytest.skip("assets/nano holds no weights")
     port = free_port()
-    environment = {**os.environ, "STUDIO_WORK": str(studio_folder), "STUDIO_UPLOAD_MB": "5",
-                   "STUDIO_UPLOAD_MINUTES": "2", "STUDIO_VARIANT": "nano-no-flow",
-                   "STUDIO_ADMIN_TOKEN": "", "GRADIO_TEMP_DIR": str(studio_folder / "gradio")}
+    environment = {
+        **os.environ,
+        "STUDIO_WORK": str(studio_folder),
+        "STUDIO_UPLOAD_MB": "5",
+        "STUDIO_UPLOAD_MINUTES": "2",
+        "STUDIO_VARIANT": "nano-no-flow",
+        "STUDIO_ADMIN_TOKEN": "",
+        "GRADIO_TEMP_DIR": str(studio_folder / "gradio"),
+    }
     log = studio_folder / "server.log"
     with open(log, "w") as output:
-        server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)],
-                                  cwd=REPOSITORY, env=environment, stdout=output, stderr=output)
+        server = subprocess.Popen(
+            [sys.executable, "app.py", "--port", str(port)],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(address + "/health", server, log)

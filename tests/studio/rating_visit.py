@@ -31,8 +31,9 @@ def work_folder_of_its_own(work: Path) -> Iterator[Path]:
         yield work
 
 
-def open_study(work: Path, name: str, systems: int = 2, items: int = 3, trials: int = 3,
-               **entries: Any) -> Study:
+def open_study(
+    work: Path, name: str, systems: int = 2, items: int = 3, trials: int = 3, **entries: Any
+) -> Study:
     """A study with clips under `work`/studies, as the studio looks for it."""
     folder = work / "studies" / name
     folder.mkdir(parents=True)
@@ -72,8 +73,10 @@ class Rater:
         self.requests: list[str] = []
         self.context.on("request", lambda request: self.requests.append(request.url))
         self.foreign: list[str] = []
-        self.context.route(lambda url: not url.startswith((address, "blob:", "data:")),
-                           lambda route: (self.foreign.append(route.request.url), route.abort()))
+        self.context.route(
+            lambda url: not url.startswith((address, "blob:", "data:")),
+            lambda route: (self.foreign.append(route.request.url), route.abort()),
+        )
         self.errors: list[str] = []
         self.open()
 

@@ -15,11 +15,13 @@ class Visit:
 
     def __init__(self, browser, address: str, width: int = 1280) -> None:
         self.address = address
-        self.context = browser.new_context(viewport={"width": width, "height": 900},
-                                           accept_downloads=True)
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, accept_downloads=True
+        )
         self.foreign: list[str] = []
-        self.context.route(lambda url: not url.startswith((address, "blob:", "data:")),
-                           self._refuse)
+        self.context.route(
+            lambda url: not url.startswith((address, "blob:", "data:")), self._refuse
+        )
         self.page = self.context.new_page()
         self.page.set_default_timeout(WAIT_MS)
         self.open()

@@ -87,8 +87,10 @@ def _held(processes: list[psutil.Process]) -> Iterator[None]:
 
 def _made(folder: Path) -> dict[Path, int]:
     """Finished clips of the benchmark that runs: their records, and when those were written."""
-    return {path: path.stat().st_mtime_ns
-            for path in folder.glob("studio/benchmarks/*/*/generated/*/records/*.json")}
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.glob("studio/benchmarks/*/*/generated/*/records/*.json")
+    }
 
 
 def test_a_folder_is_measured_and_its_report_is_the_persons_own(browser, studio_address, clips):
@@ -98,8 +100,7 @@ def test_a_folder_is_measured_and_its_report_is_the_persons_own(browser, studio_
         visit.page.wait_for_selector("#benchmark-generated")
         visit.page.click("#benchmark-start")
         visit.page.locator("#benchmark-error-form").get_by_text("is needed").wait_for()
-        _fill(visit, generated=clips / "made", audio=clips / "real",
-              table=clips / "captions.csv")
+        _fill(visit, generated=clips / "made", audio=clips / "real", table=clips / "captions.csv")
         _choose(visit, "recipe", "strict")
         visit.page.click("#benchmark-look")
         missing = visit.page.locator("#benchmark-needs tr[data-here='0']").first
@@ -136,10 +137,12 @@ def test_a_folder_is_measured_and_its_report_is_the_persons_own(browser, studio_
 def test_a_plan_is_stopped_goes_on_and_is_deleted(browser, studio_process, studio_folder, clips):
     server, address = psutil.Process(studio_process[0].pid), studio_process[1]
     plan = clips / "plan.yaml"
-    plan.write_text("recipe: offline\n"
-                    "dataset: {kind: folder, table: captions.csv, audio: real}\n"
-                    "generation: {seconds: 4, seed: 1}\n"
-                    "systems: [{name: nano, variant: nano-no-flow}]\n")
+    plan.write_text(
+        "recipe: offline\n"
+        "dataset: {kind: folder, table: captions.csv, audio: real}\n"
+        "generation: {seconds: 4, seed: 1}\n"
+        "systems: [{name: nano, variant: nano-no-flow}]\n"
+    )
     with Visit(browser, address) as visit:
         _open(visit)
         _fill(visit, plan=plan)
@@ -152,7 +155,8 @@ def test_a_plan_is_stopped_goes_on_and_is_deleted(browser, studio_process, studi
             time.sleep(0.01)
         with _held(list(set(server.children(recursive=True)) - others)):
             visit.page.get_by_text(
-                re.compile(rf"generate nano, text-to-music: [1-9] of {CLIPS}")).wait_for()
+                re.compile(rf"generate nano, text-to-music: [1-9] of {CLIPS}")
+            ).wait_for()
             visit.page.click("#benchmark-stop")
             visit.page.locator("#benchmark-state").get_by_text("stopping").wait_for()
         _state(visit, "cancelled")
@@ -169,15 +173,24 @@ def test_a_plan_is_stopped_goes_on_and_is_deleted(browser, studio_process, studi
 
 def _request(client: str, host: str, **headers: str) -> Request:
     sent = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return Request({"type": "http", "client": (client, 1), "headers": [
-        (name.encode(), value.encode()) for name, value in sent.items()]})
+    return Request(
+        {
+            "type": "http",
+            "client": (client, 1),
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+        }
+    )
 
 
 def test_only_this_machine_or_the_token_may_start():
-    here = [_request("127.0.0.1", host)
-            for host in ("127.0.0.1:7860", "localhost:7860", "[::1]:7860")]
-    elsewhere = [_request("10.0.0.7", "127.0.0.1"), _request("127.0.0.1", "evil.example:7860"),
-                 _request("127.0.0.1", "localhost", x_forwarded_for="10.0.0.7")]
+    here = [
+        _request("127.0.0.1", host) for host in ("127.0.0.1:7860", "localhost:7860", "[::1]:7860")
+    ]
+    elsewhere = [
+        _request("10.0.0.7", "127.0.0.1"),
+        _request("127.0.0.1", "evil.example:7860"),
+        _request("127.0.0.1", "localhost", x_forwarded_for="10.0.0.7"),
+    ]
     none_set, too_short, gate = (AdminGate(t) for t in ("", "short", "a-token-that-is-long"))
     for request in here:
         require_permission(none_set, "", request)
@@ -194,9 +207,17 @@ def test_only_this_machine_or_the_token_may_start():
 def test_a_run_broken_off_is_kept_and_nobody_elses(tmp_path):
     folder = tmp_path / PERSON / ("0" * 24)
     folder.mkdir(parents=True)
-    (folder / "record.json").write_text(json.dumps({
-        "id": "0" * 24, "created": 1.0, "title": "plan x", "state": "running",
-        "asked": {"kind": "PlanAsked", "plan": "x"}}))
+    (folder / "record.json").write_text(
+        json.dumps(
+            {
+                "id": "0" * 24,
+                "created": 1.0,
+                "title": "plan x",
+                "state": "running",
+                "asked": {"kind": "PlanAsked", "plan": "x"},
+            }
+        )
+    )
     desk = BenchmarkDesk(tmp_path)
     [run] = desk.runs(PERSON)
     assert run.state == "cancelled" and "go on" in run.text

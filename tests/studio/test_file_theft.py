@@ -52,8 +52,10 @@ def hidden_ways(path: object) -> list:
 def finish(web: httpx.Client, dependency: int, data: list) -> str:
     """All that the queue says of one call by its index."""
     session = uuid.uuid4().hex
-    joined = web.post("/gradio_api/queue/join",
-                       json={"data": data, "fn_index": dependency, "session_hash": session})
+    joined = web.post(
+        "/gradio_api/queue/join",
+        json={"data": data, "fn_index": dependency, "session_hash": session},
+    )
     if joined.status_code != 200:
         return joined.text
     said = ""
@@ -89,14 +91,22 @@ def test_every_input_of_every_endpoint_refuses_a_file(web, config, secret_file, 
     assert all(SECRET not in p.read_text(errors="replace") for p in kept)
 
 
-@pytest.mark.parametrize("name", ["generate", "continue", "listening_start", "listening_answer",
-                                  "listening_withdraw"])
+@pytest.mark.parametrize(
+    "name", ["generate", "continue", "listening_start", "listening_answer", "listening_withdraw"]
+)
 def test_named_endpoints_refuse_files_devices_and_pipes(web, config, name, secret_file, tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     dependency = next(d for d in config["dependencies"] if d["api_name"] == name)
-    for path in (secret_file, "/etc/passwd", "/proc/self/environ", "/dev/zero", pipe,
-                 "http://127.0.0.1:1/x", "/dev/stdin"):
+    for path in (
+        secret_file,
+        "/etc/passwd",
+        "/proc/self/environ",
+        "/dev/zero",
+        pipe,
+        "http://127.0.0.1:1/x",
+        "/dev/stdin",
+    ):
         for place in range(len(dependency["inputs"])):
             data: list = [None] * len(dependency["inputs"])
             data[place] = file_data(path)
@@ -167,7 +177,8 @@ CLOSED = re.compile(
     r"/(login|logout|openapi\.json|pwa_icon|monitoring).*"
     r"|/gradio_api/(user|login_check|token|dev/reload|deep_link|runs|run-history|custom_component"
     r"|proxy=|stream|queue/status|run/|api/|component_server|process_recording|vibe|undo-vibe|profiling|logo|app_id_check).*"
-    r"|/(svelte|assets|static)/.*")
+    r"|/(svelte|assets|static)/.*"
+)
 
 
 def test_every_route_of_the_installed_gradio_is_known(application):
@@ -181,16 +192,33 @@ def test_every_route_of_the_installed_gradio_is_known(application):
 
 
 def test_routes_nobody_uses_are_closed(web):
-    for path in ("/monitoring", "/monitoring/summary", "/openapi.json", "/gradio_api/vibe-code/",
-                 "/gradio_api/proxy=http://127.0.0.1/x", "/docs", "/gradio_api/deep_link"):
+    for path in (
+        "/monitoring",
+        "/monitoring/summary",
+        "/openapi.json",
+        "/gradio_api/vibe-code/",
+        "/gradio_api/proxy=http://127.0.0.1/x",
+        "/docs",
+        "/gradio_api/deep_link",
+    ):
         assert web.get(path).status_code == 404, path
     for path in ("/gradio_api/process_recording", "/gradio_api/vibe-edit", "/login"):
         assert web.post(path, files={"x": b"y"}).status_code == 404, path
 
 
-@pytest.mark.parametrize(("host", "status"), [
-    ("localhost", 200), ("127.0.0.1:7860", 200), ("[::1]:80", 200), ("192.168.7.8", 200),
-    ("evil.example", 421), ("localhost.evil.example", 421), ("", 421), ("a@localhost:x", 421)])
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("127.0.0.1:7860", 200),
+        ("[::1]:80", 200),
+        ("192.168.7.8", 200),
+        ("evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("", 421),
+        ("a@localhost:x", 421),
+    ],
+)
 def test_a_foreign_host_name_is_refused(studio_address, host, status):
     connection = http.client.HTTPConnection(studio_address.removeprefix("http://"), timeout=60)
     connection.putrequest("GET", "/health", skip_host=True)
@@ -203,13 +231,17 @@ def test_a_foreign_host_name_is_refused(studio_address, host, status):
 def test_a_space_is_known_by_its_own_name(monkeypatch):
     hosts = Settings.from_environment({"SPACE_ID": "a/b", "SPACE_HOST": "a-b.hf.space"}).host_names
     guard = route_guard.RouteGuard(None, hosts)
-    known = [guard._known_host({"headers": [(b"host", name)]})
-             for name in (b"a-b.hf.space", b"c.hf.space", b"localhost")]
+    known = [
+        guard._known_host({"headers": [(b"host", name)]})
+        for name in (b"a-b.hf.space", b"c.hf.space", b"localhost")
+    ]
     assert known == [True, False, True]
     named = Settings.from_environment({"STUDIO_HOSTS": "music.example, *.lab.example"}).host_names
     guard = route_guard.RouteGuard(None, named)
-    known = [guard._known_host({"headers": [(b"host", name)]})
-             for name in (b"music.example", b"a.lab.example:80", b"lab.example", b"b.example")]
+    known = [
+        guard._known_host({"headers": [(b"host", name)]})
+        for name in (b"music.example", b"a.lab.example:80", b"lab.example", b"b.example")
+    ]
     assert known == [True, True, False, False]
 
 

@@ -11,8 +11,13 @@ from studio.rating import Studies
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
     with work_folder_of_its_own(tmp_path_factory.mktemp("rating")) as work:
-        open_study(work, "mos", axes=["quality", "overall"], controls={"attention": 1},
-                   title="<img src=x onerror=alert(1)> </script>")
+        open_study(
+            work,
+            "mos",
+            axes=["quality", "overall"],
+            controls={"attention": 1},
+            title="<img src=x onerror=alert(1)> </script>",
+        )
         open_study(work, "pairs", trials=2, method="CCR", baseline="system-a", axes=["overall"])
         yield Studies()
 
@@ -49,8 +54,9 @@ def test_from_link_to_completion_code(browser, address, studies):
     rater.open()  # the study's plain address knows the rater again
     rater.at(3)
     unopened = {"error": "study: is not open", "name": "study"}
-    rater.page.route("**/listening_answer", lambda route: route.fulfill(
-        status=400, json=unopened), times=1)  # the answer is kept, and given again
+    rater.page.route(
+        "**/listening_answer", lambda route: route.fulfill(status=400, json=unopened), times=1
+    )  # the answer is kept, and given again
     for position in (3, 4):
         rater.at(position)
         rater.listen()

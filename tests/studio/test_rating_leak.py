@@ -33,8 +33,9 @@ def heard_clips(client, name):
         trial = view["trial"]
         for clip in trial["clips"]:
             seen[clip] = trial
-        view = client.post("/listening_answer", json=given | {
-            "trial_id": trial["id"], "scores": {"overall": 3}}).json()
+        view = client.post(
+            "/listening_answer", json=given | {"trial_id": trial["id"], "scores": {"overall": 3}}
+        ).json()
     return page, seen
 
 
@@ -53,11 +54,15 @@ def features(client, name, clips):
         answer = client.get(f"/rate/clips/{name}/{clip}")
         hidden = {"clips", "id", "position", "caption"}  # these differ for every trial
         found[clip] = {
-            "url": clip, "headers": str(sorted(answer.headers.items())),
-            "bytes": float(len(answer.content)), "container": answer.content[:HEADER_BYTES].hex(),
+            "url": clip,
+            "headers": str(sorted(answer.headers.items())),
+            "bytes": float(len(answer.content)),
+            "container": answer.content[:HEADER_BYTES].hex(),
             "end": answer.content[-8:].hex() if answer.content[-8:].isascii() else "",
             "json": str({k: v for k, v in trial.items() if k not in hidden}),
-            "trial id": trial["id"], "time": statistics.median(times[clip])}
+            "trial id": trial["id"],
+            "time": statistics.median(times[clip]),
+        }
     return found
 
 
@@ -73,13 +78,16 @@ def telling(found, systems):
     for feature in next(iter(found.values())):
         right = 0
         for clip, own in found.items():
-            near = {other: likeness(own[feature], each[feature])
-                    for other, each in found.items() if other != clip}
+            near = {
+                other: likeness(own[feature], each[feature])
+                for other, each in found.items()
+                if other != clip
+            }
             best = max(near.values())
             votes = Counter(systems[other] for other, like in near.items() if like == best)
             right += votes.most_common(1)[0][0] == systems[clip]
         n, chance = len(found), 1 / SYSTEMS
-        p = sum(math.comb(n, k) * chance**k * (1 - chance)**(n - k) for k in range(right, n + 1))
+        p = sum(math.comb(n, k) * chance**k * (1 - chance) ** (n - k) for k in range(right, n + 1))
         told += [feature] if p < CHANCE_LIMIT else []
     return told
 
@@ -87,8 +95,9 @@ def telling(found, systems):
 def look(client, prepared, name):
     page, clips = heard_clips(client, name)
     assert len(clips) == SYSTEMS * ITEMS
-    return page, telling(features(client, name, clips),
-                         {record.name: record.system for record in prepared.clips})
+    return page, telling(
+        features(client, name, clips), {record.name: record.system for record in prepared.clips}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +112,10 @@ def test_blinded_clips_tell_nothing_and_raw_files_would(work):
     client, prepared = TestClient(rating_app(studies)), studies.desk("blind").prepared
     page, told = look(client, prepared, "blind")
     assert told == []
-    headers = {str(sorted(client.get(f"/rate/clips/blind/{clip.name}").headers.items()))
-               for clip in prepared.clips}
+    headers = {
+        str(sorted(client.get(f"/rate/clips/blind/{clip.name}").headers.items()))
+        for clip in prepared.clips
+    }
     assert len(headers) == 1  # controls and the level check included
     for word in ("system-", "key.json", "gain_db", str(work)):
         assert word not in page

@@ -30,10 +30,18 @@ def answer_all(desk, raters):
 def work(tmp_path_factory):
     axes = [{"name": "quality", "label": EVIL, "question": EVIL}, "overall"]
     with work_folder_of_its_own(tmp_path_factory.mktemp("rating")) as work:
-        open_study(work, "secret-mos", 2, 4, 8, axes=axes,
-                   controls={"anchors": 2, "attention": 1})
-        open_study(work, "secret-pairs", 3, 4, 8, axes=["overall"], method="CCR",
-                   baseline="system-a", controls={"identical_pairs": 1})
+        open_study(work, "secret-mos", 2, 4, 8, axes=axes, controls={"anchors": 2, "attention": 1})
+        open_study(
+            work,
+            "secret-pairs",
+            3,
+            4,
+            8,
+            axes=["overall"],
+            method="CCR",
+            baseline="system-a",
+            controls={"identical_pairs": 1},
+        )
         studies = Studies()
         for name in studies.names():
             answer_all(studies.desk(name), 4)
@@ -51,11 +59,17 @@ def test_ratings_are_shown_with_both_intervals_and_sizes(work):
     study, found, tables = shown(work, "secret-mos", False)
     means = next(table for title, table in tables.items() if title.startswith("Mean by system"))
     assert len(means.rows) == 4 and means.rows[0].labels == (EVIL, "system-a")
-    (interval,) = [mean.interval for mean in found.everyone.means
-                   if (mean.axis, mean.system) == ("quality", "system-a")]
+    (interval,) = [
+        mean.interval
+        for mean in found.everyone.means
+        if (mean.axis, mean.system) == ("quality", "system-a")
+    ]
     cells = means.rows[0].cells
     assert (cells[0].value, cells[0].low, cells[0].high) == (
-        interval.mean, interval.lo, interval.hi)
+        interval.mean,
+        interval.lo,
+        interval.hi,
+    )
     assert cells[1].text == f"± {interval.naive_half:.2f}"
     assert [cell.value for cell in cells[2:5]] == [4, 4, 16]
     text = table_html(means)
@@ -93,8 +107,10 @@ def test_charts_hold_what_was_found(work, name):
     forest = result_charts.forest(study, table)
     assert len(forest.data) == 2 * len(study.axes)
     axis = study.axes[0].name
-    first = next((mean for mean in table.means if mean.axis == axis), None) or (
-        table.comparisons[axis].systems[0])
+    first = (
+        next((mean for mean in table.means if mean.axis == axis), None)
+        or (table.comparisons[axis].systems[0])
+    )
     assert first.interval.mean in forest.data[0].x
     assert first.interval.half in forest.data[0].error_x.array
     shares = result_charts.distributions(study, table)
@@ -102,8 +118,9 @@ def test_charts_hold_what_was_found(work, name):
     assert len(shares.data) == (high - low + 1) * len(study.axes)
     raters = result_charts.rater_map(study, table)
     assert len(raters.data[0].y) == 4
-    titles = [title.text for chart in (forest, shares, raters)
-              for title in chart.layout.annotations]
+    titles = [
+        title.text for chart in (forest, shares, raters) for title in chart.layout.annotations
+    ]
     assert titles and EVIL not in titles  # plotly would take it for markup
 
 
@@ -116,6 +133,7 @@ def address(work):
     from studio.rating import add_rating
     from studio.settings import Settings
     from studio.tabs import results as tab
+
     studio = Studio(Settings())
     studio.admin = AdminGate(TOKEN)
     with gr.Blocks(analytics_enabled=False) as blocks:
@@ -123,21 +141,32 @@ def address(work):
     app = FastAPI()
     add_rating(app, studio.studies, studio.admin)
     blocks.queue(default_concurrency_limit=None)
-    with served(gr.mount_gradio_app(app, blocks, path="", footer_links=[], ssr_mode=False,
-                                    run_history=False)) as address:
+    with served(
+        gr.mount_gradio_app(
+            app, blocks, path="", footer_links=[], ssr_mode=False, run_history=False
+        )
+    ) as address:
         yield address
 
 
 def test_tab_answers_the_token_alone(browser, address, tmp_path):
     context = browser.new_context(viewport={"width": 390, "height": 844})
-    context.route(lambda url: not url.startswith((address, "blob:", "data:")),
-                  lambda route: route.abort())
+    context.route(
+        lambda url: not url.startswith((address, "blob:", "data:")), lambda route: route.abort()
+    )
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
     received: list[bytes] = []
-    page.on("response", lambda answer: received.append(
-        answer.body() if "gradio_api" in answer.url and answer.ok
-        and "stream" not in answer.headers.get("content-type", "") else b""))
+    page.on(
+        "response",
+        lambda answer: received.append(
+            answer.body()
+            if "gradio_api" in answer.url
+            and answer.ok
+            and "stream" not in answer.headers.get("content-type", "")
+            else b""
+        ),
+    )
     page.goto(address, wait_until="domcontentloaded")
     page.fill("#results-token input", TOKEN[:-1])
     page.click("#results-open")
@@ -165,6 +194,7 @@ def test_a_tab_left_open_with_a_wrong_token_stops_asking(work):
     import gradio as gr
 
     from studio.tabs import results as tab
+
     with gr.Blocks(analytics_enabled=False) as blocks:
         tab.build(SimpleNamespace(admin=AdminGate(TOKEN), studies=Studies()))
     [tick] = [one.fn for one in blocks.fns.values() if getattr(one.fn, "__name__", "") == "tick"]

@@ -26,8 +26,9 @@ def studies(tmp_path_factory):
         open_study(work, "other", axes=["quality"], title="the other study")
         folder = work / "studies" / "preview"
         folder.mkdir()
-        prepare(write_sample_study(folder, 2, 3, 3, name="preview"), folder / "prepared",
-                blind=False)
+        prepare(
+            write_sample_study(folder, 2, 3, 3, name="preview"), folder / "prepared", blind=False
+        )
         yield Studies()
 
 
@@ -49,14 +50,27 @@ def test_page_carries_its_own_study_alone(client):
         assert foreign not in page.lower()
 
 
-@pytest.mark.parametrize("name", ["preview", "none", "", "../studies/open", "open/../open",
-                                  "<b>x</b>", "open\x00", "a" * 200, "' OR 1=1 --"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "preview",
+        "none",
+        "",
+        "../studies/open",
+        "open/../open",
+        "<b>x</b>",
+        "open\x00",
+        "a" * 200,
+        "' OR 1=1 --",
+    ],
+)
 def test_what_is_no_open_study_is_closed(client, name):
     answer = client.get("/rate", params={"study": name})
     assert answer.status_code == 404 and "not open" in answer.text
     assert not name or name not in answer.text.replace("studies", "")
-    refused = client.post("/listening_start", json={
-        "study": name, "token": new_token(), "consent": True})
+    refused = client.post(
+        "/listening_start", json={"study": name, "token": new_token(), "consent": True}
+    )
     assert refused.status_code == 400 and refused.json()["error"] == "study: is not open"
 
 
@@ -95,11 +109,24 @@ def test_a_replayed_request_adds_nothing(client, studies):
     assert store.answers("open") == []
 
 
-@pytest.mark.parametrize("change", [
-    {"scores": {"overall": 9}}, {"scores": {}}, {"scores": "4"}, {"scores": {"overall": True}},
-    {"trial_id": ["x"]}, {"trial_id": "' OR 1=1 --"}, {"token": "short"}, {"token": None},
-    {"comment": "x" * 5000}, {"comment": 3}, {"listening": [1]},
-    {"listening": {"heard": [7]}}, {"scores": {"overall": "\ud800"}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scores": {"overall": 9}},
+        {"scores": {}},
+        {"scores": "4"},
+        {"scores": {"overall": True}},
+        {"trial_id": ["x"]},
+        {"trial_id": "' OR 1=1 --"},
+        {"token": "short"},
+        {"token": None},
+        {"comment": "x" * 5000},
+        {"comment": 3},
+        {"listening": [1]},
+        {"listening": {"heard": [7]}},
+        {"scores": {"overall": "\ud800"}},
+    ],
+)
 def test_wrong_answers_are_refused(client, studies, change):
     token = new_token()
     trial = ask(client, "start", token=token, consent=True).json()["trial"]["id"]
@@ -119,8 +146,17 @@ def test_only_clips_are_served(client, studies):
     name = desk.prepared.clips[0].name
     assert client.get(f"/rate/clips/open/{name}").status_code == 200
     assert client.get(f"/rate/clips/other/{name}").status_code == 404
-    for path in ("../key.json", "..%2fkey.json", "%2e%2e/key.json", "%2e%2e%2fkey.json",
-                 "..%5ckey.json", "key.json", "%2fetc%2fpasswd", f"{name}%00", f"./../{name}x"):
+    for path in (
+        "../key.json",
+        "..%2fkey.json",
+        "%2e%2e/key.json",
+        "%2e%2e%2fkey.json",
+        "..%5ckey.json",
+        "key.json",
+        "%2fetc%2fpasswd",
+        f"{name}%00",
+        f"./../{name}x",
+    ):
         answer = client.get(f"/rate/clips/open/{path}")
         assert answer.status_code == 404 and b"study_digest" not in answer.content
 
@@ -128,8 +164,14 @@ def test_only_clips_are_served(client, studies):
 def test_results_need_the_token_and_tricks_come_out_harmless(client, studies):
     token = new_token()
     view = ask(client, "start", token=token, consent=True).json()
-    ask(client, "answer", token=token, trial_id=view["trial"]["id"], scores={"overall": 4},
-        comment=FORMULA)
+    ask(
+        client,
+        "answer",
+        token=token,
+        trial_id=view["trial"]["id"],
+        scores={"overall": 4},
+        comment=FORMULA,
+    )
     for headers in ({}, *({"X-Admin-Token": TOKEN[:-n]} for n in range(1, 5))):
         for name in ("open", "none"):
             answer = client.get(f"/rate/results/{name}", headers=headers)

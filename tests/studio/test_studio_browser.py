@@ -22,23 +22,27 @@ def test_music_is_made_kept_and_replayed(browser, studio_address, tmp_path):
         file = tmp_path / waiting.value.suggested_filename
         waiting.value.save_as(file)
         samples, rate = soundfile.read(file)
-        assert len(samples) == 2 * rate and np.sqrt(np.mean(samples ** 2)) > 1e-3
+        assert len(samples) == 2 * rate and np.sqrt(np.mean(samples**2)) > 1e-3
 
         visit.open()  # a reload
         visit.tab("History")
         kept = visit.page.locator(f"#history [data-result='{identity}']")
         kept.get_by_role("button", name="Replay exactly").click()
         visit.page.get_by_text("Identical to the original").wait_for()
-        first, second = (visit.sound(f"/studio/results/{i}/sound.wav")[0] for i in
-                         [r["id"] for r in visit.get("/studio/results").json()][:2])
+        first, second = (
+            visit.sound(f"/studio/results/{i}/sound.wav")[0]
+            for i in [r["id"] for r in visit.get("/studio/results").json()][:2]
+        )
         assert np.array_equal(first, second)
 
         kept.get_by_role("button", name="Edit and run again").click()
         seed = visit.get(f"/studio/results/{identity}").json()["request"]["seed"]
         visit.page.wait_for_function(
-            f"document.querySelector('#create-seed input, #create-seed textarea').value == {seed}")
+            f"document.querySelector('#create-seed input, #create-seed textarea').value == {seed}"
+        )
         expect(visit.page.locator("#create-prompt textarea")).to_have_value(
-            "calm solo piano", timeout=WAIT_MS)
+            "calm solo piano", timeout=WAIT_MS
+        )
         visit.page.wait_for_selector("#create-generate")
         assert visit.foreign == []
 
@@ -47,8 +51,7 @@ def test_cancel_midway_then_start_again(browser, studio_address):
     with Visit(browser, studio_address) as visit:
         visit.ask_for("slow strings", LONG_SECONDS)
         card = visit.page.locator("#create-desk .job-card")
-        visit.page.wait_for_function(
-            "document.querySelector('.job-card progress')?.value > 0")
+        visit.page.wait_for_function("document.querySelector('.job-card progress')?.value > 0")
         card.get_by_role("button", name="Cancel").click()
         visit.page.wait_for_selector(".job-card[data-state=cancelled]")
         visit.ask_for("slow strings", 1)
@@ -117,7 +120,8 @@ def test_only_the_sound_that_was_given_last_is_used(browser, studio_address, tmp
         name = json.loads(chosen)["upload"]
         page.wait_for_function(
             "name => fetch(`/studio/uploads/${name}`).then((answer) => answer.status === 404)",
-            arg=name)
+            arg=name,
+        )
 
 
 def test_two_results_are_compared_and_switching_keeps_the_position(browser, studio_address):
@@ -125,7 +129,8 @@ def test_two_results_are_compared_and_switching_keeps_the_position(browser, stud
         visit.page.get_by_label("2", exact=True).first.check()  # two variations
         visit.ask_for("funky bass", 2)
         visit.page.wait_for_function(
-            "document.querySelectorAll('#create-desk .result-card').length === 2")
+            "document.querySelectorAll('#create-desk .result-card').length === 2"
+        )
         visit.tab("Compare")
         boxes = visit.page.locator(".compare-choice input")
         boxes.nth(1).wait_for()
@@ -137,8 +142,10 @@ def test_two_results_are_compared_and_switching_keeps_the_position(browser, stud
         visit.page.locator(".compare-position").fill("1.2")
         visit.page.get_by_role("button", name="B", exact=True).click()
         assert visit.page.locator(".compare-position").input_value() == "1.2"
-        assert visit.page.get_by_role("button", name="B", exact=True).get_attribute(
-            "aria-pressed") == "true"
+        assert (
+            visit.page.get_by_role("button", name="B", exact=True).get_attribute("aria-pressed")
+            == "true"
+        )
 
 
 def test_two_people_never_reach_each_others_music(browser, studio_address):
@@ -179,8 +186,7 @@ def test_an_example_is_heard_and_fills_the_form(browser, studio_address):
         row = page.locator("#create-examples li").first
         assert "seed 7" in row.inner_text()
         row.get_by_role("button", name="Play").click()
-        page.wait_for_function(
-            "document.querySelector('studio-examples audio').currentTime > 0.1")
+        page.wait_for_function("document.querySelector('studio-examples audio').currentTime > 0.1")
         row.locator(".example-fill").click()
         page.locator("#create-preset").wait_for()  # the example's model has flow
         page.locator("#create-no-flow").wait_for(state="detached")
@@ -194,10 +200,10 @@ def test_the_page_still_answers_when_many_jobs_wait(browser, studio_address):
         for count in range(1, 8):
             visit.ask_for("slow strings", LONG_SECONDS)
             visit.page.locator("#create-desk .job-card").nth(count - 1).wait_for()
-        jobs = visit.page.evaluate(
-            "fetch('/studio/jobs').then((answer) => answer.json())")
+        jobs = visit.page.evaluate("fetch('/studio/jobs').then((answer) => answer.json())")
         assert [j["state"] for j in jobs].count("waiting") >= 6
         for button in visit.page.locator(".job-cancel").all():
             button.click()
         visit.page.wait_for_function(
-            "document.querySelectorAll('.job-card[data-state=cancelled]').length === 7")
+            "document.querySelectorAll('.job-card[data-state=cancelled]').length === 7"
+        )

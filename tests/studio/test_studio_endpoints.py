@@ -33,14 +33,21 @@ def client(studio_address) -> Client:
 
 
 def test_generate_and_continue_by_name(client, studio_folder):
-    file, about = client.predict("calm solo piano", 1, "nano-no-flow", "11",
-                                 api_name="/generate")
+    file, about = client.predict("calm solo piano", 1, "nano-no-flow", "11", api_name="/generate")
     samples, rate = soundfile.read(file)
     assert len(samples) == rate and about["seed"] == 11 and np.abs(samples).max() > 0.01
     assert "AI-generated" in str(mutagen.File(file).tags)
 
-    longer, about = client.predict(handle_file(file), "", 1, start=0, end=1, seed="12",
-                                   variant="nano-no-flow", api_name="/continue")
+    longer, about = client.predict(
+        handle_file(file),
+        "",
+        1,
+        start=0,
+        end=1,
+        seed="12",
+        variant="nano-no-flow",
+        api_name="/continue",
+    )
     assert abs(soundfile.info(longer).duration - about["join_seconds"] - 1) < 0.001
     assert about["request"]["audio"] == {"start": 0, "end": 1, "only_new": False}
     # The caller has no cookie, so no History in which it could ever be found or deleted.
@@ -49,14 +56,25 @@ def test_generate_and_continue_by_name(client, studio_folder):
 
 
 def test_every_setting_of_a_request_can_be_named(client):
-    asked = {"sections": "intro:0-0.4, verse:0.4-1", "guidance": 2.5, "top_k": 100,
-             "temperature": 0.9, "preset": "draft", "steps": 3, "top_p": 0.8, "min_seconds": 0.5}
+    asked = {
+        "sections": "intro:0-0.4, verse:0.4-1",
+        "guidance": 2.5,
+        "top_k": 100,
+        "temperature": 0.9,
+        "preset": "draft",
+        "steps": 3,
+        "top_p": 0.8,
+        "min_seconds": 0.5,
+    }
     _, about = client.predict("a tune", 1, "nano-no-flow", "5", api_name="/generate", **asked)
     made = about["request"]
     assert {name: made[name] for name in asked if name != "sections"} == {
-        name: value for name, value in asked.items() if name != "sections"}
+        name: value for name, value in asked.items() if name != "sections"
+    }
     assert [(s["structure"], s["start"], s["end"]) for s in made["sections"]] == [
-        ("intro", 0, 0.4), ("verse", 0.4, 1)]
+        ("intro", 0, 0.4),
+        ("verse", 0.4, 1),
+    ]
 
 
 def test_wrong_requests_get_one_clear_line(client):
@@ -114,6 +132,7 @@ def studio_with(tmp_path, monkeypatch):
         with gr.Blocks(analytics_enabled=False) as blocks:
             endpoints.build(studio)
         return studio, {one.api_name: one.fn for one in blocks.fns.values()}
+
     yield build
     for studio in opened:
         studio.close()
@@ -146,14 +165,17 @@ def test_a_caller_who_goes_cancels_the_job_which_keeps_its_sound_to_the_end(stud
     given = audio.write(tmp_path / "given.wav", np.full(48000, 0.1, np.float32), 24000)
 
     async def call() -> None:
-        task = asyncio.create_task(named["continue"](
-            NOBODY, str(given), "", 1.0, 0.0, None, False, *SETTINGS))
+        task = asyncio.create_task(
+            named["continue"](NOBODY, str(given), "", 1.0, 0.0, None, False, *SETTINGS)
+        )
         while not studio.queue.of_person(person_at("")) or (
-                studio.queue.of_person(person_at(""))[0]["state"] != "running"):
+            studio.queue.of_person(person_at(""))[0]["state"] != "running"
+        ):
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
     run(call())
     assert executor.asked_to_stop.is_set()
     assert any(path.parent.name == "uploads" for path in files_kept(studio))
@@ -165,8 +187,10 @@ def test_a_caller_who_goes_leaves_the_queue(studio_with):
     studio, named = studio_with(executor := Slow(holds=True))
 
     async def call() -> None:
-        tasks = [asyncio.create_task(named["generate"](NOBODY, "a tune", 1.0, *SETTINGS))
-                 for _ in range(2)]
+        tasks = [
+            asyncio.create_task(named["generate"](NOBODY, "a tune", 1.0, *SETTINGS))
+            for _ in range(2)
+        ]
         while studio.queue.length < 2:
             await asyncio.sleep(0.01)
         tasks[1].cancel()
@@ -175,6 +199,7 @@ def test_a_caller_who_goes_leaves_the_queue(studio_with):
         assert studio.queue.length == 1 and len(files_kept(studio)) == 1
         tasks[0].cancel()
         await asyncio.wait([tasks[0]])
+
     run(call())
     executor.may_stop.set()
     until(lambda: not files_kept(studio))
@@ -183,6 +208,7 @@ def test_a_caller_who_goes_leaves_the_queue(studio_with):
 def test_nothing_is_kept_of_a_piece_that_cannot_be_handed_over(studio_with, monkeypatch):
     def full(*_):
         raise FailureError("disk", "", "cannot be written (full)")
+
     monkeypatch.setattr(downloads, "tagged", full)
     studio, named = studio_with(Slow(holds=False))
     with pytest.raises(gr.Error, match="disk"):

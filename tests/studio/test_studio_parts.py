@@ -68,13 +68,13 @@ class Resting:
         return ExecutorState("resting", True, (), 0)
 
 
-def queue_of(tmp_path, people: str, person_jobs: int = 8,
-             audio: str = "") -> tuple[JobQueue, list]:
+def queue_of(tmp_path, people: str, person_jobs: int = 8, audio: str = "") -> tuple[JobQueue, list]:
     queue = JobQueue(Resting(), person_jobs, 100, lambda job, about: None)
-    request = GenerationRequest("test", 10.0, seed=0,
-                                audio=AudioPrompt(audio) if audio else None)
-    return queue, [queue.submit(p * 32, request, f"{i:024x}", tmp_path / f"{i}.wav")
-                   for i, p in enumerate(people)]
+    request = GenerationRequest("test", 10.0, seed=0, audio=AudioPrompt(audio) if audio else None)
+    return queue, [
+        queue.submit(p * 32, request, f"{i:024x}", tmp_path / f"{i}.wav")
+        for i, p in enumerate(people)
+    ]
 
 
 def test_the_queue_takes_people_in_turn(tmp_path):
@@ -114,8 +114,12 @@ def keep(library: Library, person: str, prompt: str = "a tune", level: float = 0
     identity, file = library.new_result(person, set())
     samples = (level * np.sin(np.arange(RATE) * 0.1)).astype(np.float32)
     audio.write(file, samples, RATE)
-    library.keep(person, identity, GenerationRequest(prompt, 1.0, seed=7),
-                 {"seconds": 1.0, "peaks": peaks(samples)})
+    library.keep(
+        person,
+        identity,
+        GenerationRequest(prompt, 1.0, seed=7),
+        {"seconds": 1.0, "peaks": peaks(samples)},
+    )
     return identity
 
 
@@ -166,7 +170,7 @@ def test_a_file_damaged_after_its_header_is_refused(library, tmp_path):
     whole = tmp_path / "whole.flac"
     soundfile.write(whole, 0.1 * np.random.default_rng(0).normal(size=4 * RATE), RATE)
     half = tmp_path / "half.flac"
-    half.write_bytes(whole.read_bytes()[:whole.stat().st_size // 2])
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(InputError, match="not sound that can be read"):
         accept(library, ANNE, half, 20.0, set())
 
@@ -180,8 +184,12 @@ def test_old_uploads_that_nothing_names_make_room(library, tmp_path):
     told, waiting, oldest, second, kept, youngest = names
     identity, file = library.new_result(ANNE, set())
     shutil.copyfile(sound, file)
-    library.keep(ANNE, identity, GenerationRequest(
-        "", 1.0, audio=AudioPrompt(str(library.upload(ANNE, told)))), {})
+    library.keep(
+        ANNE,
+        identity,
+        GenerationRequest("", 1.0, audio=AudioPrompt(str(library.upload(ANNE, told)))),
+        {},
+    )
     size = sound.stat().st_size
     library.person_bytes = int(5.5 * size)  # there are seven, and folders and a record
     library.new_upload(ANNE, sound, ".wav", {waiting})
@@ -205,8 +213,10 @@ def test_making_room_spares_the_sound_of_the_piece_that_is_asked_for(tmp_path, m
     for at, name in enumerate((asked, other, youngest)):
         os.utime(library.upload(ANNE, name), (at, at))
     library.person_bytes = int(2.9 * sound.stat().st_size)
-    studio.submit(ANNE, GenerationRequest(
-        "", 1.0, "nano", audio=AudioPrompt(str(library.upload(ANNE, asked)))))
+    studio.submit(
+        ANNE,
+        GenerationRequest("", 1.0, "nano", audio=AudioPrompt(str(library.upload(ANNE, asked)))),
+    )
     assert library.upload(ANNE, asked).is_file() and library.upload(ANNE, youngest).is_file()
     with pytest.raises(InputError):
         library.upload(ANNE, other)
@@ -221,6 +231,7 @@ def test_what_goes_away_meanwhile_ends_no_sweep(library, monkeypatch, tmp_path):
     def late(path, **options):  # somebody else was faster
         remove(path)
         remove(path, **options)
+
     monkeypatch.setattr(shutil, "rmtree", late)
     library.sweep(needed=set())
     assert not any(path.exists() for path in old)
@@ -244,6 +255,7 @@ def test_a_sweep_that_fails_is_not_the_last(tmp_path, monkeypatch, caplog):
         if len(asked) == 1:
             raise OSError("nobody foresaw this")
         again.set()
+
     monkeypatch.setattr(studio.library, "sweep", sweep)
     with caplog.at_level(logging.ERROR, "studio"):
         studio._sweeper.start()
@@ -282,7 +294,7 @@ def test_the_spectrogram_shows_a_tone_where_it_is():
 def test_the_spectrogram_is_that_of_the_whole_sound():
     draw = np.random.default_rng(0)
     samples = (0.1 * draw.normal(size=(2, 3 * RATE + 100))).astype(np.float32)
-    samples[:, RATE:2 * RATE] *= 0.01
+    samples[:, RATE : 2 * RATE] *= 0.01
     width, height, window = 137, 60, 1024
     png = plots.spectrogram(audio.Sound(samples, RATE), 0.0, width, height)
     picture = np.asarray(Image.open(BytesIO(png)), int)
@@ -292,8 +304,17 @@ def test_the_spectrogram_is_that_of_the_whole_sound():
     level = np.clip((level - level.max()) / plots.RANGE_DB + 1, 0, 1)
     rows = np.round(np.geomspace(plots.HIGHEST_HZ, plots.LOWEST_HZ, height) * window / RATE)
     inside = rows < len(level)
-    colours = np.stack([np.interp(level[rows[inside].astype(int)], np.linspace(
-        0, 1, len(plots.COLOURS)), plots.COLOURS[:, c]) for c in range(3)], axis=-1)
+    colours = np.stack(
+        [
+            np.interp(
+                level[rows[inside].astype(int)],
+                np.linspace(0, 1, len(plots.COLOURS)),
+                plots.COLOURS[:, c],
+            )
+            for c in range(3)
+        ],
+        axis=-1,
+    )
     assert np.abs(picture[inside] - colours.astype(int)).max() <= 1
 
 
@@ -318,6 +339,7 @@ def test_whole_pieces_are_read_one_at_a_time(library, monkeypatch):
         time.sleep(0.2)
         inside.pop()
         return read(file)
+
     monkeypatch.setattr(audio, "read", slow)
     app, router = FastAPI(), APIRouter()
     comparison_routes.add(router, SimpleNamespace(library=library))
@@ -325,8 +347,12 @@ def test_whole_pieces_are_read_one_at_a_time(library, monkeypatch):
     client = TestClient(app, cookies={COOKIE: key})
     asked = [f"/results/{identity}/spectrogram.png"] * 2 + [f"/compare?ids={identity},{identity}"]
     answers = []
-    threads = [threading.Thread(target=lambda path: answers.append(client.get(path).status_code),
-                                args=(path,)) for path in asked]
+    threads = [
+        threading.Thread(
+            target=lambda path: answers.append(client.get(path).status_code), args=(path,)
+        )
+        for path in asked
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -40,7 +40,8 @@ def test_the_tab_shows_a_runs_curve_and_plays_a_sample(browser, studio_address, 
         page.click("#train-figure input")
         page.get_by_role("option", name="learning_rate", exact=True).click()
         page.wait_for_function(
-            "document.querySelectorAll('#train-chart .scatterlayer .trace').length === 1")
+            "document.querySelectorAll('#train-chart .scatterlayer .trace').length === 1"
+        )
         player = page.locator("#train-samples audio").first
         assert page.locator("#train-samples audio").count() == 2  # a held-out piece, and made again
         seconds = player.evaluate("""async (audio) => {
@@ -67,7 +68,8 @@ def test_half_a_row_and_figures_that_are_not_finite_are_left_out(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a/log.jsonl").write_text(
         '{"kind": "train", "step": 1, "seconds": 1, "left_seconds": 9, "loss": NaN, "rate": 1}\n'
-        '{"kind": "train", "st')
+        '{"kind": "train", "st'
+    )
     [row] = run_folder.read_log(tmp_path / "a")
     assert row.figures == {"rate": 1.0}
     assert run_folder.run_names(tmp_path) == ["a"]

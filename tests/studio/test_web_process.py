@@ -21,6 +21,12 @@ print(sorted({name.partition('.')[0] for name in sys.modules} & {'torch', 'trans
 
 def test_the_page_is_built_without_torch(tmp_path):
     """Models and their 400 MB of libraries belong to the worker process."""
-    built = subprocess.run([sys.executable, "-c", BUILD], cwd=REPOSITORY, text=True, check=True,
-                           env={**os.environ, "STUDIO_WORK": str(tmp_path)}, capture_output=True)
+    built = subprocess.run(
+        [sys.executable, "-c", BUILD],
+        cwd=REPOSITORY,
+        text=True,
+        check=True,
+        env={**os.environ, "STUDIO_WORK": str(tmp_path)},
+        capture_output=True,
+    )
     assert built.stdout.strip() == "[]"

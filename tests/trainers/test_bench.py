@@ -13,14 +13,19 @@ from trainers.bench import positions
 def test_both_trainers_are_timed_on_the_same_crops(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     tiny.shards(tmp_path / "shards")
-    config = tiny.write(tmp_path / "bench.yaml", tiny.LANGUAGE_MODEL,
-                        tiny.data_of(tmp_path, "language_model"))
-    assert main(["bench", str(config), "--rounds", "1", "--steps", "2", "--threads", "1",
-                 "--json"]) == 0
+    config = tiny.write(
+        tmp_path / "bench.yaml", tiny.LANGUAGE_MODEL, tiny.data_of(tmp_path, "language_model")
+    )
+    assert (
+        main(["bench", str(config), "--rounds", "1", "--steps", "2", "--threads", "1", "--json"])
+        == 0
+    )
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert list(found["tokens_a_second"]) == [
-        "ours (bf16, packed)", "transformers Trainer (fp32, padded)",
-        "transformers Trainer (bf16, padded)"]
+        "ours (bf16, packed)",
+        "transformers Trainer (fp32, padded)",
+        "transformers Trainer (bf16, padded)",
+    ]
     assert all(rate > 0 for rates in found["tokens_a_second"].values() for rate in rates)
     ours, fp32, bf16 = found["medians"].values()
     assert list(found["ratios"].values()) == [ours / fp32, ours / bf16]

@@ -15,10 +15,17 @@ from trainers.loop import Loop
 
 PAPER = Path(run_config.__file__).parent / "configs/paper"
 RATES = {"wavtokenizer": 24000, "hificodec": 48000}
-NARROW = {"wavtokenizer": {"feature_dim": 16, "seanet_filters": 4, "codebook_size": 64,
-                           "decoder_dim": 32, "decoder_intermediate": 16, "decoder_layers": 1},
-          "hificodec": {"codes": 64, "generator_channels": 32, "encoder_channels": 16,
-                        "latent_dim": 32}}
+NARROW = {
+    "wavtokenizer": {
+        "feature_dim": 16,
+        "seanet_filters": 4,
+        "codebook_size": 64,
+        "decoder_dim": 32,
+        "decoder_intermediate": 16,
+        "decoder_layers": 1,
+    },
+    "hificodec": {"codes": 64, "generator_channels": 32, "encoder_channels": 16, "latent_dim": 32},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +44,13 @@ def test_the_papers_codec_stages_take_steps(name, tmp_path):
     task, rate = run["task"], 24000 if "24khz" in name else RATES[run["task"]]
     data = {"folder": str(tiny.store(tmp_path / "store", rate))}
     config = tiny.write(
-        tmp_path / "run.yaml", run, data, model={**run.get("model", {}), **NARROW[task]},
+        tmp_path / "run.yaml",
+        run,
+        data,
+        model={**run.get("model", {}), **NARROW[task]},
         training={"batch": 2, "crop_seconds": 0.2, "validation_crops": 2, "metric_clips": 0},
-        loop={"steps": 2, "validate_every": 2, "sample_every": 9, "log_every": 1})
+        loop={"steps": 2, "validate_every": 2, "sample_every": 9, "log_every": 1},
+    )
     assert loop_of(config, tmp_path / "run").run()["mel"] > 0
 
 
@@ -50,13 +61,18 @@ def test_a_codebook_that_was_learnt_keeps_its_meaning(kind, tmp_path):
     first = tiny.write(tmp_path / "a.yaml", tiny.RUNS[kind], data, training=alone)
     loop_of(first, tmp_path / "first").run()
     second = tiny.write(
-        tmp_path / "b.yaml", tiny.RUNS[kind], {**data, "start_from": str(tmp_path / "first/last")},
-        training=alone, loop={"steps": 4, "learning_rate": 0.0})
+        tmp_path / "b.yaml",
+        tiny.RUNS[kind],
+        {**data, "start_from": str(tmp_path / "first/last")},
+        training=alone,
+        loop={"steps": 4, "learning_rate": 0.0},
+    )
     loop = loop_of(second, tmp_path / "second")
     task = loop.task
     assert isinstance(task, CodecTask)
-    name, before = next((n, v.clone()) for n, v in task.model.state_dict().items()
-                        if n.startswith(task.codebook))
+    name, before = next(
+        (n, v.clone()) for n, v in task.model.state_dict().items() if n.startswith(task.codebook)
+    )
     loop.run()
     rows = (task.model.state_dict()[name] == before).all(dim=1)
     assert rows.float().mean() > 0.3, "codes that no crop used may begin anew, not all"
@@ -64,9 +80,17 @@ def test_a_codebook_that_was_learnt_keeps_its_meaning(kind, tmp_path):
 
 def test_the_loops_seed_is_that_of_batches_too(tmp_path):
     def task(**seeds: int) -> CodecTask:
-        return run_config.task_of(run_config.read(tiny.write(
-            tmp_path / "run.yaml", tiny.WAVTOKENIZER, data, loop={"seed": seeds["loop"]},
-            training={"seed": seeds["own"]} if "own" in seeds else {})))
+        return run_config.task_of(
+            run_config.read(
+                tiny.write(
+                    tmp_path / "run.yaml",
+                    tiny.WAVTOKENIZER,
+                    data,
+                    loop={"seed": seeds["loop"]},
+                    training={"seed": seeds["own"]} if "own" in seeds else {},
+                )
+            )
+        )
 
     data = {"folder": str(tiny.store(tmp_path / "store", 24000))}
     one, two, own = task(loop=1), task(loop=2), task(loop=2, own=1)

@@ -72,8 +72,9 @@ def crops(count: int, seed: int) -> list[TaughtExample]:
         tokens = draw.integers(16, size=48)
         key = int(draw.integers(4))
         tokens[::12] = np.where(draw.random(4) < 0.5, key, tokens[::12])
-        made.append(TaughtExample([key], tokens, [(1, 0.0, 1.0)],
-                                  [(key + int(draw.integers(1, 4))) % 4]))
+        made.append(
+            TaughtExample([key], tokens, [(1, 0.0, 1.0)], [(key + int(draw.integers(1, 4))) % 4])
+        )
     return made
 
 
@@ -85,8 +86,9 @@ def test_without_weight_it_is_the_cross_entropy():
     loss, figures = taught_loss(model, examples, 0.0, CPU)
     assert torch.allclose(loss, expected, atol=1e-5)
     false = [replace(e, text_ids=e.false_text_ids) for e in examples]
-    own, other = (float(model.nats(LanguageModelBatch.pad(e)).detach().sum())
-                  for e in (examples, false))
+    own, other = (
+        float(model.nats(LanguageModelBatch.pad(e)).detach().sum()) for e in (examples, false)
+    )
     assert figures["caption_gain"] == pytest.approx((other - own) / 6, abs=1e-4)
     alone = [TaughtExample(e.text_ids, e.audio_ids, e.sections) for e in examples]
     loss, figures = taught_loss(model, alone, 9.0, CPU)
@@ -113,8 +115,13 @@ def test_a_run_tells_captions_apart(packed, tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     tiny.shards(tmp_path / "shards", facts=True)
     data = tiny.data_of(tmp_path, "language_model")
-    config = tiny.write(tmp_path / "contrast.yml", tiny.LANGUAGE_MODEL, data,
-                        training={"contrast": 0.1, "packed": packed}, loop={"steps": 3})
+    config = tiny.write(
+        tmp_path / "contrast.yml",
+        tiny.LANGUAGE_MODEL,
+        data,
+        training={"contrast": 0.1, "packed": packed},
+        loop={"steps": 3},
+    )
     run = run_config.read(config)
     task = run_config.task_of(run)
     Loop(task, run.loop, tmp_path / "run", run.raw).run()
@@ -125,8 +132,12 @@ def test_a_run_tells_captions_apart(packed, tmp_path, monkeypatch):
 
 def test_it_does_not_go_with_shards(tmp_path):
     tiny.shards(tmp_path / "shards")
-    config = tiny.write(tmp_path / "run.yml", tiny.LANGUAGE_MODEL, tiny.data_of(tmp_path,
-                        "language_model"), training={"contrast": 0.1})
+    config = tiny.write(
+        tmp_path / "run.yml",
+        tiny.LANGUAGE_MODEL,
+        tiny.data_of(tmp_path, "language_model"),
+        training={"contrast": 0.1},
+    )
     task = run_config.task_of(run_config.read(config))
     with pytest.raises(InputError, match="contrast"):
         task.place(Processes(), shard=True)

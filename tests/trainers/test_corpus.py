@@ -27,7 +27,8 @@ from trainers.corpus.theory import KEYS, MODES, chord, lead_voices
 from trainers.corpus.vocabulary import mode_word, tempo_words
 
 needs_fluidsynth = pytest.mark.skipif(
-    shutil.which("fluidsynth") is None, reason="Debian package fluidsynth is not installed")
+    shutil.which("fluidsynth") is None, reason="Debian package fluidsynth is not installed"
+)
 SEEDS = st.integers(0, 100_000)
 
 
@@ -48,11 +49,19 @@ def test_catalogue_is_consistent():
             assert set(GROOVES[groove]) <= set(DRUMS)
 
 
-@pytest.mark.parametrize("symbol, root, tones", [
-    ("I", 0, (0, 4, 7)), ("ii7", 2, (0, 3, 7, 10)), ("V7/vi", 4, (0, 4, 7, 10)),
-    ("bVII", 10, (0, 4, 7)), ("iim7b5", 2, (0, 3, 6, 10)), ("IVmaj7", 5, (0, 4, 7, 11)),
-    ("i5", 0, (0, 7, 12)), ("V7/V", 2, (0, 4, 7, 10)),
-])
+@pytest.mark.parametrize(
+    "symbol, root, tones",
+    [
+        ("I", 0, (0, 4, 7)),
+        ("ii7", 2, (0, 3, 7, 10)),
+        ("V7/vi", 4, (0, 4, 7, 10)),
+        ("bVII", 10, (0, 4, 7)),
+        ("iim7b5", 2, (0, 3, 6, 10)),
+        ("IVmaj7", 5, (0, 4, 7, 11)),
+        ("i5", 0, (0, 7, 12)),
+        ("V7/V", 2, (0, 4, 7, 10)),
+    ],
+)
 def test_roman_numerals(symbol, root, tones):
     assert (chord(symbol).root, chord(symbol).tones) == (root, tones)
 
@@ -81,7 +90,8 @@ def test_facts_are_exact(seed):
     style = STYLES[piece.style]
     assert piece == compose(seed)
     assert Piece.from_record(json.loads(json.dumps(piece.record()))) == Piece.from_record(
-        piece.record())
+        piece.record()
+    )
     assert style.tempo[0] <= piece.tempo <= style.tempo[1] and piece.key in KEYS
     assert piece.mode in style.modes and piece.mood in style.moods
     names = [section.structure for section in piece.sections]
@@ -91,8 +101,7 @@ def test_facts_are_exact(seed):
         assert before.end_s == after.start_s > before.start_s
     drums = [n for n in piece.notes if piece.parts[n.part].bank == 128]
     assert piece.has_drums == bool(drums)
-    assert all(0 <= n.pitch <= 127 and 1 <= n.velocity <= 127 and n.length > 0
-               for n in piece.notes)
+    assert all(0 <= n.pitch <= 127 and 1 <= n.velocity <= 127 and n.length > 0 for n in piece.notes)
     assert 35 <= piece.duration_s <= 80
 
 
@@ -115,9 +124,13 @@ def test_chorus_is_fuller_than_intro(seed):
 
     def energy(structure):
         spans = [s for s in piece.sections if s.structure == structure]
-        notes = [n for n in piece.notes for s in spans
-                 if s.start_s * beat <= n.start < s.end_s * beat - 0.1]
-        return sum(n.velocity ** 2 for n in notes) / sum(s.end_s - s.start_s for s in spans)
+        notes = [
+            n
+            for n in piece.notes
+            for s in spans
+            if s.start_s * beat <= n.start < s.end_s * beat - 0.1
+        ]
+        return sum(n.velocity**2 for n in notes) / sum(s.end_s - s.start_s for s in spans)
 
     assert energy("chorus") > energy("intro")
 
@@ -175,8 +188,12 @@ def _check_truth(piece, caption, own):
     other = {"major": "minor", "minor": "major"}[mode_word(piece.mode)]
     assert not re.search(rf"\b{other}\b", text)
     # Negatives are removed before looking for drums and voices that are claimed to be there.
-    claimed = re.sub(r"\b(no|without|any) (drums|percussion|vocals|voices|singer|other "
-                     r"instruments)\b", " ", plain).replace("drumless", " ")
+    claimed = re.sub(
+        r"\b(no|without|any) (drums|percussion|vocals|voices|singer|other "
+        r"instruments)\b",
+        " ",
+        plain,
+    ).replace("drumless", " ")
     assert not re.search(r"\b(vocals?|voices?|singers?|singing|choir|rap\w*)\b", claimed)
     if piece.has_drums:
         assert not re.search(r"\b(no|without) (drums|percussion)\b|drumless", text)
@@ -207,7 +224,7 @@ def test_captions_vary_in_length_and_wording():
 
 def _longest_quiet(audio, level=-55.0):
     frames = audio[: len(audio) // 2400 * 2400].reshape(-1, 2400)
-    quiet = 20 * np.log10(np.sqrt((frames ** 2).mean(axis=1)) + 1e-9) < level
+    quiet = 20 * np.log10(np.sqrt((frames**2).mean(axis=1)) + 1e-9) < level
     longest = run = 0
     for is_quiet in quiet:
         run = run + 1 if is_quiet else 0

@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from core.errors import InputError
-from trainers.discriminators import (
-    Discriminators,
-    DiscriminatorsConfig,
-    feature_matching_loss,
-)
+from trainers.discriminators import Discriminators, DiscriminatorsConfig, feature_matching_loss
 
-TINY = dict(periods=(2, 3), period_channels=(4, 8), resolutions=((256, 64), (128, 32)),
-            resolution_channels=4, resolution_layers=2)
+TINY = dict(
+    periods=(2, 3),
+    period_channels=(4, 8),
+    resolutions=((256, 64), (128, 32)),
+    resolution_channels=4,
+    resolution_layers=2,
+)
 SAMPLES = 1999  # a multiple of no period and no hop
 
 

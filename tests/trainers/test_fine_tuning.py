@@ -63,25 +63,63 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tones(work):
-    assert main(["prepare", str(work / "my müsic"), "--name", "tones", "--licence", "CC0-1.0",
-                 "--validation", "0.2", "--test", "0.3"]) == 0
+    assert (
+        main(
+            [
+                "prepare",
+                str(work / "my müsic"),
+                "--name",
+                "tones",
+                "--licence",
+                "CC0-1.0",
+                "--validation",
+                "0.2",
+                "--test",
+                "0.3",
+            ]
+        )
+        == 0
+    )
     return work / "tones"
 
 
 def fine_tune(work: Path, *more: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "trainers", "fine-tune", "tones", "--variant", "tiny", "--as",
-         "tuned", "--clips", "4", "--threads", "1", *more], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={"STUDIO_WORK": str(work), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"})
+        [
+            sys.executable,
+            "-m",
+            "trainers",
+            "fine-tune",
+            "tones",
+            "--variant",
+            "tiny",
+            "--as",
+            "tuned",
+            "--clips",
+            "4",
+            "--threads",
+            "1",
+            *more,
+        ],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"STUDIO_WORK": str(work), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
+    )
 
 
 def test_a_folder_becomes_a_model_and_a_report(work, tones):
     with open(tones / "remarks.csv", encoding="utf-8") as file:
         remarks = file.read()
-    for said in ("empty.wav,left out,is empty", "not a number.wav,left out,holds samples",
-                 "cut – ½.wav,left out,is truncated", "eight channels.wav,used,8 channels",
-                 "eleven.wav,used,11025 Hz", "no row for"):
+    for said in (
+        "empty.wav,left out,is empty",
+        "not a number.wav,left out,holds samples",
+        "cut – ½.wav,left out,is truncated",
+        "eight channels.wav,used,8 channels",
+        "eleven.wav,used,11025 Hz",
+        "no row for",
+    ):
         assert said in remarks.replace('"', "")
     with open(tones / "corpus.csv", encoding="utf-8", newline="") as file:
         sources = {row["source"] for row in csv.DictReader(file)}
@@ -139,8 +177,9 @@ def test_clips_are_spread_over_the_test_pieces(tones):
     assert lengths == {10.0}
 
 
-@pytest.mark.parametrize(("tokens", "starts"), [(300, [0]), (750, [0]), (1500, [0, 750]),
-                                                (75 * 200, 8)])
+@pytest.mark.parametrize(
+    ("tokens", "starts"), [(300, [0]), (750, [0]), (1500, [0, 750]), (75 * 200, 8)]
+)
 def test_crops_do_not_overlap(tokens, starts):
     found = crop_starts(tokens)
     assert found == starts or len(found) == starts

@@ -29,8 +29,10 @@ OFTEN = {"checkpoint_minutes": 0.0, "steps": 12}
 def rows(folder: Path) -> list[dict]:
     """Log rows without what the clock and the memory say."""
     found = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k not in ("seconds", "left_seconds", "memory_mb")}
-            for row in found]
+    return [
+        {k: v for k, v in row.items() if k not in ("seconds", "left_seconds", "memory_mb")}
+        for row in found
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +49,11 @@ def work(tmp_path_factory):
 def started(config: Path, out: Path, work: Path) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "trainers", "train", str(config), "--out", str(out)],
-        stderr=subprocess.PIPE, text=True, cwd=ROOT,
-        env={"STUDIO_WORK": str(work), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"})
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"STUDIO_WORK": str(work), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
+    )
 
 
 def trained(config: Path, out: Path) -> Loop:
@@ -63,8 +68,12 @@ def killed(work):
     """Runs of all four trainers, each killed when it says that some random step is done."""
     children, at = {}, {}
     for kind in KINDS:
-        config = tiny.write(work / f"{kind}.yaml", tiny.RUNS[kind], tiny.data_of(work, kind),
-                            loop={**OFTEN, "steps": 10_000})
+        config = tiny.write(
+            work / f"{kind}.yaml",
+            tiny.RUNS[kind],
+            tiny.data_of(work, kind),
+            loop={**OFTEN, "steps": 10_000},
+        )
         children[kind] = started(config, work / f"{kind}-killed", work)
         at[kind] = random.randint(2, 9)
     for kind, child in children.items():
@@ -81,12 +90,18 @@ def killed(work):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_run_resumes_with_the_losses_of_an_undisturbed_one(work, killed, kind):
-    config = tiny.write(work / f"{kind}-resumed.yaml", tiny.RUNS[kind], tiny.data_of(work, kind),
-                        loop=OFTEN)
-    steps = max(OFTEN["steps"], torch.load(work / f"{kind}-killed/state.pt",
-                                           weights_only=True)["step"] + 2)
-    config = tiny.write(work / f"{kind}-resumed.yaml", tiny.RUNS[kind], tiny.data_of(work, kind),
-                        loop={**OFTEN, "steps": steps})
+    config = tiny.write(
+        work / f"{kind}-resumed.yaml", tiny.RUNS[kind], tiny.data_of(work, kind), loop=OFTEN
+    )
+    steps = max(
+        OFTEN["steps"], torch.load(work / f"{kind}-killed/state.pt", weights_only=True)["step"] + 2
+    )
+    config = tiny.write(
+        work / f"{kind}-resumed.yaml",
+        tiny.RUNS[kind],
+        tiny.data_of(work, kind),
+        loop={**OFTEN, "steps": steps},
+    )
     resumed = trained(config, work / f"{kind}-killed")
     straight = trained(config, work / f"{kind}-straight")
     # Only the validation and the samples at a run's last step depend on where it was to end.
@@ -98,8 +113,12 @@ def test_a_killed_run_resumes_with_the_losses_of_an_undisturbed_one(work, killed
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_sigterm_saves_first(work, kind):
-    config = tiny.write(work / "stopped.yaml", tiny.RUNS[kind], tiny.data_of(work, kind),
-                        loop={"steps": 1_000_000, "validate_every": 10_000})
+    config = tiny.write(
+        work / "stopped.yaml",
+        tiny.RUNS[kind],
+        tiny.data_of(work, kind),
+        loop={"steps": 1_000_000, "validate_every": 10_000},
+    )
     child = started(config, work / f"{kind}-stopped", work)
     seen = 0
     for line in child.stderr:
@@ -114,10 +133,12 @@ def test_sigterm_saves_first(work, kind):
 
 
 def loop_of(work: Path, name: str, **settings: object) -> Loop:
-    run = run_config.read(tiny.write(work / f"{name}.yaml", tiny.LANGUAGE_MODEL,
-                                     tiny.data_of(work, "language_model")))
-    return Loop(run_config.task_of(run), dataclasses.replace(run.loop, **settings), work / name,
-                run.raw)
+    run = run_config.read(
+        tiny.write(work / f"{name}.yaml", tiny.LANGUAGE_MODEL, tiny.data_of(work, "language_model"))
+    )
+    return Loop(
+        run_config.task_of(run), dataclasses.replace(run.loop, **settings), work / name, run.raw
+    )
 
 
 def test_an_exception_saves_the_last_whole_step(work):
@@ -134,7 +155,8 @@ def test_an_exception_saves_the_last_whole_step(work):
         loop.run()
     assert torch.load(work / "broken/state.pt", weights_only=True)["step"] == 6
     assert rows(trained(work / "broken.yaml", work / "broken").folder) == rows(
-        trained(work / "broken.yaml", work / "unbroken").folder)
+        trained(work / "broken.yaml", work / "unbroken").folder
+    )
 
 
 def test_low_disk_saves_and_stops_and_a_full_one_keeps_the_last_state(work, monkeypatch):
@@ -167,15 +189,25 @@ def test_a_run_of_minutes_ends_with_a_validation_and_resumes_no_further(work):
 
 def test_what_a_bad_loss_changed_is_not_saved(work, monkeypatch):
     def loop() -> Loop:
-        run = run_config.read(tiny.write(
-            work / "bad.yaml", tiny.WAVTOKENIZER, tiny.data_of(work, "wavtokenizer"),
-            loop={"checkpoint_minutes": 0.0, "steps": 8}))
+        run = run_config.read(
+            tiny.write(
+                work / "bad.yaml",
+                tiny.WAVTOKENIZER,
+                tiny.data_of(work, "wavtokenizer"),
+                loop={"checkpoint_minutes": 0.0, "steps": 8},
+            )
+        )
         return Loop(run_config.task_of(run), run.loop, work / "bad", run.raw)
 
     first = loop()
     heard = first.task.reconstruct
-    monkeypatch.setattr(first.task, "reconstruct", lambda real, quantized, step: heard(
-        real * (float("nan") if step == 5 else 1.0), quantized, step))
+    monkeypatch.setattr(
+        first.task,
+        "reconstruct",
+        lambda real, quantized, step: heard(
+            real * (float("nan") if step == 5 else 1.0), quantized, step
+        ),
+    )
     with pytest.raises(FailureError, match="the last good state is kept"):
         first.run()
     state = torch.load(work / "bad/state.pt", weights_only=True)
@@ -204,8 +236,12 @@ def test_half_a_log_row_of_a_killed_run_is_dropped(work):
 
 @pytest.mark.parametrize(("rate", "told"), [("1e-4", None), ("fast", "learning_rate: fast")])
 def test_numbers_that_yaml_takes_for_text(work, rate, told):
-    path = tiny.write(work / "text.yaml", tiny.LANGUAGE_MODEL,
-                      tiny.data_of(work, "language_model"), loop={"learning_rate": rate})
+    path = tiny.write(
+        work / "text.yaml",
+        tiny.LANGUAGE_MODEL,
+        tiny.data_of(work, "language_model"),
+        loop={"learning_rate": rate},
+    )
     if told is None:
         assert run_config.read(path).loop.learning_rate == 1e-4
         return

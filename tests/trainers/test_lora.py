@@ -47,8 +47,9 @@ def outputs(task: str, model: torch.nn.Module) -> torch.Tensor:
 @pytest.mark.parametrize("task", ["language_model", "srfm"])
 @torch.no_grad()
 def test_merged_equals_unmerged(work, task):
-    run = run_config.read(tiny.write(work / f"{task}.yml", tiny.RUNS[task],
-                                     tiny.data_of(work, task)))
+    run = run_config.read(
+        tiny.write(work / f"{task}.yml", tiny.RUNS[task], tiny.data_of(work, task))
+    )
     model = run_config.task_of(run).model.eval()
     plain = copy.deepcopy(model)
     adapters = Adapters(model, LoraConfig(4, 8), "backbone." if task == "language_model" else "")
@@ -69,8 +70,11 @@ def test_a_fine_tuned_model_loads_and_sounds(work, kind, monkeypatch, capsys):
     """Full or LoRA, stopped and resumed, through `assemble --base` to the pipeline."""
     monkeypatch.setenv("STUDIO_MODELS", str(work / "models"))
     data = {"start_from": str(work / "base"), "shards": str(work / "shards")}
-    run = {**tiny.LANGUAGE_MODEL, "model": {}, "training": {**tiny.LANGUAGE_MODEL["training"],
-                                                            **(LORA if kind == "lora" else {})}}
+    run = {
+        **tiny.LANGUAGE_MODEL,
+        "model": {},
+        "training": {**tiny.LANGUAGE_MODEL["training"], **(LORA if kind == "lora" else {})},
+    }
     config = tiny.write(work / f"{kind}.yaml", run, data)
     out = work / "runs" / kind
     for steps in (4, 10):
@@ -83,8 +87,22 @@ def test_a_fine_tuned_model_loads_and_sounds(work, kind, monkeypatch, capsys):
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     validations = [row["cross_entropy"] for row in log if row["kind"] == "validation"]
     assert validations[-1] < validations[0]
-    assert main(["assemble", str(out / "best"), str(work / "models" / kind), "--base",
-                 str(work / "base"), "--name", kind, "--dtype", "float32"]) == 0
+    assert (
+        main(
+            [
+                "assemble",
+                str(out / "best"),
+                str(work / "models" / kind),
+                "--base",
+                str(work / "base"),
+                "--name",
+                kind,
+                "--dtype",
+                "float32",
+            ]
+        )
+        == 0
+    )
     tuned = studio_layout.load(work / "models" / kind, "language_model").state_dict()
     base = studio_layout.load(work / "base", "language_model").state_dict()
     changed = {name for name, value in tuned.items() if not torch.equal(value, base[name])}

@@ -10,12 +10,19 @@ from core.checkpoints import studio_layout
 from trainers import plan, run_config
 
 PAPER = sorted((plan.CONFIGS / "paper").glob("*.yaml"))
-SIZES = {"0.5b": 501e6, "1.5b": 1556e6, "nano": 4.1e6, "wavtokenizer": 71.8e6,
-         "hificodec": 64.7e6, "srfm": 75.4e6}  # parameters that are taught
+SIZES = {
+    "0.5b": 501e6,
+    "1.5b": 1556e6,
+    "nano": 4.1e6,
+    "wavtokenizer": 71.8e6,
+    "hificodec": 64.7e6,
+    "srfm": 75.4e6,
+}  # parameters that are taught
 
 
-@pytest.mark.parametrize("name", ["nano-wavtokenizer", "nano-hificodec", "nano-language-model",
-                                  "nano-srfm"])
+@pytest.mark.parametrize(
+    "name", ["nano-wavtokenizer", "nano-hificodec", "nano-language-model", "nano-srfm"]
+)
 def test_a_step_is_computed_from_the_config_alone(name, tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     run = run_config.read(plan.CONFIGS / f"{name}.yaml")

@@ -20,8 +20,14 @@ from trainers.preparation.command import main
 RATE = 16_000
 
 
-def tone(path: Path, seconds: float = 3.5, rate: int = RATE, channels: int = 1, pitch: float = 440,
-         **kind) -> Path:
+def tone(
+    path: Path,
+    seconds: float = 3.5,
+    rate: int = RATE,
+    channels: int = 1,
+    pitch: float = 440,
+    **kind,
+) -> Path:
     """A file of a rich enough sound; pitch makes it its own piece."""
     path.parent.mkdir(parents=True, exist_ok=True)
     time = np.arange(round(seconds * rate)) / rate
@@ -58,10 +64,17 @@ def messy(tmp_path: Path) -> Path:
     return folder
 
 
-LEFT_OUT = {"zero.wav": "0 bytes", "no samples.wav": "no samples", "truncated.wav": "truncated",
-            "nan.wav": "not numbers", "silent.wav": "silent", "short.wav": "0.50 s",
-            "text.mp3": "cannot be decoded", "z copy of plain.wav": "same sound as plain.wav",
-            "z same in flac.flac": "same sound as plain.wav"}
+LEFT_OUT = {
+    "zero.wav": "0 bytes",
+    "no samples.wav": "no samples",
+    "truncated.wav": "truncated",
+    "nan.wav": "not numbers",
+    "silent.wav": "silent",
+    "short.wav": "0.50 s",
+    "text.mp3": "cannot be decoded",
+    "z copy of plain.wav": "same sound as plain.wav",
+    "z same in flac.flac": "same sound as plain.wav",
+}
 USED = {"plain.wav", "ünïcode – 音楽 (live).flac", "deep/er/a b  c.ogg", "eight.wav", "eleven.wav"}
 
 
@@ -72,8 +85,11 @@ def test_trouble_is_listed_and_the_rest_goes_on(messy, tmp_path):
     assert reasons.keys() == LEFT_OUT.keys()
     for name, reason in LEFT_OUT.items():
         assert reason in reasons[name]
-    used = [(r.file, r.reason.split(",")[0].split(":")[0]) for r in prepared.remarks
-            if r.outcome == "used"]
+    used = [
+        (r.file, r.reason.split(",")[0].split(":")[0])
+        for r in prepared.remarks
+        if r.outcome == "used"
+    ]
     assert ("eight.wav", "8 channels") in used and ("eleven.wav", "11025 Hz") in used
     with open(tmp_path / "out" / "remarks.csv", newline="", encoding="utf-8") as file:
         assert {row["file"] for row in csv.DictReader(file)} >= LEFT_OUT.keys()
@@ -148,8 +164,10 @@ def test_captioner_is_asked_only_for_files_without_captions(tmp_path):
     prepared = prepare(folder, tmp_path / "out", PreparationOptions(), captioner)
     assert asked == [("untold.wav", 3.5)]
     captions = {p.source: (p.captions, p.caption_source) for p in prepared.pieces}
-    assert captions == {"told.wav": (("slow harp, very soft",), "text file"),
-                        "untold.wav": (("written by a model",), "captioner")}
+    assert captions == {
+        "told.wav": (("slow harp, very soft",), "text file"),
+        "untold.wav": (("written by a model",), "captioner"),
+    }
 
 
 def split_by_song(prepared, song_of) -> dict[str, set[str]]:
@@ -210,8 +228,9 @@ def test_report_is_escaped_and_needs_nothing_else(tmp_path):
     name = "<img src=x onerror=alert(1)> & 'co'.wav"
     tone(folder / name, pitch=300)
     (folder / "<script>bad.wav").touch()
-    prepared = prepare(folder, tmp_path / "out",
-                       PreparationOptions(licence="<b>free</b>", validation=0.5))
+    prepared = prepare(
+        folder, tmp_path / "out", PreparationOptions(licence="<b>free</b>", validation=0.5)
+    )
     page = write_report(prepared, tmp_path / "out").read_text(encoding="utf-8")
     assert "<img" not in page and "<script" not in page and "<b>" not in page
     assert "&lt;img src=x" in page and "&lt;script&gt;bad.wav" in page and "0 bytes" in page
@@ -228,9 +247,17 @@ def test_command_prints_one_line(messy, tmp_path, capsys):
     assert Path(figures["report"]).is_file()
 
 
-@pytest.mark.parametrize("given", [{"validation": 1.0}, {"test": -0.1}, {"workers": 0},
-                                   {"structure": "bridge"}, {"min_seconds": float("nan")},
-                                   {"validation": 0.5, "test": 0.5}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"validation": 1.0},
+        {"test": -0.1},
+        {"workers": 0},
+        {"structure": "bridge"},
+        {"min_seconds": float("nan")},
+        {"validation": 0.5, "test": 0.5},
+    ],
+)
 def test_wrong_options_are_named(given):
     with pytest.raises(InputError):
         PreparationOptions(**given)

@@ -22,8 +22,14 @@ from trainers.preparation.templates import template_captions
 from trainers.preparation.workers import run_each
 
 RATE = 44_100
-KINDS = {"a.wav": {}, "a.flac": {}, "a.mp3": {}, "a.ogg": {}, "a.aiff": {},
-         "a.opus": {"format": "OGG", "subtype": "OPUS"}}
+KINDS = {
+    "a.wav": {},
+    "a.flac": {},
+    "a.mp3": {},
+    "a.ogg": {},
+    "a.aiff": {},
+    "a.opus": {"format": "OGG", "subtype": "OPUS"},
+}
 
 
 def noise(path: Path, seconds: float = 4.0, **kind) -> Path:
@@ -51,7 +57,7 @@ def test_streamed_wav_of_unknown_size_is_whole(tmp_path):
     path = noise(tmp_path / "a.wav")
     content = bytearray(path.read_bytes())
     at = content.index(b"data") + 4
-    content[4:8] = content[at:at + 4] = b"\xff" * 4
+    content[4:8] = content[at : at + 4] = b"\xff" * 4
     path.write_bytes(content)
     assert len(decode(path).mono) == 4 * RATE
 
@@ -61,8 +67,19 @@ def test_m4a_comes_through_ffmpeg(tmp_path):
     import subprocess
 
     path = noise(tmp_path / "-a b.wav")
-    subprocess.run(["ffmpeg", "-v", "error", "-i", f"file:{path}", "-c:a", "aac",
-                    f"file:{tmp_path / 'x.m4a'}"], check=True)
+    subprocess.run(
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-i",
+            f"file:{path}",
+            "-c:a",
+            "aac",
+            f"file:{tmp_path / 'x.m4a'}",
+        ],
+        check=True,
+    )
     assert len(decode(tmp_path / "x.m4a").mono) / RATE == pytest.approx(4.0, abs=0.1)
     (tmp_path / "list.m4a").write_text(f"#EXTM3U\n#EXTINF:4,\nfile:{path}\n")
     with pytest.raises(InputError, match="cannot be decoded"):
@@ -78,6 +95,7 @@ def test_copies_share_an_id_and_others_do_not():
 
 def test_splits_are_stable_and_never_empty_without_need():
     names = [f"piece-{n}" for n in range(400)]
+
     def splits_of(chosen, validation, test):
         return splits({name: name for name in chosen}, validation, test)
 
@@ -91,16 +109,35 @@ def test_splits_are_stable_and_never_empty_without_need():
     assert set(splits_of(names[:5], 0, 0).values()) == {"train"}
 
 
-@pytest.mark.parametrize("other", [
-    "a/song.ogg", "a/Song.FLAC", "a/song_1.wav", "a/song-02.wav", "a/song (2).wav",
-    "a/song part 3.wav", "a/song_part03.wav", "a/song (Part 3).wav", "a/song, part 4.wav"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        "a/song.ogg",
+        "a/Song.FLAC",
+        "a/song_1.wav",
+        "a/song-02.wav",
+        "a/song (2).wav",
+        "a/song part 3.wav",
+        "a/song_part03.wav",
+        "a/song (Part 3).wav",
+        "a/song, part 4.wav",
+    ],
+)
 def test_files_of_a_song_share_a_key(other):
     assert song_keys("a/song.wav") & song_keys(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("a/song.wav", "b/song.wav"), ("symphony 4.wav", "symphony 5.wav"), ("01.wav", "02.wav"),
-    ("_1.wav", "(2).wav"), ("live-1986.wav", "live-1987.wav"), ("song.wav", "song party.wav")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a/song.wav", "b/song.wav"),
+        ("symphony 4.wav", "symphony 5.wav"),
+        ("01.wav", "02.wav"),
+        ("_1.wav", "(2).wav"),
+        ("live-1986.wav", "live-1987.wav"),
+        ("song.wav", "song party.wav"),
+    ],
+)
 def test_other_songs_share_no_key(one, other):
     assert not song_keys(one) & song_keys(other)
 
@@ -113,7 +150,11 @@ def test_a_group_stands_for_the_part_number_but_not_for_the_name():
 
 def test_what_shares_a_key_through_others_is_together():
     assert together({"c": "xy", "a": "z", "b": "yz", "d": "w"}) == {
-        "a": "a", "b": "a", "c": "a", "d": "d"}
+        "a": "a",
+        "b": "a",
+        "c": "a",
+        "d": "d",
+    }
 
 
 def test_tags_by_any_name(tmp_path):
@@ -138,12 +179,24 @@ def test_tags_by_any_name(tmp_path):
     assert read_tags(tmp_path / "b.mp3").genre == ""
 
 
-@pytest.mark.parametrize(("field", "given", "kept"), [
-    ("bpm", "0", ""), ("bpm", "20", ""), ("bpm", "400", ""), ("bpm", "nan", ""),
-    ("bpm", "fast", ""), ("bpm", "127.98", "127.98"), ("initialkey", "8A", ""),
-    ("initialkey", "o", ""), ("initialkey", "H minor", ""), ("initialkey", "Bb", "Bb"),
-    ("initialkey", "F#m", "F#m"), ("initialkey", "C Minor", "C Minor"),
-    ("initialkey", "E maj", "E maj")])
+@pytest.mark.parametrize(
+    ("field", "given", "kept"),
+    [
+        ("bpm", "0", ""),
+        ("bpm", "20", ""),
+        ("bpm", "400", ""),
+        ("bpm", "nan", ""),
+        ("bpm", "fast", ""),
+        ("bpm", "127.98", "127.98"),
+        ("initialkey", "8A", ""),
+        ("initialkey", "o", ""),
+        ("initialkey", "H minor", ""),
+        ("initialkey", "Bb", "Bb"),
+        ("initialkey", "F#m", "F#m"),
+        ("initialkey", "C Minor", "C Minor"),
+        ("initialkey", "E maj", "E maj"),
+    ],
+)
 def test_tempos_and_keys_that_are_none_are_dropped(tmp_path, field, given, kept):
     path = noise(tmp_path / "a.flac", seconds=0.1)
     file = mutagen.File(path)

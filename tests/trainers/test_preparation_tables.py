@@ -29,10 +29,13 @@ def captions(path: Path, index: FileIndex) -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_csv_dialects(tmp_path, index, encoding, delimiter):
-    rows = [["File", " Caption ", "License"],
-            ["a.wav", '"quoted ""words""\nand a\r\nline break"', "CC0"],
-            ["u\u0308", "decomposed name, no suffix".replace(",", " "), ""],
-            ["b c.flac", "one", ""], ["b c.flac", "two", "MIT"]]
+    rows = [
+        ["File", " Caption ", "License"],
+        ["a.wav", '"quoted ""words""\nand a\r\nline break"', "CC0"],
+        ["u\u0308", "decomposed name, no suffix".replace(",", " "), ""],
+        ["b c.flac", "one", ""],
+        ["b c.flac", "two", "MIT"],
+    ]
     path = tmp_path / "t.csv"
     path.write_bytes("\r\n".join(delimiter.join(row) for row in rows).encode(encoding))
     notes = {s.name: n for s, n in read_notes(path, index)[0].items()}
@@ -44,31 +47,45 @@ def test_csv_dialects(tmp_path, index, encoding, delimiter):
 
 def test_bad_rows_are_listed_and_the_rest_is_read(tmp_path, index):
     path = tmp_path / "captions.csv"
-    path.write_bytes(b'file,caption\r\n'
-                     b'missing.wav,not here\r\n'
-                     b'same.wav,which one\r\n'
-                     b'a.wav,\r\n'
-                     b'a.wav,too,many\r\n'
-                     b',no file\r\n'
-                     b'x/same.wav,caf\xe9\r\n'
-                     b'"a"b,broken quote\r\n'
-                     b'b c.flac,good\r\n'
-                     b'y/same.wav,"never closed\r\n')
+    path.write_bytes(
+        b"file,caption\r\n"
+        b"missing.wav,not here\r\n"
+        b"same.wav,which one\r\n"
+        b"a.wav,\r\n"
+        b"a.wav,too,many\r\n"
+        b",no file\r\n"
+        b"x/same.wav,caf\xe9\r\n"
+        b'"a"b,broken quote\r\n'
+        b"b c.flac,good\r\n"
+        b'y/same.wav,"never closed\r\n'
+    )
     notes, remarks = read_notes(path, index)
     assert {s.name: n.captions for s, n in notes.items() if n.captions} == {"b c.flac": ("good",)}
     reasons = " | ".join(r.reason for r in remarks)
-    for expected in ("missing.wav: no such audio file", "may mean x/same.wav or y/same.wav",
-                     "a.wav: has no caption", "has 3 cells", "names no file", "not UTF-8",
-                     "cannot be read", "has no row for"):
+    for expected in (
+        "missing.wav: no such audio file",
+        "may mean x/same.wav or y/same.wav",
+        "a.wav: has no caption",
+        "has 3 cells",
+        "names no file",
+        "not UTF-8",
+        "cannot be read",
+        "has no row for",
+    ):
         assert expected in reasons
     assert find_table(tmp_path) == path
 
 
 def test_json_lines(tmp_path, index):
     path = tmp_path / "t.jsonl"
-    lines = [json.dumps({"file_name": "music/x/same.wav", "text": ["p", "q"], "artist": "Bach"}),
-             "{broken", "[1]", '{"file": "a.wav", "caption": "\\ud83d"}', "",
-             json.dumps({"path": "C:\\music\\a.wav", "caption": "r"})]
+    lines = [
+        json.dumps({"file_name": "music/x/same.wav", "text": ["p", "q"], "artist": "Bach"}),
+        "{broken",
+        "[1]",
+        '{"file": "a.wav", "caption": "\\ud83d"}',
+        "",
+        json.dumps({"path": "C:\\music\\a.wav", "caption": "r"}),
+    ]
     path.write_text("\ufeff" + "\n".join(lines), encoding="utf-8")
     notes, remarks = read_notes(path, index)
     by_name = {s.name: n for s, n in notes.items()}
@@ -101,26 +118,48 @@ def test_text_beside_a_file(tmp_path, encoding):
 
 def test_sections_from_csv_and_json_lines(tmp_path, index):
     table = tmp_path / "s.csv"
-    table.write_text("file,structure,start,end\na.wav,Intro,0,\na.wav,Chorus 2,1:05.5,\n"
-                     "a.wav,verse1,10,65.5\nb c.flac,bridge,0,5\nb c.flac,verse,5,9\n"
-                     "x/same.wav,verse,now,9\n", encoding="utf-8")
+    table.write_text(
+        "file,structure,start,end\na.wav,Intro,0,\na.wav,Chorus 2,1:05.5,\n"
+        "a.wav,verse1,10,65.5\nb c.flac,bridge,0,5\nb c.flac,verse,5,9\n"
+        "x/same.wav,verse,now,9\n",
+        encoding="utf-8",
+    )
     plans, remarks = read_sections(table, index)
-    assert {s.name: p for s, p in plans.items()} == {"a.wav": (
-        Section("intro", 0, 10), Section("verse", 10, 65.5), Section("chorus", 65.5, None))}
+    assert {s.name: p for s, p in plans.items()} == {
+        "a.wav": (
+            Section("intro", 0, 10),
+            Section("verse", 10, 65.5),
+            Section("chorus", 65.5, None),
+        )
+    }
     assert "bridge" in remarks[0].reason and "now" in remarks[1].reason
     lines = tmp_path / "s.jsonl"
-    lines.write_text(json.dumps({"file": "a.wav", "sections": [
-        {"structure": "verse", "start_s": 0, "end_s": 4}, {"structure": "outro", "start_s": 4}]}))
+    lines.write_text(
+        json.dumps(
+            {
+                "file": "a.wav",
+                "sections": [
+                    {"structure": "verse", "start_s": 0, "end_s": 4},
+                    {"structure": "outro", "start_s": 4},
+                ],
+            }
+        )
+    )
     assert list(read_sections(lines, index)[0].values()) == [
-        (Section("verse", 0, 4), Section("outro", 4, None))]
+        (Section("verse", 0, 4), Section("outro", 4, None))
+    ]
 
 
 def test_sections_must_fit_the_piece():
     plan = (Section("intro", 0, 4), Section("verse", 4, None))
     assert fit(plan, 9.5)[-1] == Section("verse", 4, 9.5)
     assert fit((Section("intro", 0, 10.3),), 10.0) == (Section("intro", 0, 10.0),)
-    for wrong in ((Section("intro", 0, 5), Section("verse", 4, 8)), (Section("intro", 5, 5),),
-                  (Section("intro", 0, 20),), (Section("intro", 11, 12),)):
+    for wrong in (
+        (Section("intro", 0, 5), Section("verse", 4, 8)),
+        (Section("intro", 5, 5),),
+        (Section("intro", 0, 20),),
+        (Section("intro", 11, 12),),
+    ):
         with pytest.raises(InputError):
             fit(wrong, 10.0)
 
@@ -131,5 +170,6 @@ def test_templates_say_what_tags_say():
     assert len(set(found)) == 3 and all("ambient" in c and "90 BPM" in c for c in found)
     assert not any("Some Body" in c for c in found)
     assert template_captions(Description(Path("07 - Night_Rain.ogg"), Tags(), 9.0)) == (
-        'music called "Night Rain"',)
+        'music called "Night Rain"',
+    )
     assert template_captions(Description(Path("07.ogg"), Tags(), 9.0)) == ("music",)

@@ -52,24 +52,35 @@ def test_targets_are_what_the_notes_say(seed):
     draw = np.random.default_rng(seed)
     for moment in draw.integers(count, size=40):
         now, near = moment / RATE, 1 / RATE  # a note's edges are rounded to a moment
-        sounding = [n for n in piece.notes if n.start * beat <= now - near
-                    and (n.start + n.length) * beat >= now + near]
-        maybe = [n for n in piece.notes if n.start * beat <= now + near
-                 and (n.start + n.length) * beat + near >= now - near]
-        pitched, perhaps = ([n for n in notes if piece.parts[n.part].role != "drums"]
-                            for notes in (sounding, maybe))
+        sounding = [
+            n
+            for n in piece.notes
+            if n.start * beat <= now - near and (n.start + n.length) * beat >= now + near
+        ]
+        maybe = [
+            n
+            for n in piece.notes
+            if n.start * beat <= now + near and (n.start + n.length) * beat + near >= now - near
+        ]
+        pitched, perhaps = (
+            [n for n in notes if piece.parts[n.part].role != "drums"] for notes in (sounding, maybe)
+        )
         said = set(np.flatnonzero(kinds["pitches"][moment]))
         assert {n.pitch % 12 for n in pitched} <= said <= {n.pitch % 12 for n in perhaps}
-        playing, may_play = ({piece.parts[n.part].role for n in notes}
-                             for notes in (sounding, maybe))
+        playing, may_play = (
+            {piece.parts[n.part].role for n in notes} for notes in (sounding, maybe)
+        )
         roles = {ROLES[i] for i in np.flatnonzero(kinds["roles"][moment])}
         assert playing <= roles <= may_play
         if len(pitched) == len(perhaps):
             lowest = min((n.pitch for n in pitched), default=None)
             assert kinds["lowest"][moment, 0] == (12 if lowest is None else lowest % 12)
     for column, drums in enumerate((True, False)):
-        begun = {round(n.start * (RATE * 60 / piece.tempo)) for n in piece.notes
-                 if (piece.parts[n.part].role == "drums") == drums}
+        begun = {
+            round(n.start * (RATE * 60 / piece.tempo))
+            for n in piece.notes
+            if (piece.parts[n.part].role == "drums") == drums
+        }
         soon = {start - ahead for start in begun for ahead in range(round(SOON * RATE))}
         said = np.flatnonzero(kinds["onsets"][:, column])
         assert set(said) == {moment for moment in soon if 0 <= moment < count}
@@ -103,8 +114,9 @@ def crops(count: int, seed: int) -> list[TaughtExample]:
         half = draw.integers(2, size=6).repeat(8)
         score = np.zeros((49, COLUMNS), np.uint8)
         score[1:, PLACES["lowest"][0]] = half  # of the token just heard
-        made.append(TaughtExample([1], draw.integers(8, size=48) + 8 * half, [(1, 0.0, 1.0)],
-                                  score=score))
+        made.append(
+            TaughtExample([1], draw.integers(8, size=48) + 8 * half, [(1, 0.0, 1.0)], score=score)
+        )
     return made
 
 
@@ -125,8 +137,10 @@ def test_what_is_asked_for_is_found_in_the_states():
         optimiser.step()
     assert figures["score_lowest"] < 0.1 * np.log(2)
     # Of examples of several lengths, beside false captions, each row has its own target.
-    examples = [replace(e, audio_ids=e.audio_ids[:n], score=e.score[:n + 1],
-                        false_text_ids=[2, 3]) for e, n in zip(crops(6, 99), range(8, 48, 7))]
+    examples = [
+        replace(e, audio_ids=e.audio_ids[:n], score=e.score[: n + 1], false_text_ids=[2, 3])
+        for e, n in zip(crops(6, 99), range(8, 48, 7))
+    ]
     _, figures = taught_loss(model, examples, 0.5, CPU, reader, 1.0)
     assert figures["score_lowest"] < 0.2 * np.log(2)
 
@@ -134,15 +148,19 @@ def test_what_is_asked_for_is_found_in_the_states():
 def test_a_run_reads_the_score_stops_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     tiny.shards(tmp_path / "shards", facts=True)
-    config = tiny.write(tmp_path / "score.yml", tiny.LANGUAGE_MODEL,
-                        tiny.data_of(tmp_path, "language_model"),
-                        training={"contrast": 0.1, "score": 0.2, "packed": True},
-                        loop={"steps": 4})
+    config = tiny.write(
+        tmp_path / "score.yml",
+        tiny.LANGUAGE_MODEL,
+        tiny.data_of(tmp_path, "language_model"),
+        training={"contrast": 0.1, "score": 0.2, "packed": True},
+        loop={"steps": 4},
+    )
     run = run_config.read(config)
 
     def loop(steps: int) -> Loop:
-        return Loop(run_config.task_of(run), replace(run.loop, steps=steps), tmp_path / "run",
-                    run.raw)
+        return Loop(
+            run_config.task_of(run), replace(run.loop, steps=steps), tmp_path / "run", run.raw
+        )
 
     whole = Loop(run_config.task_of(run), run.loop, tmp_path / "whole", run.raw)
     whole.run()
@@ -158,8 +176,12 @@ def test_a_run_reads_the_score_stops_and_goes_on(tmp_path, monkeypatch):
 
 def test_it_does_not_go_with_shards(tmp_path):
     tiny.shards(tmp_path / "shards", facts=True)
-    config = tiny.write(tmp_path / "run.yml", tiny.LANGUAGE_MODEL, tiny.data_of(tmp_path,
-                        "language_model"), training={"score": 0.1})
+    config = tiny.write(
+        tmp_path / "run.yml",
+        tiny.LANGUAGE_MODEL,
+        tiny.data_of(tmp_path, "language_model"),
+        training={"score": 0.1},
+    )
     task = run_config.task_of(run_config.read(config))
     with pytest.raises(InputError, match="score"):
         task.place(Processes(), shard=True)

@@ -35,8 +35,12 @@ def place(tmp_path_factory) -> Path:
     for old in folder.glob("*.tar"):
         old.unlink()
     for number in range(SHARDS):
-        made = [shards_module.Piece(f"{number}-{p.id}", p.split, p.captions, p.sections, p.tokens,
-                                    p.latents, {}) for p in tiny.pieces(4)]
+        made = [
+            shards_module.Piece(
+                f"{number}-{p.id}", p.split, p.captions, p.sections, p.tokens, p.latents, {}
+            )
+            for p in tiny.pieces(4)
+        ]
         write_pieces(folder, made, f"part-{number}")
     return folder
 
@@ -69,7 +73,8 @@ def address(place, monkeypatch) -> Iterator[str]:
     monkeypatch.setattr(shards_module, "RETRY_SECONDS", (0, 0))
     Handler.breaks, Handler.asked = 0, []
     server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Handler, directory=str(place)))
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(place))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/part-{{0..{SHARDS - 1}}}-00000.tar"
     server.shutdown()
@@ -105,8 +110,10 @@ def test_shards_of_the_net_are_those_of_the_disk(place, address):
     over_the_net = read_pieces(address, latents=True)
     here = read_pieces(place, latents=True)
     assert [p.id for p in over_the_net] == [p.id for p in here]
-    assert all((a.tokens == b.tokens).all() and (a.latents == b.latents).all()
-               for a, b in zip(over_the_net, here))
+    assert all(
+        (a.tokens == b.tokens).all() and (a.latents == b.latents).all()
+        for a, b in zip(over_the_net, here)
+    )
     assert len(Handler.asked) == SHARDS + 2  # each once, and twice again
 
 
@@ -143,8 +150,15 @@ def test_a_run_over_the_net_is_stopped_and_resumed(place, address, tmp_path, mon
 
     def trained(name: str, *halves: int) -> dict[str, torch.Tensor]:
         for steps in halves:
-            run = run_config.read(tiny.write(tmp_path / "run.yaml", tiny.LANGUAGE_MODEL, data,
-                                             training=streaming, loop={"steps": steps}))
+            run = run_config.read(
+                tiny.write(
+                    tmp_path / "run.yaml",
+                    tiny.LANGUAGE_MODEL,
+                    data,
+                    training=streaming,
+                    loop={"steps": steps},
+                )
+            )
             loop = Loop(run_config.task_of(run), run.loop, tmp_path / name, run.raw)
             loop.run()
         return loop.task.model.state_dict()
@@ -168,17 +182,25 @@ def test_an_id_that_could_name_a_file_elsewhere_is_refused(tmp_path, name):
     with webdataset.TarWriter(str(tmp_path / "pieces-00000.tar")) as sink:
         tokens = io.BytesIO()
         np.save(tokens, np.zeros(75, np.uint16))
-        sink.write({"__key__": "key", "json": json.dumps(about).encode(),
-                    "tokens.npy": tokens.getvalue()})
+        sink.write(
+            {"__key__": "key", "json": json.dumps(about).encode(), "tokens.npy": tokens.getvalue()}
+        )
     with pytest.raises(InputError, match="is no file name"):
         read_pieces(tmp_path, False)
 
 
 def test_pieces_shorter_than_a_crop_are_left_out(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
-    write_pieces(tmp_path / "shards", [*tiny.pieces(4), *(
-        dataclasses.replace(p, id=f"short {p.id}") for p in tiny.pieces(3, seconds=0.2))], "pieces")
-    run = run_config.read(tiny.write(tmp_path / "run.yaml", tiny.SRFM,
-                                     tiny.data_of(tmp_path, "srfm")))
+    write_pieces(
+        tmp_path / "shards",
+        [
+            *tiny.pieces(4),
+            *(dataclasses.replace(p, id=f"short {p.id}") for p in tiny.pieces(3, seconds=0.2)),
+        ],
+        "pieces",
+    )
+    run = run_config.read(
+        tiny.write(tmp_path / "run.yaml", tiny.SRFM, tiny.data_of(tmp_path, "srfm"))
+    )
     Loop(run_config.task_of(run), run.loop, tmp_path / "run", run.raw).run()
     assert "left out: 3 of 7 pieces are shorter than a crop" in capsys.readouterr().err

@@ -21,8 +21,11 @@ CONFIGS = Path(run_config.__file__).parent / "configs"
 
 def samples(work: Path, codec: Path, out: str) -> Path:
     data = {**tiny.data_of(work, "language_model"), "wavtokenizer": str(codec)}
-    run = run_config.read(tiny.write(work / "watched.yaml", tiny.LANGUAGE_MODEL, data,
-                                     loop={"steps": 2, "sample_every": 1}))
+    run = run_config.read(
+        tiny.write(
+            work / "watched.yaml", tiny.LANGUAGE_MODEL, data, loop={"steps": 2, "sample_every": 1}
+        )
+    )
     Loop(run_config.task_of(run), run.loop, work / out, run.raw).run()
     return work / out
 
@@ -52,12 +55,21 @@ def test_musicnn_hears_the_samples_at_intervals(kind, tmp_path, monkeypatch):
     data = tiny.data_of(tmp_path, kind)
     if kind in codecs:
         codec, sizes = studio_layout.component_class(codecs[kind]["task"])
-        studio_layout.save(tmp_path / "codec", codecs[kind]["task"], codec(
-            studio_layout.config_from_json(sizes, codecs[kind]["model"])))
+        studio_layout.save(
+            tmp_path / "codec",
+            codecs[kind]["task"],
+            codec(studio_layout.config_from_json(sizes, codecs[kind]["model"])),
+        )
         data[codecs[kind]["task"]] = str(tmp_path / "codec")
-    run = run_config.read(tiny.write(
-        tmp_path / "run.yaml", tiny.RUNS[kind], data, training={"metric_clips": 4},
-        loop={"steps": 2, "sample_every": 1, "validate_every": 2}))
+    run = run_config.read(
+        tiny.write(
+            tmp_path / "run.yaml",
+            tiny.RUNS[kind],
+            data,
+            training={"metric_clips": 4},
+            loop={"steps": 2, "sample_every": 1, "validate_every": 2},
+        )
+    )
     Loop(run_config.task_of(run), run.loop, tmp_path / "runs/heard", run.raw).run()
     rows = run_folder.read_log(tmp_path / "runs/heard")
     heard = [row for row in rows if row.kind == run_folder.HEARD]
@@ -86,8 +98,14 @@ def test_parts_of_pieces_come_in_turns():
 def test_a_runs_page_has_its_figures_and_samples(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     store = tiny.store(tmp_path / "store-24000", 24000)
-    run = run_config.read(tiny.write(tmp_path / "run.yaml", tiny.WAVTOKENIZER,
-                                     {"folder": str(store)}, loop={"sample_every": 5}))
+    run = run_config.read(
+        tiny.write(
+            tmp_path / "run.yaml",
+            tiny.WAVTOKENIZER,
+            {"folder": str(store)},
+            loop={"sample_every": 5},
+        )
+    )
     Loop(run_config.task_of(run), run.loop, tmp_path / "runs/codec", run.raw).run()
     assert main(["report", "codec"]) == 0
     told = json.loads(capsys.readouterr().out)

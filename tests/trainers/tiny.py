@@ -20,39 +20,95 @@ from trainers.text_tokenizer import train_text_tokenizer
 LOOP = {"steps": 10, "warmup_steps": 2, "validate_every": 5, "sample_every": 10, "log_every": 1}
 WAVTOKENIZER = {
     "task": "wavtokenizer",
-    "model": {"encoder": "logmel", "quantizer": "factorised", "feature_dim": 16,
-              "encoder_dim": 16, "encoder_intermediate": 16, "encoder_layers": 1,
-              "codebook_size": 64, "decoder_dim": 16, "decoder_intermediate": 16,
-              "decoder_layers": 1, "decoder_bandwidths": 0, "decoder_pos_net": False},
+    "model": {
+        "encoder": "logmel",
+        "quantizer": "factorised",
+        "feature_dim": 16,
+        "encoder_dim": 16,
+        "encoder_intermediate": 16,
+        "encoder_layers": 1,
+        "codebook_size": 64,
+        "decoder_dim": 16,
+        "decoder_intermediate": 16,
+        "decoder_layers": 1,
+        "decoder_bandwidths": 0,
+        "decoder_pos_net": False,
+    },
     "training": {"batch": 2, "crop_seconds": 0.2, "unquantized_steps": 3, "validation_crops": 2},
     "loop": LOOP,
 }
 HIFICODEC = {
     "task": "hificodec",
-    "model": {"latent_dim": 8, "codes": 32, "encoder": "logmel", "generator": "vocos",
-              "restart_below": 0.05, "mel_width": 16, "mel_hidden": 16, "mel_layers": 1,
-              "vocos_width": 16, "vocos_hidden": 16, "vocos_layers": 1},
+    "model": {
+        "latent_dim": 8,
+        "codes": 32,
+        "encoder": "logmel",
+        "generator": "vocos",
+        "restart_below": 0.05,
+        "mel_width": 16,
+        "mel_hidden": 16,
+        "mel_layers": 1,
+        "vocos_width": 16,
+        "vocos_hidden": 16,
+        "vocos_layers": 1,
+    },
     # Discriminators come in while it runs, so that stop and resume cover them too.
-    "training": {"batch": 2, "crop_seconds": 0.1, "unquantized_steps": 3, "validation_crops": 2,
-                 "adversarial_from": 5},
+    "training": {
+        "batch": 2,
+        "crop_seconds": 0.1,
+        "unquantized_steps": 3,
+        "validation_crops": 2,
+        "adversarial_from": 5,
+    },
     "loop": LOOP,
 }
 LANGUAGE_MODEL = {
     "task": "language_model",
-    "model": {"hidden": 32, "layers": 2, "heads": 2, "kv_heads": 1, "head_dim": 16, "mlp": 32,
-              "text_vocabulary": 300, "audio_vocabulary": 64},
-    "training": {"batch_tokens": 600, "crop_seconds": [1.0, 2.0], "crop_weights": [0.5, 0.5],
-                 "validation_crops": 8, "bf16": False},
+    "model": {
+        "hidden": 32,
+        "layers": 2,
+        "heads": 2,
+        "kv_heads": 1,
+        "head_dim": 16,
+        "mlp": 32,
+        "text_vocabulary": 300,
+        "audio_vocabulary": 64,
+    },
+    "training": {
+        "batch_tokens": 600,
+        "crop_seconds": [1.0, 2.0],
+        "crop_weights": [0.5, 0.5],
+        "validation_crops": 8,
+        "bf16": False,
+    },
     "loop": LOOP,
 }
 SRFM = {
     "task": "srfm",
-    "model": {"vocab_size": 64, "token_width": 16, "latent_dim": 8, "encoder_width": 16,
-              "encoder_heads": 2, "encoder_feed_forward": 16, "encoder_blocks": 1,
-              "encoder_window": 16, "encoder_dropout": 0.0, "regulator_layers": 1,
-              "channels": [16, 16], "patch": 2, "heads": 2, "head_dim": 8, "blocks": 1,
-              "mid_blocks": 1, "attention_window": 8, "attention_mask": "exclude",
-              "feed_forward_factor": 1, "time_factor": 1, "norm": "layer", "activation": "silu"},
+    "model": {
+        "vocab_size": 64,
+        "token_width": 16,
+        "latent_dim": 8,
+        "encoder_width": 16,
+        "encoder_heads": 2,
+        "encoder_feed_forward": 16,
+        "encoder_blocks": 1,
+        "encoder_window": 16,
+        "encoder_dropout": 0.0,
+        "regulator_layers": 1,
+        "channels": [16, 16],
+        "patch": 2,
+        "heads": 2,
+        "head_dim": 8,
+        "blocks": 1,
+        "mid_blocks": 1,
+        "attention_window": 8,
+        "attention_mask": "exclude",
+        "feed_forward_factor": 1,
+        "time_factor": 1,
+        "norm": "layer",
+        "activation": "silu",
+    },
     "training": {"batch": 4, "crop_tokens": 30, "validation_crops": 8, "bf16": False},
     "loop": LOOP,
 }
@@ -66,10 +122,17 @@ def pieces(count: int = 6, seconds: float = 4.0) -> list[Piece]:
     for number in range(count):
         tokens = (np.arange(round(75 * seconds)) * (number % 3 + 1) + draw.integers(64)) % 64
         latents = np.sin(tokens.repeat(2)[None] * np.arange(1, 9)[:, None] / 9)  # [8, 2N]
-        made.append(Piece(f"piece {number}", "validation" if number == count - 1 else "train",
-                          (f"a calm piece of kind {number % 3}", "piano and strings"),
-                          (("intro", 0.0, 1.0), ("verse", 1.0, seconds)), tokens,
-                          latents.astype(np.float16), {}))
+        made.append(
+            Piece(
+                f"piece {number}",
+                "validation" if number == count - 1 else "train",
+                (f"a calm piece of kind {number % 3}", "piano and strings"),
+                (("intro", 0.0, 1.0), ("verse", 1.0, seconds)),
+                tokens,
+                latents.astype(np.float16),
+                {},
+            )
+        )
     return made
 
 
@@ -92,8 +155,10 @@ def store(folder: Path, rate: int, seconds: int = 2) -> Path:
     time = np.arange(seconds * rate) / rate
     tones = [0.3 * np.sin(2 * np.pi * 110 * (n + 2) * time) for n in range(4)]
     np.concatenate(tones).astype(np.float16).tofile(folder / "audio.f16")
-    entries = [[f"tone-{n}", "validation" if n == 3 else "train", n * len(time), len(time)]
-               for n in range(4)]
+    entries = [
+        [f"tone-{n}", "validation" if n == 3 else "train", n * len(time), len(time)]
+        for n in range(4)
+    ]
     (folder / "index.json").write_text(json.dumps({"sample_rate": rate, "entries": entries}))
     return folder
 

@@ -10,5 +10,15 @@ from trainers.corpus.composer import compose
 from trainers.corpus.piece import Note, Part, Piece, Section, split_of
 from trainers.corpus.rendering import SAMPLE_RATE, render
 
-__all__ = ["Note", "Part", "Piece", "SAMPLE_RATE", "STYLES", "Section", "captions", "compose",
-           "render", "split_of"]
+__all__ = [
+    "Note",
+    "Part",
+    "Piece",
+    "SAMPLE_RATE",
+    "STYLES",
+    "Section",
+    "captions",
+    "compose",
+    "render",
+    "split_of",
+]

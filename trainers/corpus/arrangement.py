@@ -16,9 +16,23 @@ from trainers.corpus.style import Style, Voice
 from trainers.corpus.theory import Chord, chord, lead_voices
 
 # Instruments whose broken chords ring on until the harmony changes.
-RINGING = {"piano", "bright piano", "harp", "music box", "celesta", "kalimba", "nylon guitar",
-           "acoustic guitar", "twelve-string guitar", "vibraphone", "electric piano",
-           "fantasia synth", "crystal synth", "atmosphere synth", "glockenspiel"}
+RINGING = {
+    "piano",
+    "bright piano",
+    "harp",
+    "music box",
+    "celesta",
+    "kalimba",
+    "nylon guitar",
+    "acoustic guitar",
+    "twelve-string guitar",
+    "vibraphone",
+    "electric piano",
+    "fantasia synth",
+    "crystal synth",
+    "atmosphere synth",
+    "glockenspiel",
+}
 
 
 @dataclass(frozen=True)
@@ -69,13 +83,18 @@ class Arranger:
             rng = random.Random(f"{self.seed}/{part.role}")
             performer = Performer(self.plan.style, self.plan.tempo, self.plan.swing, rng)
             voice = self.plan.style.voices[part.role]
-            write = {"drums": self._drums, "bass": self._bass, "lead": self._lead,
-                     "counter": self._counter}.get(part.role, self._harmony)
+            write = {
+                "drums": self._drums,
+                "bass": self._bass,
+                "lead": self._lead,
+                "counter": self._counter,
+            }.get(part.role, self._harmony)
             for start, dynamic, strokes in write(part, voice, bars, rng):
                 is_tune = part.role in ("lead", "counter")
                 for stroke in strokes:
-                    self.notes.append(performer.note(number, start, stroke, self._level(dynamic),
-                                                     is_tune))
+                    self.notes.append(
+                        performer.note(number, start, stroke, self._level(dynamic), is_tune)
+                    )
         return tuple(sorted(self.notes, key=lambda n: (n.start, n.part, n.pitch, n.length)))
 
     def _level(self, dynamic: float) -> float:
@@ -96,8 +115,18 @@ class Arranger:
                 changes = [(0.0, tonic)] if is_end else changes_of(token, beats)
                 fade = 1 - 0.35 * index / max(1, count) if structure == "outro" else 1.0
                 swell = 1 + 0.04 * ((index % 4) - 1.5) / 1.5
-                bars.append(Bar(section, structure, index, count, len(bars) * beats, changes,
-                                INTENSITY[structure] * fade * swell, is_end))
+                bars.append(
+                    Bar(
+                        section,
+                        structure,
+                        index,
+                        count,
+                        len(bars) * beats,
+                        changes,
+                        INTENSITY[structure] * fade * swell,
+                        is_end,
+                    )
+                )
         return bars
 
     def _register(self, part: Part, voice: Voice) -> tuple[int, int]:
@@ -142,8 +171,9 @@ class Arranger:
         rng = random.Random(f"{self.seed}/theme {name}")
         density, rests, leap = self.plan.style.melody
         density *= (0.8 + 0.4 * self.plan.energy) * (1.1 if name == "chorus" else 1.0)
-        return make_theme(self.plan.beats, melody_grid(self.plan.style, density), density, rests,
-                          leap, rng)
+        return make_theme(
+            self.plan.beats, melody_grid(self.plan.style, density), density, rests, leap, rng
+        )
 
     def _lead(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random):
         low, high = self._register(part, voice)
@@ -153,8 +183,13 @@ class Arranger:
                 continue
             # Choruses sing in the upper part of the register, verses in the lower.
             bottom = high - span if structure == "chorus" else low
-            line = MelodyLine(self.plan.tonic, self.plan.mode, bottom, bottom + span,
-                              random.Random(f"{self.seed}/line {structure}"))
+            line = MelodyLine(
+                self.plan.tonic,
+                self.plan.mode,
+                bottom,
+                bottom + span,
+                random.Random(f"{self.seed}/line {structure}"),
+            )
             theme = self._theme(structure)
             for bar in (bar for bar in bars if bar.section == section):
                 is_close = bar.index == bar.count - 1
@@ -171,8 +206,9 @@ class Arranger:
             if "counter" not in self.plan.playing[bar.section]:
                 continue
             strokes = []
-            for (at, item), (until, _) in zip(bar.changes, [*bar.changes[1:],
-                                                            (float(self.plan.beats), None)]):
+            for (at, item), (until, _) in zip(
+                bar.changes, [*bar.changes[1:], (float(self.plan.beats), None)]
+            ):
                 guides = {c for c in item.pitch_classes(self.plan.tonic)[1:]}
                 options = [p for p in range(low, high + 1) if p % 12 in guides]
                 pitch = min(options, key=lambda p: (abs(p - pitch), p))
@@ -187,14 +223,23 @@ class Arranger:
             if "drums" not in self.plan.playing[bar.section]:
                 continue
             if bar.is_end:
-                yield bar.start, bar.dynamic, crash(part.instrument) or play_groove(
-                    self.plan.patterns["drums", "intro"], beats, rng, light=True)
+                yield (
+                    bar.start,
+                    bar.dynamic,
+                    crash(part.instrument)
+                    or play_groove(self.plan.patterns["drums", "intro"], beats, rng, light=True),
+                )
                 continue
             is_fill = bar.index == bar.count - 1 and bar.count > 1
             length = rng.choice((1, 2)) if self.plan.energy > 0.35 else 1
             from_beat = beats - min(length, beats - 1) if is_fill else 1e9
-            strokes = play_groove(self.plan.patterns["drums", bar.structure], beats, rng,
-                                  light=bar.structure in ("intro", "outro"), until=from_beat)
+            strokes = play_groove(
+                self.plan.patterns["drums", bar.structure],
+                beats,
+                rng,
+                light=bar.structure in ("intro", "outro"),
+                until=from_beat,
+            )
             if is_fill:
                 strokes += play_fill(part.instrument, beats, from_beat, grid, rng)
             if bar.index == 0 and bar.structure == "chorus" and self.plan.energy > 0.3:
@@ -219,8 +264,9 @@ class Bar:
 def ring(stroke: Stroke, changes: list[tuple[float, tuple[int, ...]]], beats: float) -> Stroke:
     """The same stroke held until the next chord or the bar's end."""
     until = min((at for at, _ in changes if at > stroke.start + 1e-6), default=beats)
-    return Stroke(stroke.start, max(stroke.length, until - stroke.start), stroke.pitch,
-                  stroke.strength)
+    return Stroke(
+        stroke.start, max(stroke.length, until - stroke.start), stroke.pitch, stroke.strength
+    )
 
 
 def is_shuffle(style: Style) -> bool:

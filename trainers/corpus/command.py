@@ -20,7 +20,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m trainers corpus",
         description="Compose and render pieces of music whose facts are exact. Pieces that are "
-                    "there already are kept, so a stopped run goes on where it was.")
+        "there already are kept, so a stopped run goes on where it was.",
+    )
     made.add_argument("--out", type=Path, required=True, help="folder of the corpus")
     made.add_argument("--pieces", type=int, required=True, help="how many")
     made.add_argument("--seed", type=int, default=0, help="first seed (one piece a seed)")
@@ -45,8 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     find_fluidsynth()
     find_soundfont()
     args.out.mkdir(parents=True, exist_ok=True)
-    todo = [order for order in orders(args.pieces, args.seed, args.seconds, wanted)
-            if not is_made(args.out, order)]
+    todo = [
+        order
+        for order in orders(args.pieces, args.seed, args.seconds, wanted)
+        if not is_made(args.out, order)
+    ]
     print(f"{args.pieces - len(todo)} of {args.pieces} pieces are there", file=sys.stderr)
     make_all(args.out, todo, args.workers)
     print(json.dumps(write_index(args.out)))

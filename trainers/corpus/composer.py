@@ -21,8 +21,15 @@ DEFAULT_SECONDS = (40.0, 70.0)
 TAIL_SECONDS = 0.6
 TARGET_LUFS = -16.0
 # dB against an instrument's calibrated level; chords and pads sound several notes at once.
-ROLE_LEVELS = {"lead": 2.5, "bass": 1.5, "drums": 0.5, "chords": -3.5, "riff": -4.0,
-               "counter": -4.0, "pad": -9.0}
+ROLE_LEVELS = {
+    "lead": 2.5,
+    "bass": 1.5,
+    "drums": 0.5,
+    "chords": -3.5,
+    "riff": -4.0,
+    "counter": -4.0,
+    "pad": -9.0,
+}
 
 
 def style_of(seed: int) -> str:
@@ -47,8 +54,9 @@ def compose(seed: int, style: str | None = None, seconds: float | None = None) -
     that the bars fill it. Raises InputError for an unknown style or an impossible length.
     """
     if seconds is not None and not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        raise InputError("seconds", seconds,
-                         f"ask for {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s")
+        raise InputError(
+            "seconds", seconds, f"ask for {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s"
+        )
     if seed < 0:
         raise InputError("seed", seed, "give a whole number of at least 0")
     chosen = style_named(style or style_of(seed))
@@ -56,8 +64,9 @@ def compose(seed: int, style: str | None = None, seconds: float | None = None) -
     rng = random.Random(f"{stream}/choices")
     mood_name = rng.choice(chosen.moods)
     mood = MOODS[mood_name]
-    energy = round(min(1.0, max(0.05, 0.6 * chosen.energy + 0.4 * mood.energy
-                                + rng.uniform(-0.08, 0.08))), 3)
+    energy = round(
+        min(1.0, max(0.05, 0.6 * chosen.energy + 0.4 * mood.energy + rng.uniform(-0.08, 0.08))), 3
+    )
     mode = choose_mode(chosen, mood.valence, rng)
     key = rng.choice(KEYS)
     tempo = choose_tempo(chosen, mood.energy, rng)
@@ -66,20 +75,47 @@ def compose(seed: int, style: str | None = None, seconds: float | None = None) -
     bar_seconds = beats * 60 / tempo
     form = tuple(plan_form(bars, bar_seconds, rng))
     parts = choose_parts(chosen, random.Random(f"{stream}/parts"))
-    plan = make_plan(chosen, parts, form, random.Random(f"{stream}/plan"), tonic=KEYS.index(key),
-                     mode=mode, tempo=tempo, energy=energy, beats=beats,
-                     swing=round(rng.uniform(*chosen.swing), 3))
-    space = Space(round(rng.uniform(*chosen.room), 3), round(rng.uniform(0.1, 0.6), 3),
-                  round(rng.uniform(0.4, 0.9), 3), rng.random() < 0.6)
+    plan = make_plan(
+        chosen,
+        parts,
+        form,
+        random.Random(f"{stream}/plan"),
+        tonic=KEYS.index(key),
+        mode=mode,
+        tempo=tempo,
+        energy=energy,
+        beats=beats,
+        swing=round(rng.uniform(*chosen.swing), 3),
+    )
+    space = Space(
+        round(rng.uniform(*chosen.room), 3),
+        round(rng.uniform(0.1, 0.6), 3),
+        round(rng.uniform(0.4, 0.9), 3),
+        rng.random() < 0.6,
+    )
     verse = tuple(dict.fromkeys(plan.progressions["verse"] + plan.progressions["chorus"]))
     return Piece(
-        id=piece_id(seed, chosen.name, seconds), seed=seed, title=title_for(stream, mood_name),
-        style=chosen.name, key=key, mode=mode, tempo=tempo, meter=chosen.meter, swing=plan.swing,
-        mood=mood_name, energy=energy, duration_s=duration,
-        sections=place_sections(list(form), bar_seconds, duration), parts=parts,
-        has_drums=any(part.role == "drums" for part in parts), progression=verse,
-        loudness=round(TARGET_LUFS + 3.0 * (energy - 0.5), 2), space=space, split=split_of(seed),
-        notes=Arranger(plan, stream).arrange())
+        id=piece_id(seed, chosen.name, seconds),
+        seed=seed,
+        title=title_for(stream, mood_name),
+        style=chosen.name,
+        key=key,
+        mode=mode,
+        tempo=tempo,
+        meter=chosen.meter,
+        swing=plan.swing,
+        mood=mood_name,
+        energy=energy,
+        duration_s=duration,
+        sections=place_sections(list(form), bar_seconds, duration),
+        parts=parts,
+        has_drums=any(part.role == "drums" for part in parts),
+        progression=verse,
+        loudness=round(TARGET_LUFS + 3.0 * (energy - 0.5), 2),
+        space=space,
+        split=split_of(seed),
+        notes=Arranger(plan, stream).arrange(),
+    )
 
 
 def choose_mode(style: Style, valence: float, rng: random.Random) -> str:
@@ -122,35 +158,70 @@ def choose_parts(style: Style, rng: random.Random) -> tuple[Part, ...]:
         instrument = INSTRUMENTS[name]
         level = ROLE_LEVELS[role] + (2.0 if role == "drums" and style.energy >= 0.7 else 0.0)
         volume = instrument.volume * 10 ** ((level + rng.uniform(-1, 1)) / 40)
-        parts.append(Part(role, name, instrument.bank, instrument.program,
-                          max(1, min(127, round(volume))),
-                          rng.randint(20, 70) if role != "bass" else rng.randint(0, 20),
-                          rng.randint(0, 50) if role != "drums" else 0))
+        parts.append(
+            Part(
+                role,
+                name,
+                instrument.bank,
+                instrument.program,
+                max(1, min(127, round(volume))),
+                rng.randint(20, 70) if role != "bass" else rng.randint(0, 20),
+                rng.randint(0, 50) if role != "drums" else 0,
+            )
+        )
     return tuple(parts)
 
 
 def make_plan(
-    style: Style, parts: tuple[Part, ...], form: tuple[tuple[str, int], ...],
-    rng: random.Random, *, tonic: int, mode: str, tempo: float, energy: float, beats: int,
+    style: Style,
+    parts: tuple[Part, ...],
+    form: tuple[tuple[str, int], ...],
+    rng: random.Random,
+    *,
+    tonic: int,
+    mode: str,
+    tempo: float,
+    energy: float,
+    beats: int,
     swing: float,
 ) -> Plan:
     """Progressions, patterns and who plays where."""
     pool = style.minors if mode in MINOR_MODES else style.majors
     verse, chorus = rng.choice(pool), rng.choice(pool)
-    progressions = {"intro": tuple(verse.split()), "verse": tuple(verse.split()),
-                    "chorus": tuple(chorus.split()), "outro": tuple(chorus.split())}
+    progressions = {
+        "intro": tuple(verse.split()),
+        "verse": tuple(verse.split()),
+        "chorus": tuple(chorus.split()),
+        "outro": tuple(chorus.split()),
+    }
     patterns: dict[tuple[str, str], str] = {}
     for part in parts:
         options = style.grooves if part.role == "drums" else style.voices[part.role].patterns
         if not options:
             continue
         first, second = rng.choice(options), rng.choice(options)
-        for structure, pattern in (("intro", first), ("verse", first), ("chorus", second),
-                                   ("outro", second)):
+        for structure, pattern in (
+            ("intro", first),
+            ("verse", first),
+            ("chorus", second),
+            ("outro", second),
+        ):
             patterns[part.role, structure] = pattern
     roles = [part.role for part in parts]
-    return Plan(style, tonic, mode, tempo, swing, energy, beats, form, progressions, parts,
-                patterns, choose_playing(form, roles, rng))
+    return Plan(
+        style,
+        tonic,
+        mode,
+        tempo,
+        swing,
+        energy,
+        beats,
+        form,
+        progressions,
+        parts,
+        patterns,
+        choose_playing(form, roles, rng),
+    )
 
 
 def choose_playing(

@@ -9,14 +9,37 @@ from trainers.corpus.patterns import Stroke
 
 _HIT = {"X": 1.15, "x": 0.95, "o": 0.55, "?": 0.45}
 # Louder or softer than the rest of the kit.
-_BALANCE = {"hat": 0.8, "open": 0.72, "ride": 0.78, "shaker": 0.8, "pedal": 0.7, "cabasa": 0.75,
-            "tambourine": 0.75, "crash": 0.85, "cowbell": 0.7, "kick": 1.05, "triangle": 0.8}
+_BALANCE = {
+    "hat": 0.8,
+    "open": 0.72,
+    "ride": 0.78,
+    "shaker": 0.8,
+    "pedal": 0.7,
+    "cabasa": 0.75,
+    "tambourine": 0.75,
+    "crash": 0.85,
+    "cowbell": 0.7,
+    "kick": 1.05,
+    "triangle": 0.8,
+}
 _TOMS = ("snare", "tom high", "tom", "tom low")
 _HANDS = ("bongo", "conga", "conga low", "timbale")
 _ELECTRONIC = ("snare", "snare", "clap", "tom")
 _ORCHESTRAL = ("timpani", "timpani low", "timpani", "snare")
-QUIET_BARS = ("kick", "hat", "shaker", "ride", "pedal", "conga", "timpani low", "tom floor",
-              "tambourine", "concert bass drum", "rim", "snare")
+QUIET_BARS = (
+    "kick",
+    "hat",
+    "shaker",
+    "ride",
+    "pedal",
+    "conga",
+    "timpani low",
+    "tom floor",
+    "tambourine",
+    "concert bass drum",
+    "rim",
+    "snare",
+)
 
 
 def fill_drums(kit: str) -> tuple[str, ...]:

@@ -20,8 +20,22 @@ from trainers.corpus.composer import compose, piece_id, style_of
 from trainers.corpus.piece import Piece
 from trainers.corpus.rendering import SAMPLE_RATE, render
 
-COLUMNS = ("id", "path", "caption", "style", "mood", "tempo", "meter", "key", "mode", "has_drums",
-           "instruments", "duration_s", "split", "seed")
+COLUMNS = (
+    "id",
+    "path",
+    "caption",
+    "style",
+    "mood",
+    "tempo",
+    "meter",
+    "key",
+    "mode",
+    "has_drums",
+    "instruments",
+    "duration_s",
+    "split",
+    "seed",
+)
 
 
 @dataclass(frozen=True)
@@ -86,8 +100,9 @@ def read_entry(path: Path) -> dict[str, Any]:
 
 
 def _piece(facts: Mapping[str, Any]) -> Piece:
-    return Piece.from_record({key: value for key, value in facts.items()
-                              if key not in ("captions", "sample_rate")})
+    return Piece.from_record(
+        {key: value for key, value in facts.items() if key not in ("captions", "sample_rate")}
+    )
 
 
 def write_index(folder: Path) -> dict[str, Any]:

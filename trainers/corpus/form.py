@@ -49,7 +49,8 @@ def place_sections(
     for index, (structure, bars) in enumerate(form):
         end = start + bars * bar_seconds
         shown = duration_s if index == len(form) - 1 else end
-        sections.append(Section(structure, round(start, 3), round(shown, 3), bars,
-                                INTENSITY[structure]))
+        sections.append(
+            Section(structure, round(start, 3), round(shown, 3), bars, INTENSITY[structure])
+        )
         start = end
     return tuple(sections)

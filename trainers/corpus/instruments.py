@@ -47,21 +47,22 @@ INSTRUMENTS: dict[str, Instrument] = {
     "accordion": _i(21, 50, 90, 74, "accordion"),
     "harmonica": _i(22, 58, 88, 65, "harmonica", "blues harp"),
     "bandoneon": _i(23, 50, 88, 63, "bandoneon", "accordion"),
-    "nylon guitar": _i(24, 40, 84, 63, "nylon string guitar", "classical guitar",
-                       "acoustic guitar"),
+    "nylon guitar": _i(
+        24, 40, 84, 63, "nylon string guitar", "classical guitar", "acoustic guitar"
+    ),
     "acoustic guitar": _i(25, 40, 84, 67, "acoustic guitar", "steel string guitar", "guitar"),
     "twelve-string guitar": _i(25, 40, 84, 65, "twelve-string guitar", "acoustic guitar", bank=8),
     "ukulele": _i(24, 55, 86, 64, "ukulele", bank=8),
     "mandolin": _i(25, 55, 90, 72, "mandolin", bank=16),
-    "jazz guitar": _i(26, 40, 84, 61, "jazz guitar", "mellow electric guitar",
-                      "electric guitar"),
+    "jazz guitar": _i(26, 40, 84, 61, "jazz guitar", "mellow electric guitar", "electric guitar"),
     "clean guitar": _i(27, 40, 86, 66, "clean electric guitar", "electric guitar", "e-guitar"),
-    "funk guitar": _i(28, 40, 84, 70, "funk guitar", "rhythm guitar",
-                      "electric guitar", bank=8),
-    "overdriven guitar": _i(29, 40, 86, 50, "overdriven electric guitar", "electric guitar",
-                            "e-guitar"),
-    "distorted guitar": _i(30, 38, 86, 45, "distorted electric guitar", "distortion guitar",
-                           "electric guitar"),
+    "funk guitar": _i(28, 40, 84, 70, "funk guitar", "rhythm guitar", "electric guitar", bank=8),
+    "overdriven guitar": _i(
+        29, 40, 86, 50, "overdriven electric guitar", "electric guitar", "e-guitar"
+    ),
+    "distorted guitar": _i(
+        30, 38, 86, 45, "distorted electric guitar", "distortion guitar", "electric guitar"
+    ),
     "steel guitar": _i(26, 45, 84, 35, "slide guitar", "Hawaiian guitar", bank=8),
     "upright bass": _i(32, 28, 55, 66, "upright bass", "double bass", "acoustic bass"),
     "bass guitar": _i(33, 28, 55, 64, "bass guitar", "e-bass", "electric bass"),
@@ -118,13 +119,24 @@ INSTRUMENTS: dict[str, Instrument] = {
     "standard kit": _i(0, 0, 127, 111, "acoustic drums", "drums", "drum kit", bank=128),
     "room kit": _i(8, 0, 127, 107, "acoustic drums", "roomy drums", "drum kit", bank=128),
     "power kit": _i(16, 0, 127, 90, "acoustic drums", "drum kit", "drums", bank=128),
-    "electronic kit": _i(24, 0, 127, 91, "electronic drums", "digital drums", "drum machine",
-                         bank=128),
-    "808 kit": _i(25, 0, 127, 59, "electronic drums", "808 drum machine", "drum machine",
-                  "programmed percussion", bank=128),
+    "electronic kit": _i(
+        24, 0, 127, 91, "electronic drums", "digital drums", "drum machine", bank=128
+    ),
+    "808 kit": _i(
+        25,
+        0,
+        127,
+        59,
+        "electronic drums",
+        "808 drum machine",
+        "drum machine",
+        "programmed percussion",
+        bank=128,
+    ),
     "jazz kit": _i(32, 0, 127, 104, "jazz drums", "acoustic drums", "drum kit", bank=128),
     "brush kit": _i(40, 0, 127, 114, "brushed drums", "acoustic drums", "drums", bank=128),
-    "orchestral percussion": _i(48, 0, 127, 94, "orchestral percussion", "timpani and cymbals",
-                                "percussion", bank=128),
+    "orchestral percussion": _i(
+        48, 0, 127, 94, "orchestral percussion", "timpani and cymbals", "percussion", bank=128
+    ),
     "hand percussion": _i(1, 0, 127, 72, "hand percussion", "percussion", bank=128),
 }

@@ -74,7 +74,7 @@ def make_theme(
     rhythm = motifs[2].rhythm[:3]
     onset = min(rhythm[-1][0], beats - 1.5)
     rhythm = (*(item for item in rhythm[:-1] if item[0] < onset), (onset, beats - onset))
-    cadence = Motif(rhythm, motifs[2].moves[:len(rhythm)])
+    cadence = Motif(rhythm, motifs[2].moves[: len(rhythm)])
     return Theme((motifs[0], motifs[1], cadence), rng.choice(PLANS))
 
 

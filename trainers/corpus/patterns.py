@@ -85,8 +85,11 @@ class BassLine:
 
     def root(self, chord: Chord) -> int:
         """The chord's root in the register, nearest the last pitch, from the lower half first."""
-        options = [p for p in range(self.low, self.low + 12 + 1)
-                   if p % 12 == (self.tonic + chord.root) % 12]
+        options = [
+            p
+            for p in range(self.low, self.low + 12 + 1)
+            if p % 12 == (self.tonic + chord.root) % 12
+        ]
         near = self.low + 6 if self.pitch is None else self.pitch
         return min(options, key=lambda p: abs(p - near))
 
@@ -119,8 +122,11 @@ class BassLine:
     def _approach(self, following: Chord) -> int:
         """A semitone or a fifth from the next root."""
         target = self.root(following)
-        options = [p for p in (target - 1, target + 1, target + 7, target - 5)
-                   if self.low - 1 <= p <= self.high and p != self.pitch]
+        options = [
+            p
+            for p in (target - 1, target + 1, target + 7, target - 5)
+            if self.low - 1 <= p <= self.high and p != self.pitch
+        ]
         return self.rng.choice(options or [target])
 
     def _passing(self, chord: Chord, following: Chord) -> int:
@@ -130,5 +136,6 @@ class BassLine:
         if self.rng.random() < 0.4:
             members += [p for p in range(self.low, self.high + 1) if p % 12 in scale]
         goal = self.root(following)
-        return _walk(self.pitch if self.pitch is not None else goal, goal, sorted(members),
-                     self.rng)
+        return _walk(
+            self.pitch if self.pitch is not None else goal, goal, sorted(members), self.rng
+        )

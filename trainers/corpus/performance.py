@@ -31,8 +31,9 @@ class Performer:
     swing: float
     rng: random.Random
 
-    def note(self, part: int, bar_start: float, stroke: Stroke, level: float,
-             is_tune: bool) -> Note:
+    def note(
+        self, part: int, bar_start: float, stroke: Stroke, level: float, is_tune: bool
+    ) -> Note:
         """The note as played; `level` is the velocity of a stroke of strength 1."""
         start, end = bar_start + stroke.start, bar_start + stroke.start + stroke.length
         # Triplet styles are written swung already, except their tunes.
@@ -43,5 +44,10 @@ class Performer:
         late = max(-2 * spread, min(2 * spread, self.rng.gauss(0, spread)))
         length = max(0.06, (end - start) * (0.94 if is_tune else 0.97))
         velocity = round(level * stroke.strength + self.rng.gauss(0, 3.5))
-        return Note(part, round(max(0.0, start + late), 4), round(length, 4), stroke.pitch,
-                    max(16, min(124, velocity)))
+        return Note(
+            part,
+            round(max(0.0, start + late), 4),
+            round(length, 4),
+            stroke.pitch,
+            max(16, min(124, velocity)),
+        )

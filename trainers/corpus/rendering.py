@@ -41,8 +41,11 @@ def find_soundfont() -> Path:
     for path in [given] if given else SOUNDFONTS:
         if Path(path).is_file():
             return Path(path)
-    raise InputError("soundfont", given or SOUNDFONTS[0],
-                     "not found; install it: apt-get install fluid-soundfont-gm")
+    raise InputError(
+        "soundfont",
+        given or SOUNDFONTS[0],
+        "not found; install it: apt-get install fluid-soundfont-gm",
+    )
 
 
 def to_midi(piece: Piece) -> mido.MidiFile:
@@ -53,17 +56,27 @@ def to_midi(piece: Piece) -> mido.MidiFile:
     for channel, part in zip(channels, piece.parts):
         bank = 0 if part.bank == 128 else part.bank
         for control, value in ((0, bank), (7, part.volume), (91, part.reverb), (93, part.chorus)):
-            events.append((0, 0, mido.Message("control_change", channel=channel, control=control,
-                                              value=value)))
-        events.append((0, 1, mido.Message("program_change", channel=channel,
-                                          program=part.program)))
+            events.append(
+                (
+                    0,
+                    0,
+                    mido.Message("control_change", channel=channel, control=control, value=value),
+                )
+            )
+        events.append((0, 1, mido.Message("program_change", channel=channel, program=part.program)))
     for note in piece.notes:
         channel = channels[note.part]
         begin, end = round(note.start * TICKS), round((note.start + note.length) * TICKS)
-        events.append((begin, 3, mido.Message("note_on", channel=channel, note=note.pitch,
-                                              velocity=note.velocity)))
-        events.append((max(end, begin + 1), 2, mido.Message("note_off", channel=channel,
-                                                            note=note.pitch)))
+        events.append(
+            (
+                begin,
+                3,
+                mido.Message("note_on", channel=channel, note=note.pitch, velocity=note.velocity),
+            )
+        )
+        events.append(
+            (max(end, begin + 1), 2, mido.Message("note_off", channel=channel, note=note.pitch))
+        )
     file = mido.MidiFile(ticks_per_beat=TICKS)
     track = mido.MidiTrack()
     file.tracks.append(track)
@@ -84,18 +97,37 @@ def render(piece: Piece) -> np.ndarray:
     """
     program, soundfont = find_fluidsynth(), find_soundfont()
     space = piece.space
-    settings = {"synth.reverb.active": 1, "synth.reverb.room-size": space.room_size,
-                "synth.reverb.damp": space.damping, "synth.reverb.level": space.level,
-                "synth.chorus.active": int(space.chorus), "synth.cpu-cores": 1}
+    settings = {
+        "synth.reverb.active": 1,
+        "synth.reverb.room-size": space.room_size,
+        "synth.reverb.damp": space.damping,
+        "synth.reverb.level": space.level,
+        "synth.chorus.active": int(space.chorus),
+        "synth.cpu-cores": 1,
+    }
     with tempfile.TemporaryDirectory(prefix="corpus-") as folder:
         score, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
         to_midi(piece).save(score)
-        command = [program, "-ni", "-q", "-g", "0.4", "-r", str(SAMPLE_RATE), "-T", "wav",
-                   "-O", "float", "-F", str(sound)]
+        command = [
+            program,
+            "-ni",
+            "-q",
+            "-g",
+            "0.4",
+            "-r",
+            str(SAMPLE_RATE),
+            "-T",
+            "wav",
+            "-O",
+            "float",
+            "-F",
+            str(sound),
+        ]
         for name, value in settings.items():
             command += ["-o", f"{name}={value}"]
-        done = subprocess.run([*command, str(soundfont), str(score)], capture_output=True,
-                              text=True, check=False)
+        done = subprocess.run(
+            [*command, str(soundfont), str(score)], capture_output=True, text=True, check=False
+        )
         if done.returncode != 0 or not sound.is_file():
             complaint = done.stderr.strip().splitlines() or ["no message"]
             raise FailureError("fluidsynth", complaint[-1], f"could not render piece {piece.id}")

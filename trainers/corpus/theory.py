@@ -19,7 +19,13 @@ MINOR_MODES = ("minor", "dorian")
 
 _DEGREES = {"i": 0, "ii": 2, "iii": 4, "iv": 5, "v": 7, "vi": 9, "vii": 11}
 _SUFFIXES = {
-    "": (), "7": (10,), "maj7": (11,), "9": (10, 14), "maj9": (11, 14), "6": (9,), "add9": (14,),
+    "": (),
+    "7": (10,),
+    "maj7": (11,),
+    "9": (10, 14),
+    "maj9": (11, 14),
+    "6": (9,),
+    "add9": (14,),
 }
 _NUMERAL = re.compile(r"^([b#]?)([ivIV]+)(dim7|m7b5|dim|sus4|sus2|5|maj7|maj9|add9|7|9|6)?$")
 

@@ -6,10 +6,40 @@ import random
 
 from trainers.corpus.moods import MOODS
 
-_NOUNS = ("Harbour", "Garden", "Window", "River", "Station", "Meadow", "Lantern", "Mirror",
-          "Orchard", "Bridge", "Letter", "Island", "Staircase", "Engine", "Market", "Forest",
-          "Paper Boat", "Avenue", "Skyline", "Cathedral", "Summer", "Winter", "Morning", "Midnight",
-          "Horizon", "Compass", "Carousel", "Valley", "Lighthouse", "Train", "Rooftop", "Shore")
+_NOUNS = (
+    "Harbour",
+    "Garden",
+    "Window",
+    "River",
+    "Station",
+    "Meadow",
+    "Lantern",
+    "Mirror",
+    "Orchard",
+    "Bridge",
+    "Letter",
+    "Island",
+    "Staircase",
+    "Engine",
+    "Market",
+    "Forest",
+    "Paper Boat",
+    "Avenue",
+    "Skyline",
+    "Cathedral",
+    "Summer",
+    "Winter",
+    "Morning",
+    "Midnight",
+    "Horizon",
+    "Compass",
+    "Carousel",
+    "Valley",
+    "Lighthouse",
+    "Train",
+    "Rooftop",
+    "Shore",
+)
 
 
 def title_for(stream: str, mood: str) -> str:

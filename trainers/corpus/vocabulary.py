@@ -21,25 +21,36 @@ TEMPO_WORDS = (
 NO_DRUMS = ("no drums", "without drums", "no percussion", "without percussion", "drumless")
 NO_VOCALS = ("instrumental", "no vocals", "no voices", "instrumental music", "no singer")
 _ROLE_ADJECTIVES = {
-    "bass": {"high": ("percussive", "punchy", "strong", "driving"), "low": ("smooth", "warm",
-                                                                            "soft",
-                                                                        "simple")},
-    "lead": {"high": ("lively", "catchy", "bright", "energetic"), "low": ("mellow", "gentle",
-                                                                          "expressive", "soft")},
-    "chords": {"high": ("rhythmic", "driving", "steady"), "low": ("soft", "mellow", "warm",
-                                                                  "gentle")},
+    "bass": {
+        "high": ("percussive", "punchy", "strong", "driving"),
+        "low": ("smooth", "warm", "soft", "simple"),
+    },
+    "lead": {
+        "high": ("lively", "catchy", "bright", "energetic"),
+        "low": ("mellow", "gentle", "expressive", "soft"),
+    },
+    "chords": {
+        "high": ("rhythmic", "driving", "steady"),
+        "low": ("soft", "mellow", "warm", "gentle"),
+    },
     "pad": {"high": ("wide", "sustained"), "low": ("sustained", "atmospheric", "warm")},
-    "riff": {"high": ("repeated", "pulsating", "rhythmic"), "low": ("gentle", "delicate",
-                                                                      "repeated")},
+    "riff": {
+        "high": ("repeated", "pulsating", "rhythmic"),
+        "low": ("gentle", "delicate", "repeated"),
+    },
     "counter": {"high": ("sustained",), "low": ("sustained", "soft")},
-    "drums": {"high": ("punchy", "energetic", "steady", "groovy"), "low": ("soft", "simple",
-                                                                          "light", "steady")},
+    "drums": {
+        "high": ("punchy", "energetic", "steady", "groovy"),
+        "low": ("soft", "simple", "light", "steady"),
+    },
 }
 _ROLE_NOUNS = {
-    "lead": ("melody", "lead melody", "lead", "tune"), "chords": ("chords", "harmony",
-                                                                  "accompaniment", "backing"),
-    "riff": ("riff", "arpeggios", "pattern"), "pad": ("chords", "harmony", "background"),
-    "counter": ("harmony", "countermelody"), "bass": ("line", ""),
+    "lead": ("melody", "lead melody", "lead", "tune"),
+    "chords": ("chords", "harmony", "accompaniment", "backing"),
+    "riff": ("riff", "arpeggios", "pattern"),
+    "pad": ("chords", "harmony", "background"),
+    "counter": ("harmony", "countermelody"),
+    "bass": ("line", ""),
     "drums": ("rhythm", "beat", "groove"),
 }
 # What may be said of a kit: true of every groove it plays.
@@ -57,7 +68,7 @@ _DETAILS = {
 
 
 def article(phrase: str) -> str:
-    """"a" or "an" before the phrase, and the phrase."""
+    """ "a" or "an" before the phrase, and the phrase."""
     is_vowel = phrase[:1].lower() in "aeio8" or phrase[:2].lower() in ("up", "ur")
     return f"{'an' if is_vowel else 'a'} {phrase}"
 
@@ -68,7 +79,7 @@ def tempo_words(tempo: float) -> tuple[str, ...]:
 
 
 def mode_word(mode: str) -> str:
-    """"major" or "minor" as the ear hears the mode's third."""
+    """ "major" or "minor" as the ear hears the mode's third."""
     return "minor" if mode in MINOR_MODES else "major"
 
 
@@ -186,7 +197,7 @@ class Words:
 
 
 def joined(phrases: list[str]) -> str:
-    """"a, b and c"."""
+    """ "a, b and c"."""
     if len(phrases) < 2:
         return "".join(phrases)
     return f"{', '.join(phrases[:-1])} and {phrases[-1]}"

@@ -28,18 +28,27 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         "python -m trainers fine-tune",
         description="Teach a model's language model the music of a prepared folder, put the "
-                    "result into the folder of models, and measure both on held-out pieces. "
-                    "Stopped at any time, the same command goes on; with more minutes, the "
-                    "training goes on too.")
+        "result into the folder of models, and measure both on held-out pieces. "
+        "Stopped at any time, the same command goes on; with more minutes, the "
+        "training goes on too.",
+    )
     made.add_argument("corpus", help="a prepared folder: its name in $STUDIO_WORK, or its path")
     made.add_argument("--minutes", type=float, default=20.0, help="of training in all [20]")
-    made.add_argument("--variant", default="nano", help="variant or model folder to begin with "
-                      "[nano]")
-    made.add_argument("--lora", action="store_true", help="teach narrow matrices (rank 8), which "
-                      "are merged afterwards, instead of all weights")
+    made.add_argument(
+        "--variant", default="nano", help="variant or model folder to begin with [nano]"
+    )
+    made.add_argument(
+        "--lora",
+        action="store_true",
+        help="teach narrow matrices (rank 8), which are merged afterwards, instead of all weights",
+    )
     made.add_argument("--as", dest="name", help="name of the new model [that of the folder]")
-    made.add_argument("--clips", type=int, default=12, help="clips of 10 s that are made with the "
-                      "model before and after, for the report [12]")
+    made.add_argument(
+        "--clips",
+        type=int,
+        default=12,
+        help="clips of 10 s that are made with the model before and after, for the report [12]",
+    )
     made.add_argument("--threads", type=int, default=torch.get_num_threads())
     return made
 
@@ -56,8 +65,12 @@ def main(argv: list[str]) -> int:
         raise InputError("clips", args.clips, f"give at least {hearing.FEWEST}")
     processes = Processes.launched()
     if processes.count > 1:
-        raise InputError("processes", processes.count, "fine-tune runs in one; give the run.yaml "
-                         "that it writes to `train`, which runs in many, then `assemble --base`")
+        raise InputError(
+            "processes",
+            processes.count,
+            "fine-tune runs in one; give the run.yaml "
+            "that it writes to `train`, which runs in many, then `assemble --base`",
+        )
     corpus = corpus_of(args.corpus)
     place = Place(args.name or corpus.name)
     hearing.long_enough(corpus)  # what is missing is said now, not after the training
@@ -77,33 +90,64 @@ def main(argv: list[str]) -> int:
     files = report.write(found, place.report)
     report.write_card(found, place.model)
     figures = report.as_dict(found)
-    print(json.dumps({"model": str(place.model), "report": str(files.page), "steps": steps,
-                      "cross_entropy": figures["cross_entropy"],
-                      "clips": {system.name: {m.name: [m.estimate, m.low, m.high]
-                                              for m in system.metrics}
-                                for system in found.result.systems}}))
+    print(
+        json.dumps(
+            {
+                "model": str(place.model),
+                "report": str(files.page),
+                "steps": steps,
+                "cross_entropy": figures["cross_entropy"],
+                "clips": {
+                    system.name: {m.name: [m.estimate, m.low, m.high] for m in system.metrics}
+                    for system in found.result.systems
+                },
+            }
+        )
+    )
     _say(f"done. Open the studio with it: STUDIO_VARIANT={place.name} python app.py")
     return 0
 
 
-def _measure(args: argparse.Namespace, corpus: Path, place: Place, base: Path, steps: int,
-             minutes: float, device: torch.device) -> report.Findings:
+def _measure(
+    args: argparse.Namespace,
+    corpus: Path,
+    place: Place,
+    base: Path,
+    steps: int,
+    minutes: float,
+    device: torch.device,
+) -> report.Findings:
     pieces = split_of(read_pieces(place.shards), "test")
-    before, after = (tuple(piece_losses(folder, pieces, device))
-                     for folder in (base, place.model))
+    before, after = (tuple(piece_losses(folder, pieces, device)) for folder in (base, place.model))
     _say(f"4 of 4: {args.clips} clips before and after")
     result, differences, items, plan = hearing.compare(
-        args.variant, place.name, steps, corpus, args.clips, place.report, device.type)
+        args.variant, place.name, steps, corpus, args.clips, place.report, device.type
+    )
     return report.Findings(
-        place.name, args.variant, steps, minutes, args.lora, tuple(p.id for p in pieces), before,
-        after, result, differences, plan, items, _facts(corpus, read_pieces(place.shards)))
+        place.name,
+        args.variant,
+        steps,
+        minutes,
+        args.lora,
+        tuple(p.id for p in pieces),
+        before,
+        after,
+        result,
+        differences,
+        plan,
+        items,
+        _facts(corpus, read_pieces(place.shards)),
+    )
 
 
 def _facts(corpus: Path, pieces: list[Piece]) -> dict[str, str]:
     splits = Counter(piece.split for piece in pieces)
     hours = sum(piece.facts["duration_s"] for piece in pieces) / 3600
-    told = {"corpus": corpus.name, "pieces": ", ".join(f"{count} {name}" for name, count in
-                                                       splits.items()) + f"; {hours:.2f} hours"}
+    told = {
+        "corpus": corpus.name,
+        "pieces": ", ".join(f"{count} {name}" for name, count in splits.items())
+        + f"; {hours:.2f} hours",
+    }
     for key in ("licence", "attribution"):
         named = Counter(piece.facts.get(key) or "not stated" for piece in pieces).most_common()
         shown = ", ".join(name for name, _ in named[:NAMED])

@@ -37,8 +37,9 @@ def tokenise(corpus: Path, model: nn.Module, out: Path) -> None:
     def tokens_of(name: str) -> np.ndarray:
         path = kept / f"{name}.npy"
         if not path.is_file():
-            made = tokenising.tokens(model, tokenising.mono(corpus / f"{name}.flac",
-                                                            model.sample_rate))
+            made = tokenising.tokens(
+                model, tokenising.mono(corpus / f"{name}.flac", model.sample_rate)
+            )
             data = io.BytesIO()
             np.save(data, made, allow_pickle=False)
             part = path.with_suffix(".part")
@@ -63,9 +64,13 @@ def _note_trained(files: Sequence[tuple[str, str, Path]], out: Path) -> None:
     else:
         trained = set()
     if held := sorted(name for name, split, _ in files if split != "train" and name in trained):
-        raise InputError(f"{len(held)} held-out pieces", ", ".join(held), "this model was trained "
-                         "on them before the folder was prepared again; name another model with "
-                         "--as")
+        raise InputError(
+            f"{len(held)} held-out pieces",
+            ", ".join(held),
+            "this model was trained "
+            "on them before the folder was prepared again; name another model with "
+            "--as",
+        )
     trained |= {name for name, split, _ in files if split == "train"}
     replace(note, json.dumps(sorted(trained)))
 

@@ -38,14 +38,21 @@ def long_enough(corpus: Path) -> list[dict]:
 
     Raises: InputError when they hold fewer clips than a distance needs, side by side.
     """
-    records = [json.loads(path.read_text(encoding="utf-8"))
-               for path in sorted(corpus.glob("*.json")) if path.with_suffix(".flac").is_file()]
+    records = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(corpus.glob("*.json"))
+        if path.with_suffix(".flac").is_file()
+    ]
     found = [r for r in records if r.get("split") == "test" and r["duration_s"] >= SECONDS]
     clips = sum(map(_clips_of, found))
     if clips < FEWEST:
-        raise InputError("test pieces", corpus.name, f"hold {clips} clips of {SECONDS:g} s, at "
-                         f"least {FEWEST} are needed; prepare it again with a larger --test; if "
-                         "this model was trained before, name another with --as")
+        raise InputError(
+            "test pieces",
+            corpus.name,
+            f"hold {clips} clips of {SECONDS:g} s, at "
+            f"least {FEWEST} are needed; prepare it again with a larger --test; if "
+            "this model was trained before, name another with --as",
+        )
     return found
 
 
@@ -69,8 +76,13 @@ def cut_clips(corpus: Path, count: int, out: Path) -> dict[str, str]:
         if not path.is_file():
             sound = audio.read(corpus / f"{piece['id']}.flac", start, start + SECONDS)
             audio.write(path, sound.samples, sound.sample_rate)
-        rows.append({"id": name, "caption": piece["captions"][0],
-                     "source": piece.get("source", piece["id"])})
+        rows.append(
+            {
+                "id": name,
+                "caption": piece["captions"][0],
+                "source": piece.get("source", piece["id"]),
+            }
+        )
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, ("id", "caption", "source"))
     writer.writeheader()
@@ -81,8 +93,9 @@ def cut_clips(corpus: Path, count: int, out: Path) -> dict[str, str]:
     return {row["id"]: row["caption"] for row in rows}
 
 
-def compare(base: str, tuned: str, steps: int, corpus: Path, count: int, out: Path, device: str
-            ) -> tuple[RunResult, Sequence[Difference], tuple[PlayableItem, ...], Plan]:
+def compare(
+    base: str, tuned: str, steps: int, corpus: Path, count: int, out: Path, device: str
+) -> tuple[RunResult, Sequence[Difference], tuple[PlayableItem, ...], Plan]:
     """Make `count` clips with either model for the same captions and seeds, and measure them.
     What was made before is kept.
 
@@ -95,14 +108,29 @@ def compare(base: str, tuned: str, steps: int, corpus: Path, count: int, out: Pa
     generation = {"seconds": SECONDS, "seed": SEED}
     before = System("before", TASK, variant=base, generation=generation)
     after = System(f"after {steps} steps", TASK, variant=tuned, generation=generation)
-    plan = Plan("fine-tuning", f"{tuned}: {base} before and after", DatasetChoice(
-        "folder", folder.with_suffix(".csv"), folder), recipe(RECIPE), (before, after))
+    plan = Plan(
+        "fine-tuning",
+        f"{tuned}: {base} before and after",
+        DatasetChoice("folder", folder.with_suffix(".csv"), folder),
+        recipe(RECIPE),
+        (before, after),
+    )
     run = Run(plan, RunOptions(out=out / f"clips-{count}", device=device, playable=0))
     outcome = run.run()
     assert outcome is not None  # one process
     result = outcome[0]
-    items = tuple(PlayableItem(name, caption, (
-        Clip("held-out piece", folder / f"{name}.flac"),
-        *(Clip(system.title, run.generated_folder(system) / f"{name}.wav")
-          for system in (before, after)))) for name, caption in list(captions.items())[:PLAYED])
+    items = tuple(
+        PlayableItem(
+            name,
+            caption,
+            (
+                Clip("held-out piece", folder / f"{name}.flac"),
+                *(
+                    Clip(system.title, run.generated_folder(system) / f"{name}.wav")
+                    for system in (before, after)
+                ),
+            ),
+        )
+        for name, caption in list(captions.items())[:PLAYED]
+    )
     return result, difference(result, result, pairs=[(after.title, before.title)]), items, plan

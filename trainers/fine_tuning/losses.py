@@ -23,16 +23,17 @@ TOKEN_RATE = 75.0
 
 
 @torch.inference_mode()
-def piece_losses(model_folder: Path, pieces: Sequence[Piece],
-                 device: torch.device) -> list[float]:
+def piece_losses(model_folder: Path, pieces: Sequence[Piece], device: torch.device) -> list[float]:
     """Mean cross-entropy (nats a token, fp32) of each piece's 10 s crops with its own caption."""
     model = opening.open_component(model_folder, "language_model").to(device)
     encode = opening.text_tokenizer(model_folder).encode
     found = []
     for piece in pieces:
         text = encode(piece.captions[0])
-        batch = [_example(piece, start, text, model.config.token_group)
-                 for start in crop_starts(len(piece.tokens))]
+        batch = [
+            _example(piece, start, text, model.config.token_group)
+            for start in crop_starts(len(piece.tokens))
+        ]
         losses = [float(model.loss(LanguageModelBatch.pad([one]).to(device))[0]) for one in batch]
         found.append(float(np.mean(losses)))
     return found
@@ -47,7 +48,8 @@ def crop_starts(tokens: int) -> list[int]:
 
 def _example(piece: Piece, start: int, text: Sequence[int], group: int) -> LanguageModelExample:
     start -= start % group
-    crop = piece.tokens[start:start + round(SECONDS * TOKEN_RATE)].astype(np.int64)
+    crop = piece.tokens[start : start + round(SECONDS * TOKEN_RATE)].astype(np.int64)
     sections = [(STRUCTURES[name], begin, end) for name, begin, end in piece.sections]
-    return LanguageModelExample(text, crop, sections_within(
-        sections, start / TOKEN_RATE, (start + len(crop)) / TOKEN_RATE))
+    return LanguageModelExample(
+        text, crop, sections_within(sections, start / TOKEN_RATE, (start + len(crop)) / TOKEN_RATE)
+    )

@@ -58,23 +58,30 @@ class Place:
         Raises: InputError for a name that cannot be used, or is used by something else.
         """
         if not NAME.fullmatch(self.name):
-            raise InputError("name", self.name, "use 1 to 64 letters, digits, dots, dashes or "
-                             "underscores")
+            raise InputError(
+                "name", self.name, "use 1 to 64 letters, digits, dots, dashes or underscores"
+            )
         if self.name in variants.VARIANTS:
-            raise InputError("name", self.name, "is a variant of the studio's; name yours with "
-                             "--as")
+            raise InputError(
+                "name", self.name, "is a variant of the studio's; name yours with --as"
+            )
         note = self.run / "fine-tuning.json"
         if note.is_file():
             before = Begun(**json.loads(note.read_text(encoding="utf-8")))
             if before != begun:
                 kind = "LoRA" if before.lora else "full"
-                raise InputError("name", self.name, f"was begun from {before.base} on "
-                                 f"{before.corpus} ({kind}); name another model with --as")
+                raise InputError(
+                    "name",
+                    self.name,
+                    f"was begun from {before.base} on "
+                    f"{before.corpus} ({kind}); name another model with --as",
+                )
             return
         for folder in (self.run, self.model):
             if folder.exists():
-                raise InputError("name", self.name, f"{folder} exists already; name another model "
-                                 "with --as")
+                raise InputError(
+                    "name", self.name, f"{folder} exists already; name another model with --as"
+                )
         self.run.mkdir(parents=True)
         fresh = note.with_suffix(".part")
         fresh.write_text(json.dumps(asdict(begun), indent=1), encoding="utf-8")
@@ -89,5 +96,9 @@ def corpus_of(name: str) -> Path:
     for folder in (work_folder() / name, Path(name)):
         if (folder / "corpus.csv").is_file():
             return folder.resolve()
-    raise InputError("prepared folder", name, "is neither in the work folder nor a path; make it "
-                     "with python -m trainers prepare FOLDER --name NAME")
+    raise InputError(
+        "prepared folder",
+        name,
+        "is neither in the work folder nor a path; make it "
+        "with python -m trainers prepare FOLDER --name NAME",
+    )

@@ -82,45 +82,73 @@ def loss_table(found: Findings) -> Table:
     count = Cell(text=str(len(found.pieces)))
     apart = np.subtract(found.after, found.before)
     rows = ((BEFORE, found.before), (AFTER, found.after), ("after minus before", apart))
-    note = (f"up to {CROPS} crops of {CROP_SECONDS:g} s of every test piece with its own caption; "
-            "the mean over pieces, 95 % interval by bootstrap over pieces, pairs kept for the "
-            "difference; fp32")
+    note = (
+        f"up to {CROPS} crops of {CROP_SECONDS:g} s of every test piece with its own caption; "
+        "the mean over pieces, 95 % interval by bootstrap over pieces, pairs kept for the "
+        "difference; fp32"
+    )
     if len(found.pieces) < FEWEST:
-        note += ("; one piece gives no interval, prepare with a larger --test and name another "
-                 "model with --as")
-    return Table("Loss on held-out pieces", ("weights",), (
-        Column("nats a token", "lower", 4), Column("pieces", charted=False)),
-        tuple(Row((name,), (mean_cell(values), count)) for name, values in rows), note)
+        note += (
+            "; one piece gives no interval, prepare with a larger --test and name another "
+            "model with --as"
+        )
+    return Table(
+        "Loss on held-out pieces",
+        ("weights",),
+        (Column("nats a token", "lower", 4), Column("pieces", charted=False)),
+        tuple(Row((name,), (mean_cell(values), count)) for name, values in rows),
+        note,
+    )
 
 
 def tables(found: Findings) -> tuple[Table, ...]:
     """Losses, distances, differences."""
     differences = difference_report(found.result, found.result, found.differences).tables[0]
-    return (loss_table(found),
-            dataclasses.replace(run_table(found.result), title="Generated clips"),
-            dataclasses.replace(differences, title="After against before, clip by clip",
-                                note="the same captions and seeds"))
+    return (
+        loss_table(found),
+        dataclasses.replace(run_table(found.result), title="Generated clips"),
+        dataclasses.replace(
+            differences,
+            title="After against before, clip by clip",
+            note="the same captions and seeds",
+        ),
+    )
 
 
 def write(found: Findings, out: Path) -> ReportFiles:
     """Write the page with clips to hear, its tables and the figures as JSON."""
     measured = run_report(found.result, found.plan.recipes)
-    each = tuple({"piece": name, "before": before, "after": after} for name, before, after in
-                 zip(found.pieces, found.before, found.after))
-    return write_report(Report(
-        title=f"{found.name}: {found.base} fine-tuned",
-        summary=(told(found), f"Distances are of {clips(found)} a side and, at so few, say "
-                 "little: look at their intervals and bias; --clips makes more."),
-        tables=tables(found), facts={**found.facts, **measured.facts}, rows=measured.rows,
-        data=as_dict(found), item_rows=each, items=found.items), out)
+    each = tuple(
+        {"piece": name, "before": before, "after": after}
+        for name, before, after in zip(found.pieces, found.before, found.after)
+    )
+    return write_report(
+        Report(
+            title=f"{found.name}: {found.base} fine-tuned",
+            summary=(
+                told(found),
+                f"Distances are of {clips(found)} a side and, at so few, say "
+                "little: look at their intervals and bias; --clips makes more.",
+            ),
+            tables=tables(found),
+            facts={**found.facts, **measured.facts},
+            rows=measured.rows,
+            data=as_dict(found),
+            item_rows=each,
+            items=found.items,
+        ),
+        out,
+    )
 
 
 def told(found: Findings) -> str:
     """What was done, in a sentence."""
     kind = "LoRA of rank 8, merged" if found.lora else "all weights of the language model"
-    return (f"{found.base} learned {found.facts['corpus']} for {found.steps} steps in "
-            f"{found.minutes:.1f} minutes ({kind}); kept are the weights with the least loss on "
-            "the validation pieces; all figures are of the test pieces.")
+    return (
+        f"{found.base} learned {found.facts['corpus']} for {found.steps} steps in "
+        f"{found.minutes:.1f} minutes ({kind}); kept are the weights with the least loss on "
+        "the validation pieces; all figures are of the test pieces."
+    )
 
 
 def clips(found: Findings) -> str:
@@ -131,20 +159,28 @@ def clips(found: Findings) -> str:
 
 def as_dict(found: Findings) -> dict[str, Any]:
     """Every figure."""
+
     def figure(values: Sequence[float]) -> dict[str, Any]:
         cell = mean_cell(values)
         return {"mean": cell.value, "ci95": None if cell.low is None else [cell.low, cell.high]}
 
     return {
-        "name": found.name, "base": found.base, "lora": found.lora, "steps": found.steps,
+        "name": found.name,
+        "base": found.base,
+        "lora": found.lora,
+        "steps": found.steps,
         "minutes": round(found.minutes, 2),
         "cross_entropy": {
-            "unit": "nats a token", "pieces": len(found.pieces), "before": figure(found.before),
+            "unit": "nats a token",
+            "pieces": len(found.pieces),
+            "before": figure(found.before),
             "after": figure(found.after),
-            "after_minus_before": figure(np.subtract(found.after, found.before))},
+            "after_minus_before": figure(np.subtract(found.after, found.before)),
+        },
         "clips": found.result.as_dict(),
         "differences": [dataclasses.asdict(one) for one in found.differences],
-        "facts": found.facts}
+        "facts": found.facts,
+    }
 
 
 def write_card(found: Findings, model: Path) -> None:
@@ -152,6 +188,9 @@ def write_card(found: Findings, model: Path) -> None:
     facts = "\n".join(f"* {name}: {value}" for name, value in found.facts.items())
     shown = "\n\n".join(table_text(table) for table in tables(found))
     base = f"\n\nThe card of {found.base}: `BASE.md`." if (model / "BASE.md").is_file() else ""
-    replace(model / "README.md", f"# {found.name}\n\n{told(found)}{base}\n\n## Data\n{facts}\n\n"
-            f"## Before and after\nGenerated clips: {clips(found)}.\n\n{shown}\n")
+    replace(
+        model / "README.md",
+        f"# {found.name}\n\n{told(found)}{base}\n\n## Data\n{facts}\n\n"
+        f"## Before and after\nGenerated clips: {clips(found)}.\n\n{shown}\n",
+    )
     replace(model / "evaluation.json", json.dumps(as_dict(found), indent=1))

@@ -22,8 +22,7 @@ STEPS = 1_000_000  # the minutes are what ends it
 
 
 def write_config(run: Path, base: Path, shards: Path, lora: bool) -> Path:
-    """The run as a config of `trainers train`; one that is there is kept, changed by hand or not.
-    """
+    """The run as a config of `trainers train`; one that is there is kept, changed or not."""
     path = run / CONFIG
     if not path.is_file():
         part = path.with_suffix(".part")
@@ -39,32 +38,54 @@ def _config(base: Path, shards: Path, lora: bool) -> dict[str, Any]:
     narrow = model.hidden < NARROW
     longest = min(30.0, (model.context_tokens or math.inf) / model.token_rate)
     rate = (5e-4 if narrow else 1e-4) * (2 if lora else 1)
-    training = {"batch_tokens": 2250, "crop_seconds": [10.0, 20.0, longest],
-                "crop_weights": [0.7, 0.2, 0.1], "drop_text": 0.2, "validation_crops": 24,
-                "metric_clips": 8, "recompute": not narrow}
+    training = {
+        "batch_tokens": 2250,
+        "crop_seconds": [10.0, 20.0, longest],
+        "crop_weights": [0.7, 0.2, 0.1],
+        "drop_text": 0.2,
+        "validation_crops": 24,
+        "metric_clips": 8,
+        "recompute": not narrow,
+    }
     return {
         "task": "language_model",
         "data": {"start_from": str(base), "shards": str(shards)},
         "training": {**training, **({"lora": {"rank": 8, "alpha": 16}} if lora else {})},
-        "loop": {"steps": STEPS, "learning_rate": rate, "warmup_steps": 20, "average": 0.99,
-                 "weight_decay": 0.05, "betas": [0.9, 0.97], "seed": 1, "log_every": 10,
-                 "validate_every": 50, "sample_every": 400, "checkpoint_minutes": 2.0,
-                 "validate_first": True},
+        "loop": {
+            "steps": STEPS,
+            "learning_rate": rate,
+            "warmup_steps": 20,
+            "average": 0.99,
+            "weight_decay": 0.05,
+            "betas": [0.9, 0.97],
+            "seed": 1,
+            "log_every": 10,
+            "validate_every": 50,
+            "sample_every": 400,
+            "checkpoint_minutes": 2.0,
+            "validate_first": True,
+        },
     }
 
 
-def train(config: Path, out: Path, minutes: float, threads: int,
-          processes: Processes) -> tuple[int, float]:
+def train(
+    config: Path, out: Path, minutes: float, threads: int, processes: Processes
+) -> tuple[int, float]:
     """Train until so many minutes are used in all; returns steps and minutes done.
 
     Raises: FailureError when it was stopped before; the same call goes on.
     """
     run = run_config.read(config)
-    loop = Loop(run_config.task_of(run),
-                dataclasses.replace(run.loop, minutes=minutes, threads=threads), out, run.raw,
-                processes)
+    loop = Loop(
+        run_config.task_of(run),
+        dataclasses.replace(run.loop, minutes=minutes, threads=threads),
+        out,
+        run.raw,
+        processes,
+    )
     loop.run()
     if loop.seconds < 60 * minutes and loop.step < loop.config.steps:
-        raise FailureError("fine-tuning", f"step {loop.step}", "stopped and saved; the same "
-                           "command goes on")
+        raise FailureError(
+            "fine-tuning", f"step {loop.step}", "stopped and saved; the same command goes on"
+        )
     return loop.step, loop.seconds / 60

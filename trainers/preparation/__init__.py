@@ -11,5 +11,15 @@ from trainers.preparation.records import Description, Preparation, PreparedPiece
 from trainers.preparation.report import write_report
 from trainers.preparation.templates import template_captions
 
-__all__ = ["Captioner", "Description", "Preparation", "PreparationOptions", "PreparedPiece",
-           "Remark", "Tags", "prepare", "template_captions", "write_report"]
+__all__ = [
+    "Captioner",
+    "Description",
+    "Preparation",
+    "PreparationOptions",
+    "PreparedPiece",
+    "Remark",
+    "Tags",
+    "prepare",
+    "template_captions",
+    "write_report",
+]

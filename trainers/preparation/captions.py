@@ -18,8 +18,12 @@ from trainers.preparation.templates import template_captions
 Captioner = Callable[[Description], Sequence[str]]
 
 TABLE_NAMES = ("captions.csv", "captions.jsonl", "metadata.csv", "metadata.jsonl")
-_COLUMNS = {"caption": ("caption", "captions", "text", "description", "prompt"),
-            "licence": LICENCE, "attribution": ATTRIBUTION, "group": ("group",)}
+_COLUMNS = {
+    "caption": ("caption", "captions", "text", "description", "prompt"),
+    "licence": LICENCE,
+    "attribution": ATTRIBUTION,
+    "group": ("group",),
+}
 _BLANK = re.compile(r"[\x00-\x1f\x7f\s]+")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _LONGEST_TEXT_FILE = 100_000
@@ -39,7 +43,7 @@ def clean(text: str) -> str:
     """One line without control characters, cut to what a prompt may hold at a word's end."""
     line = _BLANK.sub(" ", text).strip()
     if len(line) > MAX_PROMPT_CHARACTERS:
-        line = line[:MAX_PROMPT_CHARACTERS + 1].rpartition(" ")[0] or line[:MAX_PROMPT_CHARACTERS]
+        line = line[: MAX_PROMPT_CHARACTERS + 1].rpartition(" ")[0] or line[:MAX_PROMPT_CHARACTERS]
     return line
 
 
@@ -58,8 +62,13 @@ def read_notes(table: Path, index: FileIndex) -> tuple[dict[Source, Notes], list
     for row in rows:
         found = index.find(row.file)
         if len(found) != 1:
-            reason = "no such audio file" if not found else "may mean " + " or ".join(
-                source.name for source in found[:3]) + "; write its path"
+            reason = (
+                "no such audio file"
+                if not found
+                else "may mean "
+                + " or ".join(source.name for source in found[:3])
+                + "; write its path"
+            )
             remarks.append(Remark(row.place, "ignored", f"{row.file}: {reason}"))
             continue
         captions = _captions(row.fields.get("caption", ""))
@@ -67,14 +76,22 @@ def read_notes(table: Path, index: FileIndex) -> tuple[dict[Source, Notes], list
             remarks.append(Remark(row.place, "ignored", f"{row.file}: has no caption"))
         known = notes.get(found[0], Notes())
         notes[found[0]] = replace(
-            known, captions=tuple(dict.fromkeys(known.captions + captions)),
+            known,
+            captions=tuple(dict.fromkeys(known.captions + captions)),
             licence=known.licence or clean(str(row.fields.get("licence", ""))),
             attribution=known.attribution or clean(str(row.fields.get("attribution", ""))),
-            group=known.group or clean(str(row.fields.get("group", ""))))
+            group=known.group or clean(str(row.fields.get("group", ""))),
+        )
     if without := sum(1 for source in index.sources if source not in notes):
-        remarks.append(Remark(table.name, "used", f"has no row for {without} of "
-                              f"{len(index.sources)} audio files; their captions come from text "
-                              "files, tags or templates"))
+        remarks.append(
+            Remark(
+                table.name,
+                "used",
+                f"has no row for {without} of "
+                f"{len(index.sources)} audio files; their captions come from text "
+                "files, tags or templates",
+            )
+        )
     return notes, remarks
 
 
@@ -95,17 +112,19 @@ def beside(source: Source) -> tuple[str, ...]:
     return ()
 
 
-def captions_of(copies: Sequence[Source], notes: dict[Source, Notes], measured: Measured,
-                captioner: Captioner) -> tuple[tuple[str, ...], CaptionSource]:
+def captions_of(
+    copies: Sequence[Source], notes: dict[Source, Notes], measured: Measured, captioner: Captioner
+) -> tuple[tuple[str, ...], CaptionSource]:
     """The captions of a piece and where they came from: the first place that has any.
 
     Args:
         copies: the file that is used, then those with the same sound, which may be described too.
     """
     for captions, origin in (
-            (tuple(c for copy in copies for c in notes.get(copy, Notes()).captions), "table"),
-            (tuple(c for copy in copies for c in beside(copy)), "text file"),
-            (_captions(measured.tags.description), "tags")):
+        (tuple(c for copy in copies for c in notes.get(copy, Notes()).captions), "table"),
+        (tuple(c for copy in copies for c in beside(copy)), "text file"),
+        (_captions(measured.tags.description), "tags"),
+    ):
         if captions:
             return tuple(dict.fromkeys(captions)), origin  # type: ignore[return-value]
     description = Description(copies[0].path, measured.tags, measured.seconds)

@@ -24,20 +24,29 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m trainers prepare",
         description="Make a folder of audio ready for `store` and `tokenise`. Captions come from "
-                    "a table (CSV or JSONL: file, caption), else from NAME.txt beside NAME.wav, "
-                    "else from the file's tags. All files of a song go to one split: those of one "
-                    "name (NAME.wav, NAME.ogg, NAME_1.wav, 'NAME part 2.wav'), or of one `group` "
-                    "in the table. Files that cannot be used are listed with the "
-                    "reason. Run it again to go on where it stopped, or with other captions.")
+        "a table (CSV or JSONL: file, caption), else from NAME.txt beside NAME.wav, "
+        "else from the file's tags. All files of a song go to one split: those of one "
+        "name (NAME.wav, NAME.ogg, NAME_1.wav, 'NAME part 2.wav'), or of one `group` "
+        "in the table. Files that cannot be used are listed with the "
+        "reason. Run it again to go on where it stopped, or with other captions.",
+    )
     made.add_argument("folder", type=Path, help="folder of audio, with folders in it or not")
     place = made.add_mutually_exclusive_group(required=True)
     place.add_argument("--name", help="what the prepared folder is called in $STUDIO_WORK")
     place.add_argument("--out", type=Path, help="the prepared folder, anywhere else")
-    made.add_argument("--captions", type=Path, help="table of captions (columns file, "
-                      "caption and, if wanted, licence, attribution, group); by default "
-                      "captions.csv, captions.jsonl, metadata.csv or metadata.jsonl in the folder")
-    made.add_argument("--sections", type=Path, help="table of sections (CSV: file, structure, "
-                      "start, end; or JSONL); by default every piece is one whole")
+    made.add_argument(
+        "--captions",
+        type=Path,
+        help="table of captions (columns file, "
+        "caption and, if wanted, licence, attribution, group); by default "
+        "captions.csv, captions.jsonl, metadata.csv or metadata.jsonl in the folder",
+    )
+    made.add_argument(
+        "--sections",
+        type=Path,
+        help="table of sections (CSV: file, structure, "
+        "start, end; or JSONL); by default every piece is one whole",
+    )
     made.add_argument("--structure", default=default.structure, help="name of a whole piece")
     made.add_argument("--min-seconds", type=float, default=default.min_seconds)
     made.add_argument("--min-rate", type=int, default=default.min_rate, help="Hz")

@@ -17,8 +17,21 @@ from core import audio
 from core.errors import InputError
 from trainers.preparation.truncation import missing_part
 
-SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au",
-            ".caf", ".w64", ".rf64"}
+SUFFIXES = {
+    ".wav",
+    ".flac",
+    ".mp3",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".aif",
+    ".aiff",
+    ".aifc",
+    ".au",
+    ".caf",
+    ".w64",
+    ".rf64",
+}
 FFMPEG_SUFFIXES = {".m4a", ".aac", ".wma", ".ape", ".wv", ".webm", ".mka"}
 # Containers that ffmpeg may open: no playlists, which could read other files.
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,aac,asf,ape,wv,matroska,webm"
@@ -53,10 +66,16 @@ def _read(path: Path) -> Decoded:
         with soundfile.SoundFile(path) as file:
             rate, channels, declared = file.samplerate, file.channels, file.frames
             if declared / rate > audio.MAX_FILE_SECONDS:
-                raise InputError("audio file", path.name, f"is {declared / rate / 60:.0f} minutes "
-                                 f"long; at most {audio.MAX_FILE_SECONDS / 60:.0f} are read")
-            blocks = [block.mean(axis=1, dtype=np.float32) for block in
-                      file.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True)]  # [t, C] -> [t]
+                raise InputError(
+                    "audio file",
+                    path.name,
+                    f"is {declared / rate / 60:.0f} minutes "
+                    f"long; at most {audio.MAX_FILE_SECONDS / 60:.0f} are read",
+                )
+            blocks = [
+                block.mean(axis=1, dtype=np.float32)
+                for block in file.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+            ]  # [t, C] -> [t]
             log = file.extra_info
     except (RuntimeError, OSError, ValueError, TypeError) as error:  # what soundfile raises
         reason = " ".join(str(error).split()).rpartition(": ")[2] or "damaged or truncated data"
@@ -67,8 +86,9 @@ def _read(path: Path) -> Decoded:
     if len(mono) == 0:
         raise InputError("audio file", path.name, "holds no samples")
     if not np.isfinite(mono).all():
-        raise InputError("audio file", path.name, "holds samples that are not numbers "
-                         "(NaN or infinity)")
+        raise InputError(
+            "audio file", path.name, "holds samples that are not numbers (NaN or infinity)"
+        )
     return Decoded(mono, rate, channels)
 
 
@@ -81,10 +101,31 @@ def _as_wav(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="preparation-") as folder:
         wav = Path(folder) / "sound.wav"
         done = subprocess.run(
-            [program, "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file",
-             "-format_whitelist", _CONTAINERS, "-i", f"file:{path}", "-map", "0:a:0",
-             "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)],
-            capture_output=True, text=True, errors="replace", check=False)
+            [
+                program,
+                "-nostdin",
+                "-v",
+                "error",
+                "-xerror",
+                "-protocol_whitelist",
+                "file",
+                "-format_whitelist",
+                _CONTAINERS,
+                "-i",
+                f"file:{path}",
+                "-map",
+                "0:a:0",
+                "-c:a",
+                "pcm_f32le",
+                "-rf64",
+                "auto",
+                str(wav),
+            ],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
         if done.returncode != 0 or not wav.is_file():
             lines = done.stderr.strip().splitlines() or ["no message"]
             raise InputError("audio file", path.name, f"cannot be decoded ({lines[-1][:120]})")

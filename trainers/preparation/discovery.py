@@ -30,8 +30,11 @@ def find_audio(folder: Path, out: Path) -> list[Source]:
         raise InputError("output folder", out, "is the folder of audio itself; choose another")
     found, skipped = [], out.resolve()
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".")
-                            and (Path(place) / name).resolve() != skipped)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (Path(place) / name).resolve() != skipped
+        )
         for name in files:
             path = Path(place) / name
             kind = path.suffix.lower() in SUFFIXES | FFMPEG_SUFFIXES
@@ -62,8 +65,11 @@ class FileIndex:
         A path counts from the folder, or from any folder above it. A bare name is looked for
         everywhere below the folder.
         """
-        parts = [part for part in printable(text.strip()).replace("\\", "/").split("/")
-                 if part not in ("", ".")]
+        parts = [
+            part
+            for part in printable(text.strip()).replace("\\", "/").split("/")
+            if part not in ("", ".")
+        ]
         for first in range(len(parts)):
             exact = self._paths.get("/".join(parts[first:]))
             if exact:

@@ -48,22 +48,45 @@ def tables(prepared: Preparation) -> list[Table]:
     lengths = _caption_lengths(prepared)
     sections = [section for piece in pieces for section in piece.sections]
     found = [
-        Table("Splits", ("split", "hours", "pieces"), tuple(
-            (split, f"{sum(p.duration_s for p in pieces if p.split == split) / 3600:.3f}",
-             str(sum(p.split == split for p in pieces)))
-            for split in ("train", "validation", "test"))),
+        Table(
+            "Splits",
+            ("split", "hours", "pieces"),
+            tuple(
+                (
+                    split,
+                    f"{sum(p.duration_s for p in pieces if p.split == split) / 3600:.3f}",
+                    str(sum(p.split == split for p in pieces)),
+                )
+                for split in ("train", "validation", "test")
+            ),
+        ),
         _counted("Length", "seconds", _binned([p.duration_s for p in pieces], _SECOND_EDGES)),
         _counted("Sample rate of the files", "Hz", _sorted(p.source_sample_rate for p in pieces)),
         _counted("Channels of the files", "channels", _sorted(p.source_channels for p in pieces)),
-        _counted("Where captions come from", "source",
-                 Counter(p.caption_source for p in pieces).most_common()),
+        _counted(
+            "Where captions come from",
+            "source",
+            Counter(p.caption_source for p in pieces).most_common(),
+        ),
         _counted("Caption length", "words", _binned(lengths, _WORD_EDGES), "captions"),
-        Table("Sections", ("structure", "minutes", "sections"), tuple(
-            (name, f"{sum(s.end_s - s.start_s for s in sections if s.structure == name) / 60:.1f}",
-             str(count)) for name, count in Counter(s.structure for s in sections).most_common())),
+        Table(
+            "Sections",
+            ("structure", "minutes", "sections"),
+            tuple(
+                (
+                    name,
+                    f"{sum(s.end_s - s.start_s for s in sections if s.structure == name) / 60:.1f}",
+                    str(count),
+                )
+                for name, count in Counter(s.structure for s in sections).most_common()
+            ),
+        ),
         _counted("Sections a piece", "sections", _sorted(len(p.sections) for p in pieces)),
-        _counted("Licences", "licence", Counter(p.licence or "(none given)"
-                                                for p in pieces).most_common()),
+        _counted(
+            "Licences",
+            "licence",
+            Counter(p.licence or "(none given)" for p in pieces).most_common(),
+        ),
     ]
     return [table for table in found if table.rows]
 
@@ -72,8 +95,7 @@ def _caption_lengths(prepared: Preparation) -> list[int]:
     return [len(caption.split()) for piece in prepared.pieces for caption in piece.captions]
 
 
-def _counted(title: str, column: str, counts: list[tuple[Any, int]],
-             unit: str = "pieces") -> Table:
+def _counted(title: str, column: str, counts: list[tuple[Any, int]], unit: str = "pieces") -> Table:
     return Table(title, (column, unit), tuple((str(name), str(count)) for name, count in counts))
 
 
@@ -87,4 +109,4 @@ def _binned(values: list[float] | list[int], edges: tuple[int, ...]) -> list[tup
     names = [f"{a} to {b}" for a, b in zip(edges, edges[1:])] + [f"{edges[-1]} and more"]
     rows = list(zip(names, (int(count) for count in counts)))
     used = [number for number, (_, count) in enumerate(rows) if count]
-    return rows[used[0]:used[-1] + 1] if used else []
+    return rows[used[0] : used[-1] + 1] if used else []

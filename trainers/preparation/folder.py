@@ -13,8 +13,22 @@ from typing import Any
 from trainers.preparation.measuring import known_ids
 from trainers.preparation.records import Preparation, PreparedPiece
 
-COLUMNS = ("id", "path", "caption", "style", "mood", "tempo", "key", "duration_s", "split", "title",
-           "licence", "attribution", "source", "caption_source")
+COLUMNS = (
+    "id",
+    "path",
+    "caption",
+    "style",
+    "mood",
+    "tempo",
+    "key",
+    "duration_s",
+    "split",
+    "title",
+    "licence",
+    "attribution",
+    "source",
+    "caption_source",
+)
 
 
 def write_folder(prepared: Preparation, out: Path) -> None:
@@ -29,11 +43,15 @@ def write_folder(prepared: Preparation, out: Path) -> None:
     records = [entry(piece) for piece in prepared.pieces]
     for record in records:
         replace(out / f"{record['id']}.json", json.dumps(record, ensure_ascii=False))
-    replace(out / "corpus.jsonl",
-            "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+    replace(
+        out / "corpus.jsonl",
+        "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records),
+    )
     replace(out / "corpus.csv", _table(COLUMNS, [_row(piece) for piece in prepared.pieces]))
-    replace(out / "remarks.csv", _table(("file", "outcome", "reason"),
-                                        [asdict(remark) for remark in prepared.remarks]))
+    replace(
+        out / "remarks.csv",
+        _table(("file", "outcome", "reason"), [asdict(remark) for remark in prepared.remarks]),
+    )
 
 
 def entry(piece: PreparedPiece) -> dict[str, Any]:

@@ -34,8 +34,9 @@ _VERSION = 2
 _REPORT_SECONDS = 10.0
 
 
-def measure_all(sources: Sequence[Source], out: Path,
-                options: PreparationOptions) -> dict[Source, Measured]:
+def measure_all(
+    sources: Sequence[Source], out: Path, options: PreparationOptions
+) -> dict[Source, Measured]:
     """What is known of every source; new ones are decoded in several processes.
 
     Raises: FailureError when the output cannot be written (a full disk); what is done stays.
@@ -45,19 +46,24 @@ def measure_all(sources: Sequence[Source], out: Path,
         half.unlink()
     found = {source: known for source in sources if (known := _recall(source, out, options))}
     todo = [source for source in sources if source not in found]
-    print(f"{len(found)} of {len(sources)} files are known, {len(todo)} to decode",
-          file=sys.stderr, flush=True)
+    print(
+        f"{len(found)} of {len(sources)} files are known, {len(todo)} to decode",
+        file=sys.stderr,
+        flush=True,
+    )
     began = shown = time.monotonic()
     for number, (source, measured) in enumerate(
-            run_each(functools.partial(measure, out=out, options=options), todo,
-                     options.workers), 1):
-        found[source] = measured or Measured(problem="stopped its decoder (a crash, or too little "
-                                             "memory); convert it to FLAC")
+        run_each(functools.partial(measure, out=out, options=options), todo, options.workers), 1
+    ):
+        found[source] = measured or Measured(
+            problem="stopped its decoder (a crash, or too little memory); convert it to FLAC"
+        )
         now = time.monotonic()
         if now - shown > _REPORT_SECONDS or number == len(todo):
             shown, left = now, (now - began) / number * (len(todo) - number)
-            print(f"decoded {number} of {len(todo)}, {left:.0f} s left", file=sys.stderr,
-                  flush=True)
+            print(
+                f"decoded {number} of {len(todo)}, {left:.0f} s left", file=sys.stderr, flush=True
+            )
     return found
 
 
@@ -83,8 +89,9 @@ def _write(source: Source, out: Path, tags: Tags, options: PreparationOptions) -
     mono = decoded.mono  # [T] at the file's rate
     seconds = len(mono) / decoded.sample_rate
     peak = float(np.abs(mono).max())
-    found = Measured("", "", decoded.sample_rate, decoded.channels, seconds, peak,
-                     audio.rms(mono), tags)
+    found = Measured(
+        "", "", decoded.sample_rate, decoded.channels, seconds, peak, audio.rms(mono), tags
+    )
     if peak < SILENT_PEAK:
         what = "is silent" if decoded.channels == 1 else "is silent as one channel"
         return replace(found, problem=f"{what} (peak below -80 dB)")
@@ -105,8 +112,9 @@ def content_id(mono: np.ndarray, sample_rate: int) -> str:
 
 def known_ids(out: Path) -> set[str]:
     """Ids that any earlier run wrote here."""
-    return {json.loads(path.read_text(encoding="utf-8"))["id"]
-            for path in (out / LEDGER).glob("*.json")} - {""}
+    return {
+        json.loads(path.read_text(encoding="utf-8"))["id"] for path in (out / LEDGER).glob("*.json")
+    } - {""}
 
 
 def _key(source: Source) -> str:

@@ -49,8 +49,11 @@ class PreparationOptions:
             if not (math.isfinite(share) and 0 <= share < 1):
                 raise InputError(name, share, "give a share from 0 to below 1")
         if self.validation + self.test >= 1:
-            raise InputError("validation + test", self.validation + self.test,
-                             "must leave something to train on; give less than 1")
+            raise InputError(
+                "validation + test",
+                self.validation + self.test,
+                "must leave something to train on; give less than 1",
+            )
         if not (math.isfinite(self.min_seconds) and self.min_seconds >= 0):
             raise InputError("min-seconds", self.min_seconds, "give seconds of 0 or more")
         if self.min_rate < 0:

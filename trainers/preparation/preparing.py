@@ -28,8 +28,9 @@ from trainers.preparation.templates import template_captions
 FULL_BAND_RATE = 32_000  # below it the 48 kHz side of the models hears no highs
 
 
-def prepare(folder: Path, out: Path, options: PreparationOptions,
-            captioner: Captioner = template_captions) -> Preparation:
+def prepare(
+    folder: Path, out: Path, options: PreparationOptions, captioner: Captioner = template_captions
+) -> Preparation:
     """Prepare `folder` into `out` (ID.flac, ID.json, corpus.csv, corpus.jsonl, remarks.csv).
 
     Args:
@@ -62,27 +63,49 @@ def prepare(folder: Path, out: Path, options: PreparationOptions,
         remarks += said
         captions, origin = captions_of(copies[name], notes, measured[source], captioner)
         if not captions:
-            remarks.append(Remark(source.name, "left out", "has no caption, and the captioner "
-                                  "wrote none"))
+            remarks.append(
+                Remark(source.name, "left out", "has no caption, and the captioner wrote none")
+            )
             continue
-        pieces.append(_piece(name, copies[name], measured[source], notes, options,
-                             split=split_of[name], captions=captions, caption_source=origin,
-                             sections=sections))
+        pieces.append(
+            _piece(
+                name,
+                copies[name],
+                measured[source],
+                notes,
+                options,
+                split=split_of[name],
+                captions=captions,
+                caption_source=origin,
+                sections=sections,
+            )
+        )
     if pieces and not any(piece.split == "validation" for piece in pieces):
-        remarks.append(Remark("(all pieces)", "used", "no validation piece: trainers need one; "
-                              "give two songs or more and --validation above 0"))
+        remarks.append(
+            Remark(
+                "(all pieces)",
+                "used",
+                "no validation piece: trainers need one; "
+                "give two songs or more and --validation above 0",
+            )
+        )
     shown = printable(folder.resolve().name)
     prepared = Preparation(shown, len(sources), tuple(pieces), tuple(remarks))
     write_folder(prepared, out)
     if not pieces:
         first = next(r for r in remarks if r.outcome == "left out")
-        raise InputError("folder", folder, f"none of its {len(sources)} audio files can be used "
-                         f"({first.file} {first.reason}); {out / 'remarks.csv'} lists all")
+        raise InputError(
+            "folder",
+            folder,
+            f"none of its {len(sources)} audio files can be used "
+            f"({first.file} {first.reason}); {out / 'remarks.csv'} lists all",
+        )
     return prepared
 
 
-def _choose(sources: Sequence[Source], measured: Mapping[Source, Measured],
-            options: PreparationOptions) -> tuple[dict[str, list[Source]], list[Remark]]:
+def _choose(
+    sources: Sequence[Source], measured: Mapping[Source, Measured], options: PreparationOptions
+) -> tuple[dict[str, list[Source]], list[Remark]]:
     """id -> its files, the one that is used first; and why the others are not."""
     copies: dict[str, list[Source]] = defaultdict(list)
     remarks = []
@@ -100,25 +123,47 @@ def _choose(sources: Sequence[Source], measured: Mapping[Source, Measured],
     return dict(copies), remarks
 
 
-def _groups(copies: Mapping[str, Sequence[Source]],
-            notes: Mapping[Source, Notes]) -> tuple[dict[str, str], list[Remark]]:
+def _groups(
+    copies: Mapping[str, Sequence[Source]], notes: Mapping[Source, Notes]
+) -> tuple[dict[str, str], list[Remark]]:
     """id -> the id that stands for its song, as the table or the files' names tell."""
+
     def grouped(parts: bool) -> dict[str, str]:
-        return together({name: set().union(*(
-            song_keys(source.name, notes.get(source, Notes()).group, parts) for source in sources))
-            for name, sources in copies.items()})
+        return together(
+            {
+                name: set().union(
+                    *(
+                        song_keys(source.name, notes.get(source, Notes()).group, parts)
+                        for source in sources
+                    )
+                )
+                for name, sources in copies.items()
+            }
+        )
 
     groups, apart, remarks = grouped(parts=True), grouped(parts=False), []
     if len(set(groups.values())) == 1 < len(set(apart.values())):
         groups = apart  # nothing could be held out
-        remarks.append(Remark("(all pieces)", "used", "numbers at the end of names are taken as "
-                              "those of different songs, because all names are the same else; a "
-                              "column `group` in the table of captions tells which are one song"))
+        remarks.append(
+            Remark(
+                "(all pieces)",
+                "used",
+                "numbers at the end of names are taken as "
+                "those of different songs, because all names are the same else; a "
+                "column `group` in the table of captions tells which are one song",
+            )
+        )
     many = [count for count in Counter(groups.values()).values() if count > 1]
     if many:
-        remarks.append(Remark("(all pieces)", "used", f"{sum(many)} files are of {len(many)} songs "
-                              "by their names or the table's column `group`; the files of a song "
-                              "are kept together in one split"))
+        remarks.append(
+            Remark(
+                "(all pieces)",
+                "used",
+                f"{sum(many)} files are of {len(many)} songs "
+                "by their names or the table's column `group`; the files of a song "
+                "are kept together in one split",
+            )
+        )
     return groups, remarks
 
 
@@ -127,16 +172,21 @@ def _oddities(facts: Measured) -> list[str]:
     if facts.channels > 2:
         found.append(f"{facts.channels} channels, averaged to one")
     if facts.sample_rate < FULL_BAND_RATE:
-        found.append(f"{facts.sample_rate} Hz: nothing sounds above "
-                     f"{facts.sample_rate / 2000:g} kHz; --min-rate leaves such files out")
+        found.append(
+            f"{facts.sample_rate} Hz: nothing sounds above "
+            f"{facts.sample_rate / 2000:g} kHz; --min-rate leaves such files out"
+        )
     if facts.peak > 1:
         found.append(f"its peak of {facts.peak:.3g} is above full scale; scaled down")
     return found
 
 
-def _sections(copies: Sequence[Source], plans: Mapping[Source, tuple[Section, ...]],
-              facts: Measured, options: PreparationOptions
-              ) -> tuple[tuple[Section, ...], list[Remark]]:
+def _sections(
+    copies: Sequence[Source],
+    plans: Mapping[Source, tuple[Section, ...]],
+    facts: Measured,
+    options: PreparationOptions,
+) -> tuple[tuple[Section, ...], list[Remark]]:
     """The piece's sections from the file, or one whole where there are none that fit."""
     remarks = []
     plan = next((plans[copy] for copy in copies if copy in plans), None)
@@ -148,17 +198,32 @@ def _sections(copies: Sequence[Source], plans: Mapping[Source, tuple[Section, ..
     return sections_of.whole(options.structure, round(facts.seconds, 6)), remarks
 
 
-def _piece(name: str, copies: Sequence[Source], facts: Measured, notes: Mapping[Source, Notes],
-           options: PreparationOptions, **given: Any) -> PreparedPiece:
+def _piece(
+    name: str,
+    copies: Sequence[Source],
+    facts: Measured,
+    notes: Mapping[Source, Notes],
+    options: PreparationOptions,
+    **given: Any,
+) -> PreparedPiece:
     known = [notes[copy] for copy in copies if copy in notes]
     licence = next((note.licence for note in known if note.licence), "")
     credit = next((note.attribution for note in known if note.attribution), "")
     tags = facts.tags
     return PreparedPiece(
-        id=name, title=tags.title or Path(copies[0].name).stem,
-        style=tags.genre.lower() or "unlabelled", duration_s=round(facts.seconds, 6),
-        sample_rate=SAMPLE_RATE, licence=licence or options.licence or tags.licence,
+        id=name,
+        title=tags.title or Path(copies[0].name).stem,
+        style=tags.genre.lower() or "unlabelled",
+        duration_s=round(facts.seconds, 6),
+        sample_rate=SAMPLE_RATE,
+        licence=licence or options.licence or tags.licence,
         attribution=credit or tags.artist or options.attribution,
-        source=copies[0].name, copies=tuple(copy.name for copy in copies[1:]),
-        source_sample_rate=facts.sample_rate, source_channels=facts.channels,
-        tempo=tags.tempo, key=tags.key, mood=tags.mood, **given)
+        source=copies[0].name,
+        copies=tuple(copy.name for copy in copies[1:]),
+        source_sample_rate=facts.sample_rate,
+        source_channels=facts.channels,
+        tempo=tags.tempo,
+        key=tags.key,
+        mood=tags.mood,
+        **given,
+    )

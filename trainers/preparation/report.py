@@ -46,18 +46,23 @@ def write_report(prepared: Preparation, out: Path) -> Path:
         f"{figures['files']} audio files; {len(left_out)} files left out.</p>",
         "<p>Every piece is 48 kHz mono FLAC with its captions and sections beside it in a JSON "
         "file of the same name.</p>",
-        "<h2>What is in it</h2><div class=grid>", *map(_table, tables(prepared)), "</div>",
+        "<h2>What is in it</h2><div class=grid>",
+        *map(_table, tables(prepared)),
+        "</div>",
         "<h2>Samples to hear</h2><div class=grid>",
-        *(_sample(piece, out) for piece in chosen_samples(prepared.pieces)), "</div>",
+        *(_sample(piece, out) for piece in chosen_samples(prepared.pieces)),
+        "</div>",
         "<h2>Left out, and why</h2>",
         _remarks([(r.file, r.reason) for r in left_out], ("file", "reason")),
         "<h2>Used or ignored, with a remark</h2>",
         _remarks([(r.file, r.outcome, r.reason) for r in others], ("file", "outcome", "reason")),
     ]
-    page = ("<!doctype html><html lang=en><head><meta charset=utf-8>"
-            '<meta name=viewport content="width=device-width,initial-scale=1">'
-            f"<title>Prepared: {escape(prepared.folder)}</title><style>{_STYLE}</style></head>"
-            f"<body>{''.join(body)}</body></html>\n")
+    page = (
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width,initial-scale=1">'
+        f"<title>Prepared: {escape(prepared.folder)}</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join(body)}</body></html>\n"
+    )
     replace(out / FILE, page)
     return out / FILE
 
@@ -73,11 +78,16 @@ def chosen_samples(pieces: tuple[PreparedPiece, ...]) -> list[PreparedPiece]:
 def _table(table: Table) -> str:
     most = max(int(row[-1]) for row in table.rows) or 1
     rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row[:-1])
-        + f"<td>{escape(row[-1])}<span class=bar style=\"width:{6 * int(row[-1]) / most:.2f}em\">"
-        "</span></td></tr>" for row in table.rows)
-    return (f"<table><caption>{escape(table.title)}</caption>{_head(table.columns)}"
-            f"<tbody>{rows}</tbody></table>")
+        "<tr>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[:-1])
+        + f'<td>{escape(row[-1])}<span class=bar style="width:{6 * int(row[-1]) / most:.2f}em">'
+        "</span></td></tr>"
+        for row in table.rows
+    )
+    return (
+        f"<table><caption>{escape(table.title)}</caption>{_head(table.columns)}"
+        f"<tbody>{rows}</tbody></table>"
+    )
 
 
 def _head(columns: tuple[str, ...]) -> str:
@@ -88,28 +98,40 @@ def _head(columns: tuple[str, ...]) -> str:
 def _remarks(rows: list[tuple[str, ...]], columns: tuple[str, ...]) -> str:
     if not rows:
         return "<p>Nothing.</p>"
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-                   for row in rows[:_LISTED])
-    more = (f"<p>The first {_LISTED} of {len(rows)}; remarks.csv lists all.</p>"
-            if len(rows) > _LISTED else "")
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in rows[:_LISTED]
+    )
+    more = (
+        f"<p>The first {_LISTED} of {len(rows)}; remarks.csv lists all.</p>"
+        if len(rows) > _LISTED
+        else ""
+    )
     return f"<table>{_head(columns)}<tbody>{body}</tbody></table>{more}"
 
 
 def _sample(piece: PreparedPiece, out: Path) -> str:
     """Up to 8 s from the middle of a piece, carried by the page itself."""
     start = max(0.0, (piece.duration_s - SAMPLE_SECONDS) / 2)
-    sound = audio.read(out / f"{piece.id}.flac", start,
-                       min(start + SAMPLE_SECONDS, piece.duration_s))
+    sound = audio.read(
+        out / f"{piece.id}.flac", start, min(start + SAMPLE_SECONDS, piece.duration_s)
+    )
     clip = audio.resample(sound.mono(), sound.sample_rate, _SAMPLE_RATE)
     with tempfile.TemporaryDirectory(prefix="preparation-") as folder:
         data = audio.write(Path(folder) / "clip.mp3", clip, _SAMPLE_RATE).read_bytes()
     captions = "".join(f"<li>{escape(caption)}</li>" for caption in piece.captions[:3])
     places = Counter(section.structure for section in piece.sections)
-    facts = [piece.split, f"{piece.duration_s:.1f} s",
-             ", ".join(f"{count} {name}" for name, count in places.items()),
-             piece.licence, piece.attribution]
-    return (f"<figure><figcaption>{escape(piece.source)}<br>"
-            f"{escape(' · '.join(fact for fact in facts if fact))}</figcaption>"
-            f'<audio controls preload=none aria-label="{escape(piece.source)}" '
-            f'src="data:audio/mpeg;base64,{base64.b64encode(data).decode()}"></audio>'
-            f"<ul>{captions}</ul></figure>")
+    facts = [
+        piece.split,
+        f"{piece.duration_s:.1f} s",
+        ", ".join(f"{count} {name}" for name, count in places.items()),
+        piece.licence,
+        piece.attribution,
+    ]
+    return (
+        f"<figure><figcaption>{escape(piece.source)}<br>"
+        f"{escape(' · '.join(fact for fact in facts if fact))}</figcaption>"
+        f'<audio controls preload=none aria-label="{escape(piece.source)}" '
+        f'src="data:audio/mpeg;base64,{base64.b64encode(data).decode()}"></audio>'
+        f"<ul>{captions}</ul></figure>"
+    )

@@ -13,15 +13,19 @@ from trainers.preparation.discovery import FileIndex
 from trainers.preparation.records import Remark, Section, Source
 from trainers.preparation.table import read_table
 
-_COLUMNS = {"structure": ("structure", "section", "label"),
-            "start": ("start", "start_s", "begin"), "end": ("end", "end_s", "stop")}
+_COLUMNS = {
+    "structure": ("structure", "section", "label"),
+    "start": ("start", "start_s", "begin"),
+    "end": ("end", "end_s", "stop"),
+}
 _LISTS = {"sections": ("sections", "segments")}
 _TRAILING_NUMBER = re.compile(r"[\s_-]*\d+$")
 _SLACK_SECONDS = 1.0  # how far past the end a last section may reach
 
 
-def read_sections(path: Path,
-                  index: FileIndex) -> tuple[dict[Source, tuple[Section, ...]], list[Remark]]:
+def read_sections(
+    path: Path, index: FileIndex
+) -> tuple[dict[Source, tuple[Section, ...]], list[Remark]]:
     """Sections by file: a CSV with a row each, or JSONL with a list for each file.
 
     A row is file, structure, start, end (seconds or m:ss; no end: to the next, or the piece's
@@ -45,10 +49,12 @@ def read_sections(path: Path,
             found.setdefault(sources[0], []).extend(_section(item) for item in given)
         except InputError as error:
             broken.add(sources[0])
-            remarks.append(Remark(row.place, "ignored", f"{error}; {sources[0].name} is taken as "
-                                  "one whole"))
-    return {source: _closed(items) for source, items in found.items()
-            if items and source not in broken}, remarks
+            remarks.append(
+                Remark(row.place, "ignored", f"{error}; {sources[0].name} is taken as one whole")
+            )
+    return {
+        source: _closed(items) for source, items in found.items() if items and source not in broken
+    }, remarks
 
 
 def _section(item: Any) -> Section:
@@ -58,11 +64,15 @@ def _section(item: Any) -> Section:
     if name not in STRUCTURES:
         name = _TRAILING_NUMBER.sub("", name)
     if name not in STRUCTURES:
-        raise InputError("structure", item.get("structure"), "must be one of "
-                         + ", ".join(STRUCTURES))
+        raise InputError(
+            "structure", item.get("structure"), "must be one of " + ", ".join(STRUCTURES)
+        )
     end = item.get("end", item.get("end_s"))
-    return Section(name, _seconds(item.get("start", item.get("start_s"))),
-                   None if end is None or not str(end).strip() else _seconds(end))
+    return Section(
+        name,
+        _seconds(item.get("start", item.get("start_s"))),
+        None if end is None or not str(end).strip() else _seconds(end),
+    )
 
 
 def _seconds(text: Any) -> float:
@@ -82,8 +92,10 @@ def _closed(items: list[Section]) -> tuple[Section, ...]:
     """In the order of time, open ends closed by the next section's start."""
     ordered = sorted(items, key=lambda section: section.start_s)
     nexts = [section.start_s for section in ordered[1:]] + [None]
-    return tuple(Section(s.structure, s.start_s, follow if s.end_s is None else s.end_s)
-                 for s, follow in zip(ordered, nexts))
+    return tuple(
+        Section(s.structure, s.start_s, follow if s.end_s is None else s.end_s)
+        for s, follow in zip(ordered, nexts)
+    )
 
 
 def fit(sections: tuple[Section, ...], seconds: float) -> tuple[Section, ...]:

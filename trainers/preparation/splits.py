@@ -66,8 +66,14 @@ def splits(groups: Mapping[str, str], validation: float, test: float) -> dict[st
     """
     ordered = sorted(set(groups.values()), key=place)
     shares = {"validation": validation, "test": test}
-    found = {name: "validation" if place(name) < validation
-             else "test" if place(name) < validation + test else "train" for name in ordered}
+    found = {
+        name: "validation"
+        if place(name) < validation
+        else "test"
+        if place(name) < validation + test
+        else "train"
+        for name in ordered
+    }
     for split in HELD_OUT:
         train = [name for name in ordered if found[name] == "train"]
         if shares[split] > 0 and split not in found.values() and len(train) > 1:

@@ -14,8 +14,21 @@ from typing import Any
 from core.errors import InputError
 from trainers.preparation.records import Remark
 
-FILE = ("file", "file_name", "filename", "path", "file_path", "audio", "audio_path", "location",
-        "name", "id", "item", "ytid", "track_id")
+FILE = (
+    "file",
+    "file_name",
+    "filename",
+    "path",
+    "file_path",
+    "audio",
+    "audio_path",
+    "location",
+    "name",
+    "id",
+    "item",
+    "ytid",
+    "track_id",
+)
 LICENCE = ("licence", "license")
 ATTRIBUTION = ("attribution", "credit", "credits", "artist", "author")
 _LONGEST_CELL = 1 << 20
@@ -66,8 +79,9 @@ def read_table(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[R
     return readable, remarks
 
 
-def _csv(path: Path, text: str,
-         known: Mapping[str, Sequence[str]]) -> tuple[list[Row], list[Remark]]:
+def _csv(
+    path: Path, text: str, known: Mapping[str, Sequence[str]]
+) -> tuple[list[Row], list[Remark]]:
     csv.field_size_limit(_LONGEST_CELL)
     first_line = text.splitlines()[0]
     delimiter = max(",;\t", key=first_line.count)
@@ -76,13 +90,18 @@ def _csv(path: Path, text: str,
         header = [cell.strip().lower() for cell in next(reader)]
     except csv.Error as error:
         raise InputError("table", path, f"has no readable header ({error})") from error
-    columns = {name: position for name, aliases in known.items()
-               if (position := _position(header, aliases)) is not None}
-    if absent := [name for name in known if name not in columns
-                  and name in ("file", "caption", "structure", "start")]:
+    columns = {
+        name: position
+        for name, aliases in known.items()
+        if (position := _position(header, aliases)) is not None
+    }
+    if absent := [
+        name
+        for name in known
+        if name not in columns and name in ("file", "caption", "structure", "start")
+    ]:
         names = "; ".join(" or ".join(known[name][:4]) for name in absent)
-        raise InputError("table", path, f"has no column {names}; its header is "
-                         f"{', '.join(header)}")
+        raise InputError("table", path, f"has no column {names}; its header is {', '.join(header)}")
     rows, remarks = [], []
     while True:
         place = f"{path.name}, line {reader.line_num + 1}"
@@ -96,8 +115,9 @@ def _csv(path: Path, text: str,
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
-            remarks.append(Remark(place, "ignored", f"has {len(cells)} cells, the header has "
-                                  f"{len(header)}"))
+            remarks.append(
+                Remark(place, "ignored", f"has {len(cells)} cells, the header has {len(header)}")
+            )
             continue
         fields = {name: cells[at] for name, at in columns.items()}
         rows.append(Row(place, fields.pop("file").strip(), fields))
@@ -107,8 +127,9 @@ def _position(header: list[str], aliases: Sequence[str]) -> int | None:
     return next((header.index(alias) for alias in aliases if alias in header), None)
 
 
-def _json_lines(name: str, text: str,
-                known: Mapping[str, Sequence[str]]) -> tuple[list[Row], list[Remark]]:
+def _json_lines(
+    name: str, text: str, known: Mapping[str, Sequence[str]]
+) -> tuple[list[Row], list[Remark]]:
     rows, remarks = [], []
     for number, line in enumerate(text.split("\n"), 1):
         place = f"{name}, line {number}"
@@ -124,7 +145,11 @@ def _json_lines(name: str, text: str,
             remarks.append(Remark(place, "ignored", "is not an object with named fields"))
             continue
         given = {key.strip().lower(): value for key, value in record.items()}
-        fields = {ours: given[alias] for ours, aliases in known.items()
-                  for alias in reversed(aliases) if given.get(alias) is not None}
+        fields = {
+            ours: given[alias]
+            for ours, aliases in known.items()
+            for alias in reversed(aliases)
+            if given.get(alias) is not None
+        }
         rows.append(Row(place, str(fields.pop("file", "")).strip(), fields))
     return rows, remarks

@@ -29,13 +29,25 @@ _NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
 _LONGEST = 500
 _NO_TEXT = re.compile(r"[\x00-\x1f\x7f\s]+")
 _NO_GENRE = re.compile(r"^(other|unknown.*|misc.*|none|default|genre|\(?\d+\)?)$", re.IGNORECASE)
-_NO_CAPTION = re.compile(r"https?:|www\.|@|\b(encode|encoder|encoded|ripped|rip|lame|converted|"
-                         r"downloaded|visit|copyright|comment)\b|[0-9A-Fa-f]{8}", re.IGNORECASE)
+_NO_CAPTION = re.compile(
+    r"https?:|www\.|@|\b(encode|encoder|encoded|ripped|rip|lame|converted|"
+    r"downloaded|visit|copyright|comment)\b|[0-9A-Fa-f]{8}",
+    re.IGNORECASE,
+)
 _KEY = re.compile(r"[A-G][b#♭♯]?(\s*(?i:m|min|minor|maj|major))?")  # no Camelot "8A"
 _TEMPOS = (20, 400)  # BPM; programs write 0 for unknown
 # What mutagen raises on hostile files, beside its own error.
-_BROKEN_TAGS = (mutagen.MutagenError, ValueError, KeyError, IndexError, TypeError,
-                AttributeError, OverflowError, struct.error, EOFError)
+_BROKEN_TAGS = (
+    mutagen.MutagenError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    struct.error,
+    EOFError,
+)
 
 
 def read_tags(path: Path) -> Tags:
@@ -69,12 +81,14 @@ def _is_tempo(text: str) -> bool:
 def _look_up(tags: Any) -> Callable[..., str]:
     """A function (vorbis names, ID3 frames, MP4 atoms) -> text of the first that is there."""
     if isinstance(tags, ID3):
+
         def id3(_: Iterable[str], frames: Iterable[str], __: Iterable[str]) -> str:
             for frame in frames:
                 for value in tags.getall(frame):
                     if text := _text(_id3_value(value)):
                         return text
             return ""
+
         return id3
     atoms = isinstance(tags, MP4Tags)
     keys = {str(key) if atoms else str(key).lower(): key for key in tags.keys()}
@@ -84,6 +98,7 @@ def _look_up(tags: Any) -> Callable[..., str]:
             if name in keys and (text := _text(tags[keys[name]])):
                 return text
         return ""
+
     return named
 
 

@@ -24,8 +24,17 @@ def template_captions(description: Description) -> tuple[str, ...]:
 
 def _facts(tags: Tags) -> list[str]:
     tempo = f"{tags.tempo} BPM" if tags.tempo else ""
-    return [fact for fact in (tags.genre.lower(), tags.mood.lower(), tags.instruments.lower(),
-                              tempo, tags.key) if fact]
+    return [
+        fact
+        for fact in (
+            tags.genre.lower(),
+            tags.mood.lower(),
+            tags.instruments.lower(),
+            tempo,
+            tags.key,
+        )
+        if fact
+    ]
 
 
 def _phrase(tags: Tags) -> str:

@@ -53,16 +53,17 @@ def _mpeg(path: Path) -> str:
         header = file.read(10)
         skip = 0
         if header[:3] == b"ID3":  # its size is four 7-bit bytes
-            skip = 10 + sum((byte & 0x7F) << shift
-                            for byte, shift in zip(header[6:10], (21, 14, 7, 0)))
+            skip = 10 + sum(
+                (byte & 0x7F) << shift for byte, shift in zip(header[6:10], (21, 14, 7, 0))
+            )
         file.seek(skip)
         start = file.read(_XING_SEARCH)
     at = max(start.find(b"Xing"), start.find(b"Info"))
     if at < 0 or len(start) < at + 16:
         return ""
-    flags = int.from_bytes(start[at + 4:at + 8], "big")
+    flags = int.from_bytes(start[at + 4 : at + 8], "big")
     if flags & 3 != 3:  # frames and bytes both present
         return ""
-    said = int.from_bytes(start[at + 12:at + 16], "big")
+    said = int.from_bytes(start[at + 12 : at + 16], "big")
     found = path.stat().st_size - skip
     return f"{found} of {said} bytes are there" if found + _SLACK_BYTES < said else ""

@@ -11,8 +11,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def run_each(function: Callable[[Item], Result], items: Sequence[Item],
-             workers: int) -> Iterator[tuple[Item, Result | None]]:
+def run_each(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> Iterator[tuple[Item, Result | None]]:
     """(item, result) as they finish; None where the item's process died (a decoder that crashed,
     memory that ran out). An exception of `function` ends the run.
     """

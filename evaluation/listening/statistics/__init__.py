@@ -5,7 +5,7 @@ signed-rank test; Holm (1979); Krippendorff (2011); Shrout and Fleiss (1979); IT
 Annex E (CCR) and P.808 (controls).
 """
 
-from .agreement import (
+from evaluation.listening.statistics.agreement import (
     Agreement,
     IntraclassCorrelation,
     intraclass_correlation,
@@ -13,7 +13,7 @@ from .agreement import (
     rater_agreement,
     score_matrix,
 )
-from .comparison import (
+from evaluation.listening.statistics.comparison import (
     CONTROL_LIMIT,
     ComparisonResult,
     ComparisonTable,
@@ -22,8 +22,14 @@ from .comparison import (
     compare,
     identical_pairs,
 )
-from .interval import METHOD, NAIVE_METHOD, MeanInterval, dense_half_widths, mean_interval
-from .ratings import (
+from evaluation.listening.statistics.interval import (
+    METHOD,
+    NAIVE_METHOD,
+    MeanInterval,
+    dense_half_widths,
+    mean_interval,
+)
+from evaluation.listening.statistics.ratings import (
     PairedDifference,
     RaterMeans,
     RatingTable,
@@ -32,13 +38,35 @@ from .ratings import (
     paired_differences,
     system_means,
 )
-from .signed_rank import SignedRank, holm, signed_rank
+from evaluation.listening.statistics.signed_rank import SignedRank, holm, signed_rank
 
 __all__ = [
-    "Agreement", "IntraclassCorrelation", "rater_agreement", "intraclass_correlation",
-    "krippendorff_alpha", "score_matrix", "CONTROL_LIMIT", "ComparisonResult",
-    "ComparisonTable", "IdenticalPairs", "SystemComparison", "compare", "identical_pairs",
-    "METHOD", "NAIVE_METHOD", "MeanInterval", "dense_half_widths", "mean_interval",
-    "PairedDifference", "RaterMeans", "RatingTable", "SystemMean", "paired_difference",
-    "paired_differences", "system_means", "SignedRank", "holm", "signed_rank",
+    "Agreement",
+    "IntraclassCorrelation",
+    "rater_agreement",
+    "intraclass_correlation",
+    "krippendorff_alpha",
+    "score_matrix",
+    "CONTROL_LIMIT",
+    "ComparisonResult",
+    "ComparisonTable",
+    "IdenticalPairs",
+    "SystemComparison",
+    "compare",
+    "identical_pairs",
+    "METHOD",
+    "NAIVE_METHOD",
+    "MeanInterval",
+    "dense_half_widths",
+    "mean_interval",
+    "PairedDifference",
+    "RaterMeans",
+    "RatingTable",
+    "SystemMean",
+    "paired_difference",
+    "paired_differences",
+    "system_means",
+    "SignedRank",
+    "holm",
+    "signed_rank",
 ]

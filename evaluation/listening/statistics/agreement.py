@@ -41,8 +41,9 @@ class Agreement:
     icc: IntraclassCorrelation
 
 
-def score_matrix(raters: Sequence[str], units: Sequence[str],
-                 scores: Sequence[float]) -> np.ndarray:
+def score_matrix(
+    raters: Sequence[str], units: Sequence[str], scores: Sequence[float]
+) -> np.ndarray:
     """[raters, units] with NaN for missing; rows and columns in sorted order.
 
     Raises: ValueError when a rater scored one unit twice.
@@ -98,23 +99,27 @@ def intraclass_correlation(scores: np.ndarray) -> IntraclassCorrelation:
     residual = np.sum((table - grand) ** 2) - by_unit - by_rater
     ms_unit, ms_rater = by_unit / (n - 1), by_rater / (k - 1)
     ms_error = residual / ((n - 1) * (k - 1))
-    single = (ms_unit - ms_error) / (ms_unit + (k - 1) * ms_error
-                                     + k * (ms_rater - ms_error) / n)
+    single = (ms_unit - ms_error) / (ms_unit + (k - 1) * ms_error + k * (ms_rater - ms_error) / n)
     average = (ms_unit - ms_error) / (ms_unit + (ms_rater - ms_error) / n)
     bounds = _single_bounds(single, ms_unit, ms_rater, ms_error, n, k)
     stepped = bounds and tuple(k * bound / (1 + (k - 1) * bound) for bound in bounds)
     return IntraclassCorrelation(n, k, float(single), bounds, float(average), stepped)
 
 
-def _single_bounds(single: float, ms_unit: float, ms_rater: float, ms_error: float,
-                   n: int, k: int) -> tuple[float, float] | None:
+def _single_bounds(
+    single: float, ms_unit: float, ms_rater: float, ms_error: float, n: int, k: int
+) -> tuple[float, float] | None:
     """95 % bounds of ICC(2,1); None where raters agree without any error."""
     if ms_error <= 1e-15 * ms_unit:
         return None
     ratio = ms_rater / ms_error
     inner = n * (1 + (k - 1) * single) - k * single
-    df = ((k - 1) * (n - 1) * (k * single * ratio + inner) ** 2
-          / ((n - 1) * (k * single * ratio) ** 2 + inner**2))
+    df = (
+        (k - 1)
+        * (n - 1)
+        * (k * single * ratio + inner) ** 2
+        / ((n - 1) * (k * single * ratio) ** 2 + inner**2)
+    )
     low_f, high_f = stats.f.ppf(0.975, n - 1, df), stats.f.ppf(0.975, df, n - 1)
     spread = k * ms_rater + (k * n - k - n) * ms_error
     low = n * (ms_unit - low_f * ms_error) / (low_f * spread + n * ms_unit)
@@ -122,10 +127,16 @@ def _single_bounds(single: float, ms_unit: float, ms_rater: float, ms_error: flo
     return (float(low), float(high)) if math.isfinite(low + high) else None
 
 
-def rater_agreement(raters: Sequence[str], units: Sequence[str],
-                    scores: Sequence[float]) -> Agreement:
+def rater_agreement(
+    raters: Sequence[str], units: Sequence[str], scores: Sequence[float]
+) -> Agreement:
     """Alpha and ICC of ratings in long form, three sequences [n]."""
     matrix = score_matrix(raters, units, scores)
-    return Agreement(matrix.shape[0], matrix.shape[1], len(scores),
-                     krippendorff_alpha(matrix, "ordinal"),
-                     krippendorff_alpha(matrix, "interval"), intraclass_correlation(matrix))
+    return Agreement(
+        matrix.shape[0],
+        matrix.shape[1],
+        len(scores),
+        krippendorff_alpha(matrix, "ordinal"),
+        krippendorff_alpha(matrix, "interval"),
+        intraclass_correlation(matrix),
+    )

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .interval import MeanInterval, mean_interval
-from .ratings import RaterMeans, means_by_rater, over_rater_means
-from .signed_rank import SignedRank, holm, signed_rank
+from evaluation.listening.statistics.interval import MeanInterval, mean_interval
+from evaluation.listening.statistics.ratings import RaterMeans, means_by_rater, over_rater_means
+from evaluation.listening.statistics.signed_rank import SignedRank, holm, signed_rank
 
 CONTROL_LIMIT = 1  # an identical pair is answered well within this distance of 0 (P.808)
 
@@ -41,9 +41,14 @@ class ComparisonTable:
 
     def select(self, mask: np.ndarray) -> ComparisonTable:
         """The rows where `mask` [n] holds."""
-        return ComparisonTable(self.raters[mask], self.items[mask], self.systems[mask],
-                               self.system_second[mask], self.is_control[mask],
-                               self.scores[mask])
+        return ComparisonTable(
+            self.raters[mask],
+            self.items[mask],
+            self.systems[mask],
+            self.system_second[mask],
+            self.is_control[mask],
+            self.scores[mask],
+        )
 
     @property
     def signed(self) -> np.ndarray:
@@ -106,9 +111,15 @@ def _against_baseline(rows: ComparisonTable, system: str) -> SystemComparison:
     signed = rows.signed
     rater_means = np.array(list(means_by_rater(rows.raters, signed).values()))
     return SystemComparison(
-        system, mean_interval(signed, rows.raters, rows.items), int(np.sum(signed > 0)),
-        int(np.sum(signed == 0)), int(np.sum(signed < 0)), int(np.sum(rows.system_second)),
-        over_rater_means(rater_means), signed_rank(rater_means))
+        system,
+        mean_interval(signed, rows.raters, rows.items),
+        int(np.sum(signed > 0)),
+        int(np.sum(signed == 0)),
+        int(np.sum(signed < 0)),
+        int(np.sum(rows.system_second)),
+        over_rater_means(rater_means),
+        signed_rank(rater_means),
+    )
 
 
 def identical_pairs(rows: ComparisonTable) -> IdenticalPairs | None:
@@ -117,10 +128,17 @@ def identical_pairs(rows: ComparisonTable) -> IdenticalPairs | None:
     if not controls.scores.size:
         return None
     within = np.abs(controls.scores) <= CONTROL_LIMIT
-    passes = {str(rater): bool(within[controls.raters == rater].all())
-              for rater in np.unique(controls.raters)}
-    return IdenticalPairs(len(within), float(controls.scores.mean()),
-                          float(np.mean(controls.scores == 0)), float(within.mean()), passes)
+    passes = {
+        str(rater): bool(within[controls.raters == rater].all())
+        for rater in np.unique(controls.raters)
+    }
+    return IdenticalPairs(
+        len(within),
+        float(controls.scores.mean()),
+        float(np.mean(controls.scores == 0)),
+        float(within.mean()),
+        passes,
+    )
 
 
 def compare(table: ComparisonTable) -> ComparisonResult:
@@ -130,8 +148,13 @@ def compare(table: ComparisonTable) -> ComparisonResult:
     by_name = {name: main.select(main.systems == name) for name in names}
     systems = [_against_baseline(rows, name) for name, rows in by_name.items()]
     corrected = holm([system.test.p_exact for system in systems])
-    order = {name: mean_interval(rows.scores, rows.raters, rows.items)
-             for name, rows in by_name.items()}
+    order = {
+        name: mean_interval(rows.scores, rows.raters, rows.items) for name, rows in by_name.items()
+    }
     over_all = mean_interval(main.scores, main.raters, main.items) if main.scores.size else None
-    return ComparisonResult([replace(s, p_holm=p) for s, p in zip(systems, corrected)],
-                            order, over_all, identical_pairs(table))
+    return ComparisonResult(
+        [replace(s, p_holm=p) for s, p in zip(systems, corrected)],
+        order,
+        over_all,
+        identical_pairs(table),
+    )

@@ -22,8 +22,10 @@ NAIVE_METHOD = "naive 1.96 sd/sqrt(n), for comparison with papers"
 
 TOO_SMALL = "n too small"
 ALL_EQUAL = "all scores are equal: no interval can be formed"
-NEGATIVE = ("two-way variance is not positive: interval from its largest one-way term "
-            "(raters, items or residual), which is conservative")
+NEGATIVE = (
+    "two-way variance is not positive: interval from its largest one-way term "
+    "(raters, items or residual), which is conservative"
+)
 NARROW = "raters and items pull against each other: interval is narrower than the naive one"
 
 
@@ -74,8 +76,7 @@ class MeanInterval:
         return None if self.naive_half is None else self.mean + self.naive_half
 
 
-def reported_variance(v_raters: np.ndarray, v_items: np.ndarray,
-                      v_cells: np.ndarray) -> np.ndarray:
+def reported_variance(v_raters: np.ndarray, v_items: np.ndarray, v_cells: np.ndarray) -> np.ndarray:
     """The variance an interval is made of, for arrays of any one shape.
 
     The two-way variance where it is positive, else the largest of its three terms: a difference
@@ -122,12 +123,19 @@ def mean_interval(scores: np.ndarray, raters: np.ndarray, items: np.ndarray) -> 
     v_cells, n_cells = _clustered(residuals, _cells(np.asarray(raters), np.asarray(items)))
     counts = {"n": n, "n_raters": n_raters, "n_items": n_items, "n_cells": n_cells, "mean": mean}
     if min(n_raters, n_items) < MIN_CLUSTERS:
-        return MeanInterval(**counts, sd=float(np.std(scores, ddof=1)) if n > 1 else None,
-                            note=TOO_SMALL)
+        return MeanInterval(
+            **counts, sd=float(np.std(scores, ddof=1)) if n > 1 else None, note=TOO_SMALL
+        )
     variance = v_raters + v_items - v_cells
     sd = float(np.std(scores, ddof=1))
-    terms = {"sd": sd, "v_raters": v_raters, "v_items": v_items, "v_cells": v_cells,
-             "variance": variance, "df": min(n_raters, n_items) - 1}
+    terms = {
+        "sd": sd,
+        "v_raters": v_raters,
+        "v_items": v_items,
+        "v_cells": v_cells,
+        "variance": variance,
+        "df": min(n_raters, n_items) - 1,
+    }
     used = float(reported_variance(v_raters, v_items, v_cells))
     if used <= 0 or np.ptp(scores) == 0:
         return MeanInterval(**counts, **terms, note=ALL_EQUAL)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from .interval import MeanInterval, mean_interval
-from .signed_rank import SignedRank, holm, signed_rank
+from evaluation.listening.statistics.interval import MeanInterval, mean_interval
+from evaluation.listening.statistics.signed_rank import SignedRank, holm, signed_rank
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,20 @@ class RatingTable:
     def of(cls, rows: list[tuple[str, str, str, str, float]]) -> RatingTable:
         """From rows (rater, item, system, axis, score)."""
         columns = list(zip(*rows)) if rows else [()] * 5
-        return cls(*(np.asarray(column, dtype=str) for column in columns[:4]),
-                   np.asarray(columns[4], dtype=np.float64))
+        return cls(
+            *(np.asarray(column, dtype=str) for column in columns[:4]),
+            np.asarray(columns[4], dtype=np.float64),
+        )
 
     def select(self, mask: np.ndarray) -> RatingTable:
         """The rows where `mask` [n] holds."""
-        return RatingTable(self.raters[mask], self.items[mask], self.systems[mask],
-                           self.axes[mask], self.scores[mask])
+        return RatingTable(
+            self.raters[mask],
+            self.items[mask],
+            self.systems[mask],
+            self.axes[mask],
+            self.scores[mask],
+        )
 
     def cell(self, system: str, axis: str) -> RatingTable:
         return self.select((self.systems == system) & (self.axes == axis))
@@ -81,8 +88,7 @@ def system_means(table: RatingTable) -> list[SystemMean]:
     means = []
     for axis, system in found:
         cell = table.cell(system, axis)
-        means.append(SystemMean(system, axis,
-                                mean_interval(cell.scores, cell.raters, cell.items)))
+        means.append(SystemMean(system, axis, mean_interval(cell.scores, cell.raters, cell.items)))
     return means
 
 
@@ -96,8 +102,9 @@ def means_by_rater(raters: np.ndarray, scores: np.ndarray) -> dict[str, float]:
 def over_rater_means(values: np.ndarray) -> RaterMeans:
     """Mean of rater means `values` [k] and t(k - 1) half width of its 95 % interval."""
     k = len(values)
-    half = (float(stats.t.ppf(0.975, k - 1) * np.std(values, ddof=1) / math.sqrt(k))
-            if k > 1 else None)
+    half = (
+        float(stats.t.ppf(0.975, k - 1) * np.std(values, ddof=1) / math.sqrt(k)) if k > 1 else None
+    )
     return RaterMeans(k, float(np.mean(values)), half)
 
 
@@ -110,8 +117,9 @@ def _by_rater_item(cell: RatingTable) -> dict[tuple[str, str], float]:
     return scores
 
 
-def paired_difference(table: RatingTable, axis: str, system_a: str,
-                      system_b: str) -> PairedDifference | None:
+def paired_difference(
+    table: RatingTable, axis: str, system_a: str, system_b: str
+) -> PairedDifference | None:
     """The paired difference on `axis`; None when no rater scored one item of both.
 
     Raises: ValueError when a rater scored one item of a system twice.
@@ -125,15 +133,25 @@ def paired_difference(table: RatingTable, axis: str, system_a: str,
     items = np.array([item for _, item in shared])
     differences = np.array([first[key] - second[key] for key in shared])
     rater_means = np.array(list(means_by_rater(raters, differences).values()))
-    return PairedDifference(axis, system_a, system_b, mean_interval(differences, raters, items),
-                            over_rater_means(rater_means), signed_rank(rater_means))
+    return PairedDifference(
+        axis,
+        system_a,
+        system_b,
+        mean_interval(differences, raters, items),
+        over_rater_means(rater_means),
+        signed_rank(rater_means),
+    )
 
 
 def paired_differences(table: RatingTable) -> list[PairedDifference]:
     """Every pair of systems (alphabetical) on every axis, with Holm's correction."""
     systems, axes = sorted(set(table.systems.tolist())), sorted(set(table.axes.tolist()))
-    pairs = [pair for axis in axes for a, b in itertools.combinations(systems, 2)
-             if (pair := paired_difference(table, axis, a, b)) is not None]
+    pairs = [
+        pair
+        for axis in axes
+        for a, b in itertools.combinations(systems, 2)
+        if (pair := paired_difference(table, axis, a, b)) is not None
+    ]
     over_all = holm([pair.test.p_exact for pair in pairs])
     corrected = [replace(pair, p_holm_all=p) for pair, p in zip(pairs, over_all)]
     final = []

@@ -45,8 +45,13 @@ def signed_rank(values: np.ndarray) -> SignedRank:
     tied = np.unique(np.abs(values), return_counts=True)[1].astype(np.float64)
     spread = (n * (n + 1) * (2 * n + 1) - np.sum(tied**3 - tied) / 2) / 24
     z = (plus - total / 2) / math.sqrt(spread)
-    return SignedRank(n, min(plus, total - plus), bool(np.any(tied > 1)),
-                      _exact_two_sided(ranks, plus), float(2 * stats.norm.sf(abs(z))))
+    return SignedRank(
+        n,
+        min(plus, total - plus),
+        bool(np.any(tied > 1)),
+        _exact_two_sided(ranks, plus),
+        float(2 * stats.norm.sf(abs(z))),
+    )
 
 
 def _exact_two_sided(ranks: np.ndarray, plus: float) -> float:
