@@ -100,7 +100,7 @@ def training_of(run: RunConfig) -> Any:
 
 
 def task_of(run: RunConfig) -> Task:
-    """The task a run describes: its model freshly initialised, or with the weights it starts from."""
+    """The task a run describes: its model as initialised, or with the weights it starts from."""
     return _TASKS[run.task](run)
 
 
