@@ -17,6 +17,7 @@ from core.wavtokenizer import MagnitudeHead
 from trainers.audio_store import AudioStore
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
 from trainers.hearing import Heard, musicnn_figures, parts
+from trainers.precision import Precision, autocast
 from trainers.processes import Processes
 from trainers.spectral_loss import RESOLUTIONS, MagnitudeDistance, MultiResolutionMel
 
@@ -42,7 +43,7 @@ class CodecTaskConfig:
         adversarial_weight, feature_weight: of their losses beside the mel distance.
         low_passed: share of crops that lose everything above a frequency between LOWEST_CUT and
             the top, as lossy files have; a codec that never met such a band garbles the rest.
-        bf16: autocast.
+        bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
         validation_crops: held-out crops a validation.
         metric_clips: held-out clips that musicnn hears, real and reconstructed, with the samples
             (FD-musicnn, KL-musicnn); 0: none.
@@ -58,7 +59,7 @@ class CodecTaskConfig:
     adversarial_weight: float = 0.05
     feature_weight: float = 0.1
     low_passed: float = 0.0
-    bf16: bool = False
+    bf16: Precision = "auto"
     validation_crops: int = 32
     metric_clips: int = 0
     seed: int = 0
@@ -189,9 +190,7 @@ class CodecTask:
 
     def precision(self) -> contextlib.AbstractContextManager:
         """bf16 autocast where the config asks for it."""
-        if self.config.bf16:
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return contextlib.nullcontext()
+        return autocast(self.config.bf16, self.device)
 
     def validate(self) -> dict[str, float]:
         """Mel distance and code use on fixed held-out crops."""

@@ -33,6 +33,7 @@ from core.language_model import (
 from trainers.contrast import false_caption
 from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.lora import Adapters, LoraConfig
+from trainers.precision import Precision, autocast
 from trainers.processes import Processes, gathered
 from trainers.reading import Reader
 from trainers.score import ScoreReader, targets_for
@@ -67,7 +68,7 @@ class LanguageModelTaskConfig:
             cross-entropy of a token; the corpus's own pieces alone have one.
         start_at_zero: share of crops that begin where the piece begins.
         lora: teach narrow matrices beside the weights instead of the weights.
-        bf16: autocast.
+        bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
         token_rate: tokens a second.
         validation_crops: held-out crops a validation.
         metric_clips: clips of 10 s for held-out captions that musicnn hears with the samples,
@@ -88,7 +89,7 @@ class LanguageModelTaskConfig:
     score: float = 0.0
     start_at_zero: float = 0.25
     lora: LoraConfig | None = None
-    bf16: bool = True
+    bf16: Precision = "auto"
     token_rate: float = 75.0
     validation_crops: int = 48
     metric_clips: int = 0
@@ -257,9 +258,7 @@ class LanguageModelTask:
         return other[int(draw.integers(len(other)))]
 
     def _precision(self) -> contextlib.AbstractContextManager:
-        if self.config.bf16:
-            return torch.autocast(self.processes.device.type, torch.bfloat16)
-        return contextlib.nullcontext()
+        return autocast(self.config.bf16, self.processes.device)
 
     def validate(self) -> dict[str, float]:
         """Cross-entropy on fixed held-out crops, beside what token frequencies alone give."""

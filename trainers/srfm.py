@@ -18,6 +18,7 @@ from core.errors import InputError
 from core.srfm import SRFM, FrameNoise, SRFMConfig
 from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.lora import Adapters, LoraConfig
+from trainers.precision import Precision, autocast
 from trainers.processes import Processes
 from trainers.reading import Reader
 from trainers.shards import Piece
@@ -38,7 +39,7 @@ class SRFMTaskConfig:
         ratio: latents a token (150 Hz over 75 Hz: 2; the 24 kHz variant: 1).
         token_group: tokens the tokenizer codes together; a crop begins with the first of them.
         lora: teach narrow matrices beside the weights instead of the weights.
-        bf16: autocast.
+        bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
         validation_crops: held-out crops a validation.
         metric_clips: held-out clips of 8 s that musicnn hears with the samples, of made and of
             real latents (FD-musicnn, KL-musicnn); 0: none.
@@ -51,7 +52,7 @@ class SRFMTaskConfig:
     ratio: int = 2
     token_group: int = 1
     lora: LoraConfig | None = None
-    bf16: bool = True
+    bf16: Precision = "auto"
     validation_crops: int = 32
     metric_clips: int = 0
     open_shards: int = 0
@@ -164,9 +165,7 @@ class SRFMTask:
             )
 
     def _precision(self) -> contextlib.AbstractContextManager:
-        if self.config.bf16:
-            return torch.autocast(self.processes.device.type, torch.bfloat16)
-        return contextlib.nullcontext()
+        return autocast(self.config.bf16, self.processes.device)
 
     def validate(self) -> dict[str, float]:
         """Flow loss on fixed held-out crops, times and noise, mu always kept."""
