@@ -6,31 +6,32 @@ from typing import Any
 
 
 class StudioError(Exception):
-    """An error that names the thing, its value and the mend, in one line.
+    """An error that names the thing, its value and the hint, in one line.
 
     Attributes:
         name: what is wrong, in the field's words ("seconds", "prompt audio").
         value: the offending value as given.
-        mend: what to do about it.
+        hint: what to do about it.
         exit_code: the process's exit status on the command line.
     """
 
     exit_code = 1
 
-    def __init__(self, name: str, value: Any, mend: str) -> None:
-        self.name, self.value, self.mend = name, value, mend
-        super().__init__(name, value, mend)
+    def __init__(self, name: str, value: Any, hint: str) -> None:
+        self.name, self.value, self.hint = name, value, hint
+        super().__init__(name, value, hint)
 
     def __str__(self) -> str:
         shown = " ".join(str(self.value).split())
         if len(shown) > 80:
             shown = shown[:77] + "..."
         middle = f" {shown}" if shown else ""
-        return f"{self.name}{middle}: {self.mend}"
+        return f"{self.name}{middle}: {self.hint}"
 
     def as_dict(self) -> dict[str, str]:
-        """The same error for JSON: name, value, mend."""
-        return {"name": self.name, "value": str(self.value)[:200], "mend": self.mend}
+        """The same error for JSON: name, value, hint (also under its old key, mend)."""
+        value = str(self.value)[:200]
+        return {"name": self.name, "value": value, "hint": self.hint, "mend": self.hint}
 
 
 class InputError(StudioError):

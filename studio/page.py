@@ -24,16 +24,7 @@ from studio.rating import add_rating  # noqa: E402
 from studio.rating.endpoints import add_endpoints  # noqa: E402
 from studio.route_guard import RouteGuard  # noqa: E402
 from studio.routes import add_routes  # noqa: E402
-from studio.tabs import (  # noqa: E402
-    benchmark,
-    compare,
-    continuing,
-    create,
-    history,
-    models,
-    results,
-    train,
-)
+from studio.tabs import benchmark, compare, continuing, create, history, models, results, train  # noqa: E402
 from studio.theme import theme  # noqa: E402
 
 TITLE = "InspireMusic studio"

@@ -185,8 +185,8 @@ def _distance(
     ]
     stored = [[cache.get(key) for key in side] for side in keys]
     if any(entry is None for side in stored for entry in side):
-        mend = "embeddings are no longer in the cache; run both plans again, then compare"
-        raise InputError("FD", f"{first.title}", mend)
+        hint = "embeddings are no longer in the cache; run both plans again, then compare"
+        raise InputError("FD", f"{first.title}", hint)
     one, two, real = ([entry["frames"] for entry in side] for side in stored)
 
     def distances(drawn: np.ndarray, swapped: np.ndarray) -> tuple[float, float]:

@@ -122,8 +122,8 @@ def keep_settings(folder: Path, system: System, model: dict[str, Any]) -> None:
     text = json.dumps(settings, indent=1, sort_keys=True, default=str)
     path = folder / SETTINGS
     if path.is_file() and path.read_text(encoding="utf-8") != text:
-        mend = "was begun with other settings or weights; delete it or give another --out"
-        raise InputError("generated folder", folder, mend)
+        hint = "was begun with other settings or weights; delete it or give another --out"
+        raise InputError("generated folder", folder, hint)
     (folder / RECORDS).mkdir(parents=True, exist_ok=True)
     _replace(path, text)
 

@@ -38,8 +38,8 @@ def chosen_items(choice: DatasetChoice) -> Dataset:
     if choice.limit is None:
         return dataset
     if not 1 <= choice.limit <= len(dataset.items):
-        mend = f"{dataset.name} has {len(dataset.items)} items"
-        raise InputError("limit", choice.limit, mend)
+        hint = f"{dataset.name} has {len(dataset.items)} items"
+        raise InputError("limit", choice.limit, hint)
     drawn = random.Random(choice.seed).sample(dataset.items, choice.limit)
     return Dataset(f"{dataset.name}, {choice.limit} drawn by seed {choice.seed}", tuple(drawn))
 

@@ -52,8 +52,8 @@ def read_plan(file: Path | str, dataset: Mapping[str, Any] | None = None) -> Pla
     try:
         stored = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mend = f"cannot be read ({' '.join(str(error).split())[:120]}); shipped plans: "
-        raise InputError("plan", path, mend + ", ".join(shipped_plans())) from error
+        hint = f"cannot be read ({' '.join(str(error).split())[:120]}); shipped plans: "
+        raise InputError("plan", path, hint + ", ".join(shipped_plans())) from error
     _known("plan", stored, PLAN_FIELDS)
     tasks = _tasks(stored.get("tasks") or {"text-to-music": {}})
     default = stored.get("generation") or {}

@@ -161,11 +161,11 @@ def load_reference_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     if not path.is_file():
         raise InputError("reference", path, "no such file")
-    mend = "convert it once to .npz in a place you trust; pickles can run programs"
+    hint = "convert it once to .npz in a place you trust; pickles can run programs"
     with open(path, "rb") as file:
         start = file.read(1)
     if path.suffix.lower() in PICKLE_SUFFIXES or start == PICKLE_START:
-        raise InputError("reference is a pickle", path, mend)
+        raise InputError("reference is a pickle", path, hint)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)

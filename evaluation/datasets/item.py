@@ -96,8 +96,8 @@ class Presence:
         if self.share >= smallest:
             return counts
         if not incomplete:
-            mend = f"under {smallest:.0%}, missing {shown}, ...; allow incomplete means to go on"
-            raise InputError("items", counts, mend)
+            hint = f"under {smallest:.0%}, missing {shown}, ...; allow incomplete means to go on"
+            raise InputError("items", counts, hint)
         return f"{counts} (INCOMPLETE, under {smallest:.0%})"
 
 
@@ -138,8 +138,8 @@ class Dataset:
         """The items whose id is listed; raises InputError for an id that is not in the set."""
         wanted = set(ids)
         if unknown := sorted(wanted - {item.id for item in self.items}):
-            mend = f"{len(unknown)} listed ids are not in {self.name}"
-            raise InputError("ids", ", ".join(unknown[:5]), mend)
+            hint = f"{len(unknown)} listed ids are not in {self.name}"
+            raise InputError("ids", ", ".join(unknown[:5]), hint)
         kept = tuple(item for item in self.items if item.id in wanted)
         return Dataset(f"{self.name}, {name}", kept)
 

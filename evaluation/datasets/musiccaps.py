@@ -56,7 +56,7 @@ def read_musiccaps(table: Path, audio: Path | None = None) -> Dataset:
         name = row["ytid"]
         start, end = seconds(row["start_s"]), seconds(row["end_s"])
         if start is None or end is None or end <= start:
-            raise InputError("span", f"{row['start_s']}..{row['end_s']}", f"mend item {name}")
+            raise InputError("span", f"{row['start_s']}..{row['end_s']}", f"fix item {name}")
         kept = ("start_s", "audioset_positive_labels", "aspect_list")
         items.append(
             Item(

@@ -40,8 +40,8 @@ def read_rows(path: Path, columns: Mapping[str, Sequence[str]]) -> list[dict[str
         if not row:  # a blank line
             continue
         if len(row) != len(header):
-            mend = f"record {number} has {len(row)} cells, the header {len(header)}"
-            raise InputError("CSV", path, mend)
+            hint = f"record {number} has {len(row)} cells, the header {len(header)}"
+            raise InputError("CSV", path, hint)
         table.append(dict(zip(names, row)))
     return table
 

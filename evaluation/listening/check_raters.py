@@ -123,9 +123,9 @@ def _wave(
     return crowd
 
 
-def _require(holds: bool, name: str, value: object, mend: str) -> None:
+def _require(holds: bool, name: str, value: object, hint: str) -> None:
     if not holds:
-        raise FailureError(name, value, mend)
+        raise FailureError(name, value, hint)
 
 
 def _verify(study: Study, store: Store, acknowledged: Acknowledged, seats: int) -> str:

@@ -37,7 +37,7 @@ def read_cut(path: Path, start: float, seconds: float, form: ClipFormat) -> np.n
         raise InputError(
             "clip",
             path.name,
-            f"{seconds:g} s from {start:g} s are needed, cut less or mend the file ({error})",
+            f"{seconds:g} s from {start:g} s are needed, cut less or fix the file ({error})",
         ) from error
     samples = sound.samples  # [channels of the file, T]
     if len(samples) != form.channels:

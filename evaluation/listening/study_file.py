@@ -1,4 +1,4 @@
-"""Reads study.yaml into a Study; a wrong entry is named in one line with its mend.
+"""Reads study.yaml into a Study; a wrong entry is named in one line with a hint.
 
     name: demo                      # also the name of its clips, answers and link
     task: text-to-music             # or continuation
@@ -73,7 +73,7 @@ _TOP = {
 def read_study(path: Path | str) -> Study:
     """The study of a file (or of study.yaml in a folder).
 
-    Raises: InputError that names the entry, its value and the mend.
+    Raises: InputError that names the entry, its value and the hint.
     """
     path = Path(path)
     path = path / "study.yaml" if path.is_dir() else path

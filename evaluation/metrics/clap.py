@@ -71,16 +71,16 @@ KINDS = {
 def check_tokenizer(length: int) -> None:
     """Refuse the 5-token tokenizer that transformers hands out offline without an error."""
     if length != TOKENIZER_LENGTH:
-        mend = f"expected {TOKENIZER_LENGTH} tokens; fetch roberta-base into the Hugging Face cache"
-        raise FailureError("CLAP tokenizer", f"{length} tokens", mend)
+        hint = f"expected {TOKENIZER_LENGTH} tokens; fetch roberta-base into the Hugging Face cache"
+        raise FailureError("CLAP tokenizer", f"{length} tokens", hint)
 
 
 def check_texts_differ(embeddings: np.ndarray) -> None:
     """Refuse text embeddings [2, d] of unrelated captions that point the same way."""
     likeness = float(cosines(embeddings[:1], embeddings[1:])[0])
     if not likeness < MOST_ALIKE:
-        mend = f"unrelated captions must stay below {MOST_ALIKE}; these weights cannot read text"
-        raise FailureError("CLAP text embeddings", f"cosine {likeness:.3f}", mend)
+        hint = f"unrelated captions must stay below {MOST_ALIKE}; these weights cannot read text"
+        raise FailureError("CLAP text embeddings", f"cosine {likeness:.3f}", hint)
 
 
 def check_hub_parts() -> None:
@@ -91,8 +91,8 @@ def check_hub_parts() -> None:
     for repository, files in HUB_PARTS.items():
         for file in files:
             if not isinstance(try_to_load_from_cache(repository, file), str):
-                mend = f"run `hf download {repository}` with a network, or copy that cache here"
-                raise FailureError("CLAP text model", f"{repository}/{file} absent", mend)
+                hint = f"run `hf download {repository}` with a network, or copy that cache here"
+                raise FailureError("CLAP text model", f"{repository}/{file} absent", hint)
 
 
 def fetch_hub_parts() -> None:
@@ -105,8 +105,8 @@ def fetch_hub_parts() -> None:
             try:
                 hf_hub_download(repository, file)
             except (OSError, EntryNotFoundError) as error:
-                mend = f"offline? run `hf download {repository}` elsewhere and copy its cache here"
-                raise FailureError("CLAP text model", f"{repository}/{file}", mend) from error
+                hint = f"offline? run `hf download {repository}` elsewhere and copy its cache here"
+                raise FailureError("CLAP text model", f"{repository}/{file}", hint) from error
 
 
 def _state(weights: Weights) -> dict[str, torch.Tensor]:

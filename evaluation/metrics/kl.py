@@ -54,8 +54,8 @@ def clip_probabilities(logits: np.ndarray, pooling: Pooling = "mean") -> np.ndar
 
 def _check_ids(generated: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]) -> None:
     if differing := sorted(set(generated) ^ set(reference)):
-        mend = "score only ids present on both sides and report the rest"
-        raise InputError("ids", ", ".join(differing[:5]), mend)
+        hint = "score only ids present on both sides and report the rest"
+        raise InputError("ids", ", ".join(differing[:5]), hint)
 
 
 def clip_kl(

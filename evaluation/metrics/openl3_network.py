@@ -46,8 +46,8 @@ def read_keras_layers(path: Path) -> list[list[np.ndarray]]:
                 if len(names := group.attrs["weight_names"])
             ]
     except (OSError, KeyError, gzip.BadGzipFile) as error:
-        mend = "give openl3's legacy Keras weights, .h5 or .h5.gz"
-        raise InputError("openl3 weights", path, mend) from error
+        hint = "give openl3's legacy Keras weights, .h5 or .h5.gz"
+        raise InputError("openl3 weights", path, hint) from error
 
 
 def _fold(kernel: np.ndarray, bias: np.ndarray, norm: list[np.ndarray]) -> tuple[Tensor, Tensor]:
@@ -71,8 +71,8 @@ class OpenL3Network(nn.Module):
         super().__init__()
         kinds = [len(layer) for layer in layers]
         if kinds != [4] + [2, 4] * (CONVOLUTIONS - 1) + [2]:
-            mend = "expected a batch norm, 7 convolutions with batch norm, and a convolution"
-            raise InputError("openl3 weights", f"arrays per layer {kinds}", mend)
+            hint = "expected a batch norm, 7 convolutions with batch norm, and a convolution"
+            raise InputError("openl3 weights", f"arrays per layer {kinds}", hint)
         gamma, beta, mean, variance = (part.astype(np.float64) for part in layers[0])
         gain = gamma / np.sqrt(variance + NORM_EPS)
         self.register_buffer("input_gain", torch.from_numpy(gain).float())

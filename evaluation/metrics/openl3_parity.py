@@ -25,8 +25,8 @@ def _package() -> object:
     try:
         return importlib.import_module("openl3")
     except ImportError as error:
-        mend = "pip install -r requirements-openl3.txt in an environment of its own"
-        raise FailureError("openl3 package", "absent", mend) from error
+        hint = "pip install -r requirements-openl3.txt in an environment of its own"
+        raise FailureError("openl3 package", "absent", hint) from error
 
 
 def main() -> int:

@@ -101,8 +101,8 @@ class Passt:
             state = torch.load(weights.path, map_location="cpu", weights_only=True)
             model.net.load_state_dict(state)
         except (RuntimeError, TypeError, pickle.UnpicklingError) as error:
-            mend = f"not this model's; see {KINDS[seconds].checkpoint.url}"
-            raise InputError("PaSST weights", weights.path, mend) from error
+            hint = f"not this model's; see {KINDS[seconds].checkpoint.url}"
+            raise InputError("PaSST weights", weights.path, hint) from error
         self.model = model.eval().requires_grad_(False).to(self.device)
 
     def _forward(self, batch: Tensor) -> Tensor:

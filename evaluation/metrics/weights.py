@@ -81,8 +81,8 @@ def check(known: KnownWeights, path: Path, stated: str | None = None) -> Weights
     if not expected:
         raise InputError(f"{known.name} weights", path, f"no published hash is known; {state}")
     if found not in expected:
-        mend = f"sha256 is {found}, not {expected[0]}; fetch {known.url} again"
-        raise InputError(f"{known.name} weights", path, mend if stated else f"{mend}, or {state}")
+        hint = f"sha256 is {found}, not {expected[0]}; fetch {known.url} again"
+        raise InputError(f"{known.name} weights", path, hint if stated else f"{hint}, or {state}")
     return Weights(path, found, official=found in known.sha256)
 
 
@@ -99,8 +99,8 @@ def find(known: KnownWeights, path: str | Path | None = None) -> Path:
             raise InputError(f"{known.name} weights", given, f"no such file; see {known.url}")
         return named
     if not known.place.is_file():
-        mend = f"fetch {known.url} and put it at {known.place}, or set {known.variable}"
-        raise FailureError(f"{known.name} weights", "absent", mend)
+        hint = f"fetch {known.url} and put it at {known.place}, or set {known.variable}"
+        raise FailureError(f"{known.name} weights", "absent", hint)
     return known.place
 
 

@@ -31,7 +31,7 @@ Person = Annotated[str, Depends(asking_person)]
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Answer a StudioError as JSON {"error": {name, value, mend, text}}."""
+    """Answer a StudioError as JSON {"error": {name, value, hint, text}}."""
 
     @app.exception_handler(StudioError)
     async def answer(request: Request, error: StudioError) -> JSONResponse:

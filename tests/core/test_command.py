@@ -236,7 +236,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_no_file(
     code, out, err = run(capsys, *argv, *more, "--json")
     assert code == 2
     assert word in err and err.count("\n") == 1 and "Traceback" not in err
-    assert set(json.loads(out)["error"]) == {"name", "value", "mend"}
+    assert set(json.loads(out)["error"]) == {"name", "value", "hint", "mend"}
     assert set(tmp_path.rglob("*")) == before
 
 
@@ -262,7 +262,7 @@ def test_what_nobody_expected_is_one_line_and_debug_shows_where(capsys, monkeypa
     monkeypatch.setattr("core.variants.known", break_down)
     code, out, err = run(capsys, "variants", "--json")
     assert (code, err.count("\n"), "no such key" in err) == (1, 1, True)
-    assert set(json.loads(out)["error"]) == {"name", "value", "mend"}
+    assert set(json.loads(out)["error"]) == {"name", "value", "hint", "mend"}
     code, _, err = run(capsys, "variants", "--debug")
     assert code == 1 and "Traceback" in err and "break_down" in err
 

@@ -117,12 +117,12 @@ def test_the_same_sounds_under_other_names_are_refused(tmp_path, one, other):
 
 
 @pytest.mark.parametrize(
-    "audio, mend", [(np.zeros(32000), "silent"), (np.full(800, 0.1), "cut less")]
+    "audio, hint", [(np.zeros(32000), "silent"), (np.full(800, 0.1), "cut less")]
 )
-def test_a_clip_that_cannot_be_made_is_named_and_leaves_nothing(tmp_path, audio, mend):
+def test_a_clip_that_cannot_be_made_is_named_and_leaves_nothing(tmp_path, audio, hint):
     study = write_sample_study(tmp_path, systems=2, items=2, trials=2)
     soundfile.write(tmp_path / "system-b" / "item-01.wav", audio, 16000)
-    with pytest.raises(InputError, match=mend) as error:
+    with pytest.raises(InputError, match=hint) as error:
         prepare(study, tmp_path / "prepared")
     assert "item-01.wav" in str(error.value)
     assert not (tmp_path / "prepared").exists()

@@ -84,7 +84,7 @@ def test_offline_it_says_what_to_fetch_and_where_to_put_it(tmp_path):
     with pytest.raises(FailureError) as error:
         locate(known(url), fetch=True)
     assert url in str(error.value)
-    assert str(tmp_path / "models" / "metrics" / "weights.bin") in error.value.mend
+    assert str(tmp_path / "models" / "metrics" / "weights.bin") in error.value.hint
     with pytest.raises(FailureError, match="STUDIO_TEST_WEIGHTS"):
         locate(known(url))
 

@@ -49,7 +49,7 @@ def test_whole_files_decode_and_halves_are_named(tmp_path, name):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError) as error:
         decode(path)
-    assert "truncated" in error.value.mend or "decoded" in error.value.mend
+    assert "truncated" in error.value.hint or "decoded" in error.value.hint
 
 
 def test_streamed_wav_of_unknown_size_is_whole(tmp_path):

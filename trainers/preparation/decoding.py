@@ -50,7 +50,7 @@ class Decoded:
 def decode(path: Path) -> Decoded:
     """Read a whole file block by block, its channels averaged.
 
-    Raises: InputError whose mend is the reason: no bytes, no samples, not decodable, truncated,
+    Raises: InputError whose hint is the reason: no bytes, no samples, not decodable, truncated,
         too long, or samples that are not numbers.
     """
     if path.stat().st_size == 0:

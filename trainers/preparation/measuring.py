@@ -74,7 +74,7 @@ def measure(source: Source, out: Path, options: PreparationOptions) -> Measured:
     try:
         measured = _write(source, out, tags, options)
     except InputError as error:
-        measured = Measured(problem=error.mend, tags=tags)
+        measured = Measured(problem=error.hint, tags=tags)
     except OSError as error:
         measured = Measured(problem=f"cannot be read ({error.strerror or error})")
     place = _place(key, out)
