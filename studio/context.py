@@ -12,14 +12,14 @@ from core import variants
 from core.errors import InputError, StudioError
 from core.request import GenerationRequest
 from core.variants import Variant
-from studio import downloads
 from studio.benchmark import BenchmarkDesk
-from studio.executor import Executor, Task
-from studio.job_queue import JobQueue
-from studio.jobs import DONE, Job
-from studio.library import Library
-from studio.local_executor import LocalExecutor
-from studio.model_downloads import ModelDownloads
+from studio.jobs.executor import Executor, Task
+from studio.jobs.job import DONE, Job
+from studio.jobs.local_executor import LocalExecutor
+from studio.jobs.model_downloads import ModelDownloads
+from studio.jobs.queue import JobQueue
+from studio.library import downloads
+from studio.library.library import Library
 from studio.rating import AdminGate, Studies
 from studio.settings import Settings
 
@@ -159,7 +159,7 @@ class Studio:
 
 def _executor(settings: Settings) -> Executor:
     if settings.executor == "zero-gpu":
-        from studio.zero_gpu import ZeroGpuExecutor
+        from studio.jobs.zero_gpu import ZeroGpuExecutor
 
         return ZeroGpuExecutor()
     return LocalExecutor(settings.threads)

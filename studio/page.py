@@ -14,17 +14,28 @@ from fastapi import FastAPI  # noqa: E402
 from starlette.responses import Response  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
 
-from studio import bridge, endpoints, examples  # noqa: E402
+from studio.api import endpoints
+from studio.api.input_guard import GuardedBlocks  # noqa: E402
+from studio.api.people import PersonCookie  # noqa: E402
+from studio.api.route_guard import RouteGuard  # noqa: E402
+from studio.api.routes import add_routes  # noqa: E402
 from studio.benchmark.routes import add_benchmarks  # noqa: E402
 from studio.context import Studio, web_folder  # noqa: E402
-from studio.element import element  # noqa: E402
-from studio.input_guard import GuardedBlocks  # noqa: E402
-from studio.people import PersonCookie  # noqa: E402
+from studio.library import examples
 from studio.rating import add_rating  # noqa: E402
 from studio.rating.endpoints import add_endpoints  # noqa: E402
-from studio.route_guard import RouteGuard  # noqa: E402
-from studio.routes import add_routes  # noqa: E402
-from studio.tabs import benchmark, compare, continuing, create, history, models, results, train  # noqa: E402
+from studio.tabs import (  # noqa: E402
+    benchmark,
+    bridge,
+    compare,
+    continuing,
+    create,
+    history,
+    models,
+    results,
+    train,
+)
+from studio.tabs.element import element  # noqa: E402
 from studio.theme import theme  # noqa: E402
 
 TITLE = "InspireMusic studio"

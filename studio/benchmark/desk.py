@@ -25,8 +25,8 @@ from core.errors import FailureError, InputError, StudioError
 from studio.benchmark import asked as asking
 from studio.benchmark import process
 from studio.benchmark.asked import Asked
-from studio.jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING
-from studio.library import ID, LEAST_FREE_BYTES, PERSON
+from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING
+from studio.library.library import ID, LEAST_FREE_BYTES, PERSON
 
 POLL_SECONDS = 0.3
 STOP_SECONDS = 15.0  # after which a process that does not listen is ended; nothing is lost

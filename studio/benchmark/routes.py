@@ -12,8 +12,8 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from core.errors import InputError
+from studio.api.asking import PRIVATE, Person
 from studio.benchmark.desk import BenchmarkDesk
-from studio.routes.asking import PRIVATE, Person
 
 FILE = re.compile(r"index\.html|plotly\.min\.js|clips/\d{3,}-\d{2,}\.mp3")
 TAKEN = re.compile(rf"{FILE.pattern}|(report|results|items)\.(md|csv|json|tex)")

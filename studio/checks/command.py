@@ -55,7 +55,7 @@ def _run(args: argparse.Namespace) -> dict:
 
         return check_start()
     if args.command == "examples":
-        from studio.example_making import make_examples
+        from studio.library.example_making import make_examples
 
         return make_examples()
     from studio.checks.screenshots import take_screenshots

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.endpoints import answering_errors
+from studio.api.endpoints import answering_errors
 from studio.rating import routes
 from studio.rating.registry import Studies
 

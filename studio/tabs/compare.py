@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.context import Studio
-from studio.element import element
+from studio.tabs.element import element
 
 
 def build(studio: Studio) -> None:

@@ -11,10 +11,10 @@ import gradio as gr
 from core.errors import InputError, StudioError
 from core.request import AudioPrompt, GenerationRequest
 from studio.context import Studio
-from studio.element import element
-from studio.field_errors import FieldErrors
-from studio.sampling_fields import SamplingFields
-from studio.submitting import person_asking, submit_variations
+from studio.tabs.element import element
+from studio.tabs.field_errors import FieldErrors
+from studio.tabs.sampling_fields import SamplingFields
+from studio.tabs.submitting import person_asking, submit_variations
 
 WITH, WITHOUT = "the sound given, then the new music", "only the new music"
 

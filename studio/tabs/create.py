@@ -12,11 +12,11 @@ import gradio as gr
 from core.errors import StudioError
 from core.request import GenerationRequest
 from studio.context import Studio
-from studio.element import element
-from studio.examples import LIMITS, shipped
-from studio.field_errors import FieldErrors
-from studio.sampling_fields import SamplingFields
-from studio.submitting import person_asking, submit_variations
+from studio.library.examples import LIMITS, shipped
+from studio.tabs.element import element
+from studio.tabs.field_errors import FieldErrors
+from studio.tabs.sampling_fields import SamplingFields
+from studio.tabs.submitting import person_asking, submit_variations
 
 
 @dataclass(frozen=True)

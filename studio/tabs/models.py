@@ -11,10 +11,10 @@ from core import variants
 from core.errors import StudioError
 from core.variants import Variant
 from studio.context import Studio
-from studio.element import element
-from studio.field_errors import FieldErrors
-from studio.library import folder_bytes
-from studio.variant_choice import fit_of, needed_bytes, state_of
+from studio.library.library import folder_bytes
+from studio.tabs.element import element
+from studio.tabs.field_errors import FieldErrors
+from studio.tabs.variant_choice import fit_of, needed_bytes, state_of
 
 
 def build(studio: Studio) -> None:

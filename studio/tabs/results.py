@@ -29,9 +29,9 @@ from evaluation.listening import (
 )
 from evaluation.report import table_html
 from studio.context import Studio
-from studio.element import element
-from studio.field_errors import FieldErrors
 from studio.rating import result_charts
+from studio.tabs.element import element
+from studio.tabs.field_errors import FieldErrors
 
 ALL, SCREENED = "all raters", "screened raters"
 PROGRESS_SECONDS = 5.0

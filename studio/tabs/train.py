@@ -17,10 +17,10 @@ from core.errors import InputError, StudioError
 from core.workspace import work_folder
 from studio.benchmark import require_permission
 from studio.context import Studio
-from studio.element import element
-from studio.field_errors import FieldErrors
+from studio.tabs.element import element
+from studio.tabs.field_errors import FieldErrors
 from studio.tabs.results import STYLE
-from studio.training_chart import LOSS, curves, figure_names
+from studio.tabs.training_chart import LOSS, curves, figure_names
 from trainers import run_folder
 from trainers.run_folder import Row, Sample
 

@@ -12,7 +12,7 @@ import soundfile
 from core import variants
 from core.checkpoints import opening
 from core.request import GenerationRequest
-from studio.examples import COMMAND, EXAMPLES, FOLDER, shipped
+from studio.library.examples import COMMAND, EXAMPLES, FOLDER, shipped
 
 PIECES = shipped()
 

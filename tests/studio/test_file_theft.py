@@ -16,7 +16,8 @@ import pytest
 from gradio.components.api_component import Api
 
 from core.errors import InputError
-from studio import context, input_guard, page, route_guard
+from studio import context, page
+from studio.api import input_guard, route_guard
 from studio.settings import Settings
 
 SECRET = "only-the-operator-knows-this-line"

@@ -21,9 +21,11 @@ from gradio_client.exceptions import AppError
 
 from core import audio
 from core.errors import Cancelled, FailureError
-from studio import context, downloads, endpoints
-from studio.executor import Finished, Stage
-from studio.people import person_at
+from studio import context
+from studio.api import endpoints
+from studio.api.people import person_at
+from studio.jobs.executor import Finished, Stage
+from studio.library import downloads
 from studio.settings import Settings
 
 

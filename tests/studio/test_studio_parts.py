@@ -27,16 +27,18 @@ from scipy.signal import stft
 from core import audio
 from core.errors import FailureError, InputError
 from core.request import AudioPrompt, GenerationRequest, parse_sections
-from studio import command, comparison, context, downloads, plots, section_plan
+from studio import command, context
+from studio.api import comparison_routes as comparison_routes
+from studio.api.people import COOKIE, person_of
 from studio.context import Studio
-from studio.executor import ExecutorState, Finished, Task
-from studio.job_queue import JobQueue
-from studio.library import Library
-from studio.peaks import peaks
-from studio.people import COOKIE, person_of
-from studio.routes import comparison as comparison_routes
+from studio.jobs.executor import ExecutorState, Finished, Task
+from studio.jobs.queue import JobQueue
+from studio.library import comparison, downloads
+from studio.library.library import Library
+from studio.library.peaks import peaks
+from studio.library.uploads import accept
 from studio.settings import Settings
-from studio.uploads import accept
+from studio.tabs import plots, section_plan
 
 ANNE, BEN = "a" * 32, "b" * 32
 RATE = 24000

@@ -12,7 +12,7 @@ import pytest
 from core import variants
 from core.request import GenerationRequest
 from studio.context import Studio
-from studio.jobs import DONE, FAILED, RUNNING
+from studio.jobs.job import DONE, FAILED, RUNNING
 from studio.settings import Settings
 
 PERSON = "0123456789abcdef" * 2

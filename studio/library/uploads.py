@@ -11,8 +11,8 @@ import soundfile
 from core.audio import SILENCE_RMS
 from core.errors import InputError
 from core.request import MIN_PROMPT_AUDIO_SECONDS
-from studio.library import Library
-from studio.peaks import PEAKS
+from studio.library.library import Library
+from studio.library.peaks import PEAKS
 
 BLOCK_SAMPLES = 1 << 18
 MOST_SAMPLES_A_SECOND = 192_000  # stereo at 96 kHz; the minutes allowed then fit into memory

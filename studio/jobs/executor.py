@@ -1,7 +1,7 @@
 """Where jobs are made: one interface, and the events that come back while a job runs.
 
-Two classes offer it: `studio.local_executor.LocalExecutor` (a worker process that owns the
-models) and `studio.zero_gpu.ZeroGpuExecutor` (a Space with ZeroGPU).
+Two classes offer it: `studio.jobs.local_executor.LocalExecutor` (a worker process that owns the
+models) and `studio.jobs.zero_gpu.ZeroGpuExecutor` (a Space with ZeroGPU).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Generator
 
 from core.errors import Cancelled, FailureError
 from core.request import GenerationRequest
-from studio.executor import Event, ExecutorState, Task
+from studio.jobs.executor import Event, ExecutorState, Task
 
 START_SECONDS = 20
 SECONDS_PER_MUSIC_SECOND = 2.0
@@ -32,7 +32,7 @@ class ZeroGpuExecutor:
             raise FailureError(
                 "package", "spaces", "is missing; it exists on a Space with ZeroGPU"
             ) from error
-        from studio.making import Maker
+        from studio.jobs.making import Maker
 
         maker = Maker()
 

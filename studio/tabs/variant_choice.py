@@ -8,7 +8,7 @@ import psutil
 from core import variants
 from core.variants import Variant
 from studio.context import Studio
-from studio.library import folder_bytes
+from studio.library.library import folder_bytes
 
 BYTES_A_PARAMETER = 4  # fp32
 SPARE = 1.3  # activations and caches beside the weights

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
+from studio.api import comparison_routes as comparison
+from studio.api import job_routes as jobs
+from studio.api import result_routes as results
+from studio.api import upload_routes as uploads
+from studio.api.asking import answer_errors
 from studio.context import Studio
-from studio.routes import comparison, jobs, results, uploads
-from studio.routes.asking import answer_errors
 
 
 def add_routes(app: FastAPI, studio: Studio) -> None:

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from core.errors import Cancelled, FailureError, StudioError
-from studio.executor import Task
+from studio.jobs.executor import Task
 
 
 def serve(connection: Connection, stop: Any, threads: int) -> None:
@@ -21,7 +21,7 @@ def serve(connection: Connection, stop: Any, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the studio closes the pipe when it stops
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
-    from studio.making import Maker
+    from studio.jobs.making import Maker
 
     maker = Maker()
     connection.send(("ready", None, ()))

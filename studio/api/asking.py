@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from core.errors import InputError, StudioError
-from studio.people import person_of
+from studio.api.people import person_of
 
 NOT_FOUND = ("result", "job", "audio to continue")
 PRIVATE = {"Cache-Control": "private, no-store"}

@@ -9,10 +9,10 @@ import gradio as gr
 
 from core.errors import InputError
 from core.request import PRESETS, STRUCTURES, GenerationRequest, Section, parse_sections
-from studio import section_plan
 from studio.context import Studio
-from studio.field_errors import FieldErrors
-from studio.variant_choice import variant_field
+from studio.tabs import section_plan
+from studio.tabs.field_errors import FieldErrors
+from studio.tabs.variant_choice import variant_field
 
 NO_STRUCTURE, PLAN = "the model's own", "a plan of sections"
 NO_FLOW = (

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from core.errors import Cancelled, FailureError, InputError, StudioError
 from core.request import GenerationRequest
-from studio.executor import Executor, Finished, Sound, Stage, Task
-from studio.jobs import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
-from studio.speed import Speed
+from studio.jobs.executor import Executor, Finished, Sound, Stage, Task
+from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
+from studio.tabs.speed import Speed
 
 log = logging.getLogger("studio")
 FORGET_SECONDS = 3600.0  # an ended job is remembered this long, so that a page can show it

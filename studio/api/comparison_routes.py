@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from core import audio
-from studio import plots
-from studio.comparison import ONE_AT_A_TIME, compare
+from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
-from studio.routes.asking import PRIVATE, Person
+from studio.library.comparison import ONE_AT_A_TIME, compare
+from studio.tabs import plots
 
 
 def add(router: APIRouter, studio: Studio) -> None:

@@ -11,9 +11,9 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from core.errors import FailureError, InputError
+from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
-from studio.routes.asking import PRIVATE, Person
-from studio.uploads import FIELD, accept, describe
+from studio.library.uploads import FIELD, accept, describe
 
 
 def add(router: APIRouter, studio: Studio) -> None:

@@ -19,12 +19,12 @@ import gradio as gr
 
 from core.errors import InputError, StudioError
 from core.request import AudioPrompt, GenerationRequest, parse_sections
-from studio import downloads
+from studio.api.people import person_at, person_of
 from studio.context import Studio
-from studio.jobs import Job
-from studio.people import person_at, person_of
-from studio.sampling_fields import DEFAULTS
-from studio.uploads import accept
+from studio.jobs.job import Job
+from studio.library import downloads
+from studio.library.uploads import accept
+from studio.tabs.sampling_fields import DEFAULTS
 
 POLL_SECONDS = 0.05
 

@@ -23,7 +23,7 @@ from mutagen.wave import WAVE
 
 from core import audio
 from core.errors import FailureError, InputError, StudioError
-from studio.library import Record
+from studio.library.library import Record
 
 FORMATS = ("wav", "flac", "mp3")
 MARK = "AI-generated"

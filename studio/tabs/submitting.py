@@ -9,8 +9,8 @@ import gradio as gr
 
 from core.errors import InputError
 from core.request import AudioPrompt, GenerationRequest
+from studio.api.people import person_of
 from studio.context import Studio
-from studio.people import person_of
 
 
 def person_asking(request: gr.Request) -> str:

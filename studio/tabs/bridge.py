@@ -7,10 +7,10 @@ import gradio as gr
 from core.errors import StudioError
 from core.request import GenerationRequest
 from studio.context import Studio
-from studio.examples import shipped
-from studio.submitting import person_asking
+from studio.library.examples import shipped
 from studio.tabs.continuing import ContinueTab
 from studio.tabs.create import CreateTab
+from studio.tabs.submitting import person_asking
 
 SCRIPT = """
 window.studioBridge = (name, id) => {

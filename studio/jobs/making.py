@@ -11,8 +11,8 @@ from core import audio
 from core.pipeline import Pipeline
 from core.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
-from studio.executor import Event, Finished, Sound, Stage, Task
-from studio.peaks import peaks
+from studio.jobs.executor import Event, Finished, Sound, Stage, Task
+from studio.library.peaks import peaks
 
 KEPT_MODELS = 2
 

@@ -11,7 +11,7 @@ from huggingface_hub import constants
 from core import variants
 from core.errors import FailureError, InputError, StudioError
 from core.variants import Variant
-from studio.library import folder_bytes
+from studio.library.library import folder_bytes
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Body
 from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 
-from studio import downloads
+from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
-from studio.library import Record
-from studio.routes.asking import PRIVATE, Person
+from studio.library import downloads
+from studio.library.library import Record
 
 
 def add(router: APIRouter, studio: Studio) -> None:

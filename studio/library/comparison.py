@@ -12,7 +12,7 @@ import pyloudnorm
 
 from core import audio
 from core.errors import InputError
-from studio.library import Record
+from studio.library.library import Record
 
 FEWEST, MOST = 2, 4
 SHORTEST_BLOCK_SECONDS = 0.4  # ITU-R BS.1770: one gating block

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
+from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
-from studio.jobs import Job
-from studio.routes.asking import PRIVATE, Person
+from studio.jobs.job import Job
 
 READ_BYTES = 1 << 16
 TAIL_SECONDS = 0.02

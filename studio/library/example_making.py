@@ -14,9 +14,9 @@ from core import audio
 from core.pipeline import Pipeline
 from core.request import GenerationRequest
 from core.result import GenerationResult
-from studio import downloads
-from studio.examples import COMMAND, EXAMPLES, FOLDER
-from studio.library import Record
+from studio.library import downloads
+from studio.library.examples import COMMAND, EXAMPLES, FOLDER
+from studio.library.library import Record
 
 MOST_BYTES = 2 * 10**6
 

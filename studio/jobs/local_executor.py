@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 
 from core.errors import Cancelled, FailureError
-from studio import worker
-from studio.executor import Event, ExecutorState, Finished, Task
+from studio.jobs import worker
+from studio.jobs.executor import Event, ExecutorState, Finished, Task
 
 POLL_SECONDS = 0.5
 

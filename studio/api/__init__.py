@@ -1,0 +1,1 @@
+"""Routes and named endpoints, and what guards them."""

@@ -1,0 +1,1 @@
+"""People's music: results, uploads, downloads, examples."""
