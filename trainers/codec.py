@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
-from core.wavtokenizer import MagnitudeHead
+from core.nn.vocos import MagnitudeHead
 from trainers.audio_store import AudioStore
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
 from trainers.hearing import Heard, musicnn_figures, parts

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from core.wavtokenizer import LogMel
-from core.wavtokenizer.framing import frame
+from core.nn.framing import frame
+from core.nn.mel import LogMel
 
 # (window = n_fft, mel bands); the hop is a quarter of the window. The longest is there for pitch:
 # without it a codec learns the envelope and buzzes at its own frame rate.

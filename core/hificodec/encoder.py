@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.generator import EDGE_KERNEL
 from core.hificodec.residual_block import SLOPE, ResidualBlock
-from core.hificodec.weight_norm import WeightNormConv
-from core.wavtokenizer import LogMel, VocosBackbone
+from core.nn.mel import LogMel
+from core.nn.vocos import VocosBackbone
+from core.nn.weight_norm import WeightNormConv
 
 CHANNELS_PER_NORM_GROUP = 16
 LAST_KERNEL = 3

@@ -8,8 +8,9 @@ from torch.nn import functional as F
 
 from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.residual_block import SLOPE, ResidualBlock, reach
-from core.hificodec.weight_norm import WeightNormConv, WeightNormUpsample
-from core.wavtokenizer import Joined, PhaseRecovery, VocosBackbone, build_head
+from core.nn.phase import PhaseRecovery
+from core.nn.vocos import Joined, VocosBackbone, build_head
+from core.nn.weight_norm import WeightNormConv, WeightNormUpsample
 
 EDGE_KERNEL = 7
 

@@ -13,8 +13,9 @@ from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.encoder import KINDS as ENCODER_KINDS
 from core.hificodec.generator import KINDS as GENERATOR_KINDS
 from core.hificodec.quantizer import GroupResidualQuantizer
-from core.hificodec.weight_norm import fold_weight_norm
-from core.wavtokenizer import Joined, PhaseRecovery
+from core.nn.phase import PhaseRecovery
+from core.nn.vocos import Joined
+from core.nn.weight_norm import fold_weight_norm
 
 
 @dataclass(frozen=True)

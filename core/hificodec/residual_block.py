@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.hificodec.weight_norm import WeightNormConv
+from core.nn.weight_norm import WeightNormConv
 
 SLOPE = 0.1
 # untrained branches stay small beside the sum, else the power doubles at every dilation

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.nn.convnext import KERNEL, ConvNeXtBlock, PlainLayerNorm, initialise
+from core.nn.framing import edge
+from core.nn.mel import LogMel
 from core.wavtokenizer.config import WavTokenizerConfig
-from core.wavtokenizer.convnext import KERNEL, ConvNeXtBlock, PlainLayerNorm, initialise
-from core.wavtokenizer.framing import edge
-from core.wavtokenizer.logmel import LogMel
 
 # Music's log-mel magnitudes lie around -2 with a spread of 3; the first layer wants 0 and 1.
 LOG_MEL_MEAN, LOG_MEL_SPREAD = -2.0, 3.0

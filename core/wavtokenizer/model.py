@@ -8,10 +8,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from core.errors import InputError
+from core.nn.phase import PhaseRecovery
+from core.nn.vocos import Joined, VocosBackbone, build_head
 from core.wavtokenizer.config import WavTokenizerConfig
-from core.wavtokenizer.decoder import Joined, VocosBackbone, build_head
 from core.wavtokenizer.encoder import LogMelEncoder, SEANetEncoder
-from core.wavtokenizer.phase import PhaseRecovery
 from core.wavtokenizer.quantizer import EuclideanQuantizer, FactorisedQuantizer
 
 _ENCODERS = {"seanet": SEANetEncoder, "logmel": LogMelEncoder}

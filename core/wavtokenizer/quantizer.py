@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from core.nn.kmeans import draw, k_means, nearest
 from core.wavtokenizer.config import WavTokenizerConfig
-from core.wavtokenizer.kmeans import draw, k_means, nearest
 
 DECAY = 0.99  # of the running counts and sums: a memory of about 100 steps
 LAPLACE = 1e-5  # keeps the mean of an unused code finite

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from core.wavtokenizer import PhaseRecovery
-from core.wavtokenizer.framing import frame
+from core.nn.framing import frame
+from core.nn.phase import PhaseRecovery
 from tests.core.test_wavtokenizer import melodies
 
 N_FFT, HOP, RATE = 1536, 320, 24000

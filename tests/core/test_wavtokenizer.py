@@ -16,7 +16,8 @@ from torch import Tensor
 
 from core.checkpoints.official_wavtokenizer import MAP
 from core.errors import InputError
-from core.wavtokenizer import LogMel, WavTokenizer, WavTokenizerConfig, codebook_usage
+from core.nn.mel import LogMel
+from core.wavtokenizer import WavTokenizer, WavTokenizerConfig, codebook_usage
 
 LOCAL = WavTokenizerConfig(
     encoder="logmel",

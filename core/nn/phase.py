@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from core.wavtokenizer.framing import edge, frame, overlap_add
+from core.nn.framing import edge, frame, overlap_add
 
 BLOCK = 32  # frames settled together
 AHEAD = 8  # frames after a block that take part in its rounds and are settled later

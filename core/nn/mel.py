@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.wavtokenizer.framing import frame, overlap_add
+from core.nn.framing import frame, overlap_add
 
 FLOOR = 1e-5
 SMALLEST = 1e-8  # magnitude below which the gradient fades out

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.wavtokenizer.convnext import EPS, KERNEL, ConvNeXtBlock, initialise, layer_norm
-from core.wavtokenizer.framing import edge, overlap_add
-from core.wavtokenizer.phase import PhaseRecovery
+from core.nn.convnext import EPS, KERNEL, ConvNeXtBlock, initialise, layer_norm
+from core.nn.framing import edge, overlap_add
+from core.nn.phase import PhaseRecovery
 
 NORM_GROUPS = 32
 LARGEST_MAGNITUDE = 100.0  # safeguard of the official head

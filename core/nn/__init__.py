@@ -1,0 +1,1 @@
+"""Neural parts that several models share: Vocos, mel bands, framing, phases, codebooks."""
