@@ -96,7 +96,7 @@ class CodecTask:
         self.distance = MultiResolutionMel(model.sample_rate)
         self.magnitudes = None
         if isinstance(head, MagnitudeHead):
-            self.magnitudes = MagnitudeDistance(model.sample_rate, head.n_fft, head.hop)
+            self.magnitudes = MagnitudeDistance(head.bands)
             if config.adversarial_from is not None:
                 raise InputError(
                     "adversarial_from",

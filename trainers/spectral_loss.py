@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from core.nn.framing import frame
+from core.nn.bands import Band, band_magnitudes
 from core.nn.mel import LogMel
 
 # (window = n_fft, mel bands); the hop is a quarter of the window. The longest is there for pitch:
@@ -56,18 +57,23 @@ class MagnitudeDistance(nn.Module):
     differences fade out, or the depth of silence would rule.
     """
 
-    def __init__(self, sample_rate: int, n_fft: int, hop: int) -> None:
+    def __init__(self, bands: Sequence[Band]) -> None:
+        """
+        Args:
+            bands: of the head, from low to high.
+        """
         super().__init__()
-        self.n_fft, self.hop = n_fft, hop
-        weight = 1.0 / (700.0 + torch.linspace(0, sample_rate / 2, n_fft // 2 + 1))
+        self.bands = tuple(bands)
+        # A bin counts as its width on the mel scale; of one band, all bins have one width in Hz.
+        widths = [band.rate / band.n_fft for band in bands]
+        weights = [w / widths[-1] / (700.0 + b.frequencies) for w, b in zip(widths, bands)]
+        weight = torch.cat(weights)
         self.register_buffer("weight", weight / weight.mean())
-        self.register_buffer("window", torch.hann_window(n_fft))
-        self.floor = SOFT_FLOOR * n_fft
+        floors = [torch.full((b.stop - b.first,), SOFT_FLOOR * b.n_fft) for b in bands]
+        self.register_buffer("floor", torch.cat(floors))
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
         """Log-magnitudes [B, N, bins] against sound [B, 1, N * hop] -> scalar."""
-        frames = frame(real[:, 0].float(), self.n_fft, self.hop) * self.window
-        parts = torch.view_as_real(torch.fft.rfft(frames))  # [B, N, bins, 2]
-        true = parts.square().sum(-1).sqrt()
+        true = torch.cat([band_magnitudes(real[:, 0].float(), band) for band in self.bands], -1)
         difference = (made.clamp(max=LOUDEST).exp() + self.floor).log() - (true + self.floor).log()
         return (difference.square() * self.weight).mean()

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from core.errors import InputError
+from core.nn.bands import Windows, bands_of
 
 ENCODERS = ("hifigan", "logmel")
 GENERATORS = ("hifigan", "vocos")
@@ -22,6 +23,8 @@ class HiFiCodecConfig:
     Attributes:
         vocos_head: what a frame of the vocos kind says: magnitudes and phases (`istft`), or
             magnitudes whose phases are recovered (`magnitude`).
+        vocos_low_bands: of a magnitude head, longer windows for the lowest parts of the spectrum:
+            (samples, upper edge in Hz), from low to high. The window of vocos_fft has the rest.
         hop: samples per latent frame; for a hifigan kind the product of `upsample_rates`.
         latent_dim: channels of a latent frame, split evenly over the code groups.
         upsample_rates, upsample_kernels: the generator's stages; the encoder mirrors them.
@@ -65,11 +68,13 @@ class HiFiCodecConfig:
     vocos_layers: int = 6
     vocos_fft: int = 1280
     vocos_head: str = "istft"
+    vocos_low_bands: Windows = ()
 
     def __post_init__(self) -> None:
         for name in ("upsample_rates", "upsample_kernels", "resblock_kernels"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON knows only lists
         object.__setattr__(self, "resblock_dilations", tuple(map(tuple, self.resblock_dilations)))
+        object.__setattr__(self, "vocos_low_bands", tuple(map(tuple, self.vocos_low_bands)))
         if self.encoder not in ENCODERS:
             raise InputError("encoder", self.encoder, f"choose one of {', '.join(ENCODERS)}")
         if self.generator not in GENERATORS:
@@ -90,6 +95,11 @@ class HiFiCodecConfig:
             size = getattr(self, name)
             if size < self.hop or (size - self.hop) % 2:
                 raise InputError(name, size, f"should exceed the hop {self.hop} by an even number")
+        if self.vocos_low_bands and (self.generator, self.vocos_head) != ("vocos", "magnitude"):
+            raise InputError(
+                "vocos_low_bands", self.vocos_low_bands, "belong to a vocos magnitude head"
+            )
+        bands_of(self.vocos_low_bands, self.vocos_fft, self.hop, self.sample_rate)
 
     def _check_stages(self) -> None:
         if math.prod(self.upsample_rates) != self.hop:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.residual_block import SLOPE, ResidualBlock, reach
-from core.nn.phase import PhaseRecovery
+from core.nn.bands import SoundStage, bands_of
 from core.nn.vocos import Joined, VocosBackbone, build_head
 from core.nn.weight_norm import WeightNormConv, WeightNormUpsample
 
@@ -84,7 +84,8 @@ class VocosGenerator(nn.Module):
         self.backbone = VocosBackbone(
             config.latent_dim, config.vocos_width, config.vocos_hidden, config.vocos_layers
         )
-        self.head = build_head(config.vocos_head, config.vocos_width, config.vocos_fft, config.hop)
+        bands = bands_of(config.vocos_low_bands, config.vocos_fft, config.hop, config.sample_rate)
+        self.head = build_head(config.vocos_head, config.vocos_width, bands)
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.head(self.backbone(latents))  # [B, N, width] -> [B, 1, N * hop]
@@ -97,7 +98,7 @@ class VocosGenerator(nn.Module):
         """[B, D, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
         return self.head.local(self.backbone(latents))
 
-    def sounder(self) -> Joined | PhaseRecovery:
+    def sounder(self) -> SoundStage:
         """A new sound stage: fed frames in order, it gives their sound."""
         return self.head.sounder()
 

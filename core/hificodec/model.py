@@ -13,8 +13,7 @@ from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.encoder import KINDS as ENCODER_KINDS
 from core.hificodec.generator import KINDS as GENERATOR_KINDS
 from core.hificodec.quantizer import GroupResidualQuantizer
-from core.nn.phase import PhaseRecovery
-from core.nn.vocos import Joined
+from core.nn.bands import SoundStage
 from core.nn.weight_norm import fold_weight_norm
 
 
@@ -105,7 +104,7 @@ class HiFiCodec(nn.Module):
         """[B, D, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
         return self.generator.local(self._checked(latents)).float()
 
-    def sounder(self) -> Joined | PhaseRecovery:
+    def sounder(self) -> SoundStage:
         """A new sound stage: fed frames in order, it gives their sound."""
         return self.generator.sounder()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.nn.bands import Band, SoundStage, sound_stage
 from core.nn.convnext import EPS, KERNEL, ConvNeXtBlock, initialise, layer_norm
 from core.nn.framing import edge, overlap_add
-from core.nn.phase import PhaseRecovery
 
 NORM_GROUPS = 32
 LARGEST_MAGNITUDE = 100.0  # safeguard of the official head
@@ -168,7 +170,8 @@ class ISTFTHead(nn.Module):
 
 
 class MagnitudeHead(nn.Module):
-    """Log-magnitude of every frame; phases are recovered from them, piece after piece.
+    """Log-magnitudes of every frame, in one band or several; phases are recovered from them, piece
+    after piece.
 
     Saying magnitudes alone is a regression: no inverse STFT stands between the weights and the
     distance, and pitch does not depend on phases that fit over seconds (see PhaseRecovery).
@@ -176,10 +179,10 @@ class MagnitudeHead(nn.Module):
 
     context_frames = 0  # of `local`; the sound stage remembers what it needs
 
-    def __init__(self, dim: int, n_fft: int, hop: int) -> None:
+    def __init__(self, dim: int, bands: Sequence[Band]) -> None:
         super().__init__()
-        self.n_fft, self.hop = n_fft, hop
-        self.out = nn.Linear(dim, n_fft // 2 + 1)
+        self.bands = tuple(bands)
+        self.out = nn.Linear(dim, sum(band.stop - band.first for band in bands))
         nn.init.constant_(self.out.bias, START_LEVEL)
 
     def taught(self, x: Tensor) -> Tensor:
@@ -187,12 +190,12 @@ class MagnitudeHead(nn.Module):
         return self.local(x)
 
     def local(self, x: Tensor) -> Tensor:
-        """[B, L, dim] -> log-magnitudes [B, L, bins] in float32."""
+        """[B, L, dim] -> log-magnitudes [B, L, bins of all bands] in float32."""
         return self.out(x).float()
 
-    def sounder(self) -> PhaseRecovery:
+    def sounder(self) -> SoundStage:
         """Turns what `local` gives, in order, into sound."""
-        return PhaseRecovery(self.n_fft, self.hop)
+        return sound_stage(self.bands)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, dim] -> [B, 1, L * hop], in float32."""
@@ -200,8 +203,9 @@ class MagnitudeHead(nn.Module):
         return torch.cat((sounder.feed(self.local(x)), sounder.flush()), 1)[:, None]
 
 
-def build_head(kind: str, dim: int, n_fft: int, hop: int) -> ISTFTHead | MagnitudeHead:
-    """The head of a kind, `istft` or `magnitude`."""
+def build_head(kind: str, dim: int, bands: Sequence[Band]) -> ISTFTHead | MagnitudeHead:
+    """The head of a kind, `istft` (of one band) or `magnitude`."""
     if kind == "magnitude":
-        return MagnitudeHead(dim, n_fft, hop)
-    return ISTFTHead(dim, n_fft, hop)
+        return MagnitudeHead(dim, bands)
+    (band,) = bands
+    return ISTFTHead(dim, band.n_fft, band.hop)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from core.errors import InputError
+from core.nn.bands import Windows, bands_of
 
 ENCODERS = ("seanet", "logmel")
 QUANTIZERS = ("euclidean", "factorised")
@@ -32,6 +33,8 @@ class WavTokenizerConfig:
             which sees the whole input and so forbids exact decoding in chunks.
         head: `istft` (magnitudes and phases said by the decoder, official) or `magnitude`
             (magnitudes said, phases recovered).
+        low_bands: of a magnitude head, longer windows for the lowest parts of the spectrum:
+            (samples, upper edge in Hz), from low to high. The window of n_fft has the rest.
     """
 
     sample_rate: int = 24000
@@ -64,9 +67,11 @@ class WavTokenizerConfig:
     decoder_bandwidths: int = 4
     decoder_pos_net: bool = True
     head: str = "istft"
+    low_bands: Windows = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratios", tuple(self.ratios))  # JSON knows only lists
+        object.__setattr__(self, "low_bands", tuple(map(tuple, self.low_bands)))
         if self.encoder not in ENCODERS:
             raise InputError("encoder", self.encoder, f"choose one of {', '.join(ENCODERS)}")
         if self.quantizer not in QUANTIZERS:
@@ -82,6 +87,9 @@ class WavTokenizerConfig:
             size = getattr(self, name)
             if size <= self.hop or (size - self.hop) % 2:
                 raise InputError(name, size, f"must exceed the hop {self.hop} by an even number")
+        if self.low_bands and self.head != "magnitude":
+            raise InputError("low_bands", self.low_bands, "belong to a magnitude head")
+        bands_of(self.low_bands, self.n_fft, self.hop, self.sample_rate)
         if self.slots > 1 and (self.quantizer != "factorised" or self.codebook_size % self.slots):
             raise InputError(
                 "slots", self.slots, "need the factorised quantizer and a codebook that they divide"

@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from core.errors import InputError
-from core.nn.phase import PhaseRecovery
-from core.nn.vocos import Joined, VocosBackbone, build_head
+from core.nn.bands import SoundStage, bands_of
+from core.nn.vocos import VocosBackbone, build_head
 from core.wavtokenizer.config import WavTokenizerConfig
 from core.wavtokenizer.encoder import LogMelEncoder, SEANetEncoder
 from core.wavtokenizer.quantizer import EuclideanQuantizer, FactorisedQuantizer
@@ -53,7 +53,8 @@ class WavTokenizer(nn.Module):
             bandwidths=config.decoder_bandwidths,
             with_pos_net=config.decoder_pos_net,
         )
-        self.head = build_head(config.head, config.decoder_dim, config.n_fft, config.hop)
+        bands = bands_of(config.low_bands, config.n_fft, config.hop, config.sample_rate)
+        self.head = build_head(config.head, config.decoder_dim, bands)
 
     @property
     def hop(self) -> int:
@@ -151,7 +152,7 @@ class WavTokenizer(nn.Module):
         """Tokens [B, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
         return self.head.local(self.backbone(self.embed(tokens)))
 
-    def sounder(self) -> Joined | PhaseRecovery:
+    def sounder(self) -> SoundStage:
         """A new sound stage: fed frames in order, it gives their sound."""
         return self.head.sounder()
 

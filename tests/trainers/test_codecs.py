@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from core.nn.bands import band_magnitudes, bands_of
 from tests.trainers import tiny
 from trainers import run_config
 from trainers.codec import CodecTask
 from trainers.loop import Loop
+from trainers.spectral_loss import MagnitudeDistance
 
 PAPER = Path(run_config.__file__).parent / "configs/paper"
 RATES = {"wavtokenizer": 24000, "hificodec": 48000}
@@ -96,3 +99,18 @@ def test_the_loops_seed_is_that_of_batches_too(tmp_path):
     one, two, own = task(loop=1), task(loop=2), task(loop=2, own=1)
     assert not torch.equal(one.batch(0), two.batch(0))
     assert torch.equal(one.batch(0), own.batch(0))
+
+
+def test_the_loss_is_least_at_the_truth_and_asks_for_every_bin() -> None:
+    bands = bands_of(((4096, 1200.0),), 1536, 320, 24000)
+    music = torch.rand(2, 1, 70 * 320, generator=torch.Generator().manual_seed(6)) - 0.5
+    distance = MagnitudeDistance(bands)
+    truth = torch.cat([band_magnitudes(music[:, 0], band) for band in bands], -1).log()
+    assert distance(truth, music) < 1e-9
+    made = truth.clone().requires_grad_()
+    distance(made + 1, music).backward()
+    share = made.grad.abs().sum((0, 1))
+    assert (share > 0).all()
+    low = bands[0].stop - bands[0].first
+    expected = math.log(1900 / 700) / math.log(12700 / 700)  # of the mel scale below 1200 Hz
+    assert abs(float(distance.weight[:low].sum() / distance.weight.sum()) - expected) < 0.01
