@@ -8,12 +8,14 @@ from functools import cache
 
 import golden_folder
 import numpy as np
+import pytest
 
 from evaluation.metrics import preparation
 from evaluation.metrics.openl3 import CHECKPOINT, OpenL3
 from evaluation.metrics.weights import check, sha256_of
 
 FOLDER = golden_folder.metrics()
+SMALL = golden_folder.SMALL in FOLDER.parents  # without OpenL3's weights and the largest arrays
 
 
 def load(name: str) -> dict[str, np.ndarray]:
@@ -42,7 +44,9 @@ def relative(ours: np.ndarray, golden: np.ndarray) -> float:
 
 @cache
 def openl3_model() -> OpenL3:
-    path = next((FOLDER / "openl3").glob("*.h5"))
+    path = next((FOLDER / "openl3").glob("*.h5"), None)
+    if path is None and SMALL:
+        pytest.skip("the small set of vectors holds no OpenL3 weights")
     return OpenL3(check(CHECKPOINT, path, stated=sha256_of(path)))
 
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from metric_vectors import (
     FOLDER,
+    SMALL,
     embeddings,
     load,
     manifest,
@@ -29,7 +30,7 @@ from evaluation.metrics.musicnn import MusicNN
 from evaluation.metrics.openl3 import SAMPLE_RATE, cut_windows
 
 STAGES = sorted(path.name for path in (FOLDER / "openl3").glob("stages_*.npz"))
-DIRECT = load("openl3/direct48k.npz")
+DIRECT = {} if SMALL else load("openl3/direct48k.npz")
 FRECHET = read_json("openl3/expected_fd.json")
 FRECHET_CASES = [name for name, case in FRECHET.items() if "fd_exact_float64" in case]
 AUDIO = [(row["side"], row["id"]) for row in manifest()]
@@ -40,11 +41,13 @@ AUDIOCRAFT_WINDOWS = sorted(p.name for p in (FOLDER / "passt_kl").glob("windows_
 
 def test_nothing_is_missing():
     """An empty list of cases would be skipped in silence."""
-    assert STAGES and FRECHET_CASES and AUDIO and direct_cases() and AUDIOCRAFT_WINDOWS
+    assert FRECHET_CASES and AUDIO and AUDIOCRAFT_WINDOWS
+    assert SMALL or (STAGES and direct_cases())
     assert read_json("musicnn/meta.json")["files"]
     for channels in (1, 2):
         stored = load(f"openl3/embeddings_ch{channels}.npz")
-        assert set(stored) == {f"{side}__{item}" for side, item in AUDIO}
+        assert set(stored) >= {f"{side}__{item}" for side, item in AUDIO}
+        assert SMALL or len(stored) == len(AUDIO)
 
 
 def test_audio_is_the_manifest_s():
@@ -83,6 +86,7 @@ def test_openl3_from_48k_audio(case):
         assert relative(ours, golden[: len(mel)]) < 1e-5
 
 
+@pytest.mark.skipif(SMALL, reason="the small set holds no OpenL3 weights")
 def test_openl3_is_not_the_librosa_front_end():
     for key in (key for key in DIRECT if key.startswith("emb_librosa_frontend__")):
         case = key.removeprefix("emb_librosa_frontend__")
@@ -124,6 +128,7 @@ def test_sam_path_file_to_embedding(side, item):
         assert relative(embeddings(side, item)[channels], golden) < max(0.06, 1.5 * own)
 
 
+@pytest.mark.skipif(SMALL, reason="the small set holds no OpenL3 weights")
 def test_frechet_distance_from_audio():
     for name in (name for name in FRECHET_CASES if re.fullmatch(r"channels\d", name)):
         channels = int(name.removeprefix("channels"))
@@ -263,6 +268,7 @@ def test_audiocraft_windows(name):
         assert as_golden(cut) == golden_windows(expected)
 
 
+@pytest.mark.skipif(SMALL, reason="the small set holds no real probabilities")
 def test_kl_over_real_probabilities():
     probs = load("real_kl/song_describer_passt_probs.npz")["probs"]
     rolled, golden = load("real_kl/rolled_kl.npz"), read_json("real_kl/expected.json")
