@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 from core.checkpoints import command as checkpoints
 from core.errors import FailureError, InputError, StudioError
+from core.request import FIELDS, AudioPrompt, GenerationRequest, parse_sections
+from core.request_fields import RequestField
 
 BENCHES = {
     "load": "core.checkpoints.load_bench",  # name -> module with `arguments` and `run`
@@ -136,57 +138,42 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _making(parser: argparse.ArgumentParser) -> None:
-    """What generate and continue share; the defaults are those of the request."""
-    parser.add_argument("--seconds", type=float, required=True, help="exact length of NEW music")
-    parser.add_argument("--min-seconds", type=float, help="allow a natural end after this many")
-    parser.add_argument("--variant", help="default: nano")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument(
-        "--sections", default="", metavar="PLAN|FILE", help='for example "intro:0-10,verse:10-30"'
-    )
-    for name, kind in (
-        ("preset", str),
-        ("steps", int),
-        ("guidance", float),
-        ("top-k", int),
-        ("temperature", float),
-        ("top-p", float),
-        ("dtype", str),
-        ("device", str),
-        ("compat", str),
-    ):
-        parser.add_argument(f"--{name}", type=kind)
+    """The options of every field of a request, but for those that a command has of its own."""
+    for spec in FIELDS.values():
+        if spec.place != "given" and spec.name != "prompt":
+            parser.add_argument(
+                spec.option, help=spec.help.replace("%", "%%"), metavar=_shape(spec)
+            )
     parser.add_argument("--out", type=Path, required=True)
 
 
+def _shape(spec: RequestField) -> str:
+    """What stands for a field's value in --help."""
+    if spec.kind == "choice" and len(spec.choices) < 10:
+        return "|".join(spec.choices)
+    shapes = {"number": "X", "whole": "N", "flag": "yes|no", "sections": "PLAN|FILE"}
+    return shapes.get(spec.kind, spec.name.upper())
+
+
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Request fields the person named; what was not named keeps the request's default."""
-    named = {
-        name: getattr(args, name)
-        for name in (
-            "seconds",
-            "min_seconds",
-            "variant",
-            "seed",
-            "preset",
-            "steps",
-            "guidance",
-            "top_k",
-            "temperature",
-            "top_p",
-            "dtype",
-            "device",
-            "compat",
-        )
-        if getattr(args, name) is not None
+    """Request fields the person named; what was not named keeps the request's default.
+
+    Raises: InputError for an option that was given without a value.
+    """
+    named: dict[str, Any] = {
+        name: v for name in FIELDS if (v := getattr(args, name, None)) is not None
     }
-    return {**named, "sections": _sections(args.sections)}
+    for name, value in named.items():
+        may_be_empty = FIELDS[name].place in ("describe", "music") or name == "sections"
+        if not value.strip() and not may_be_empty:
+            raise InputError(FIELDS[name].title, "(empty)", "was given without a value")
+    if "sections" in named:
+        named["sections"] = _sections(named["sections"])
+    return named
 
 
 def _sections(given: str) -> tuple[Any, ...]:
     """A plan as text, or from a file that holds such text."""
-    from core.request import parse_sections
-
     if os.path.isfile(given):  # unlike Path.is_file: False for a plan longer than a file's name
         try:
             given = Path(given).read_text(encoding="utf-8")
@@ -202,20 +189,19 @@ def _sections(given: str) -> tuple[Any, ...]:
 def _generate(args: argparse.Namespace) -> None:
     from core.audio import check_writable
     from core.batch_file import read_prompts
-    from core.request import GenerationRequest
 
     if (args.prompt is None) == (args.prompts is None):
         raise InputError("prompt", "", "give either --prompt TEXT or --prompts FILE.csv")
     settings = _settings(args)
     if args.prompts is None:
         check_writable(args.out)
-        request = GenerationRequest(prompt=args.prompt, **settings)
+        request = GenerationRequest.from_dict(settings)
         _make([(request, args.out)], args.json)
         return
     if not args.out.is_dir():
         raise InputError("output folder", args.out, "does not exist; create it first")
     jobs = [
-        (GenerationRequest(prompt=prompt, **settings), args.out / f"{name}.wav")
+        (GenerationRequest.from_dict({**settings, "prompt": prompt}), args.out / f"{name}.wav")
         for name, prompt in read_prompts(args.prompts)
     ]
     for _, path in jobs:
@@ -225,11 +211,10 @@ def _generate(args: argparse.Namespace) -> None:
 
 def _continue(args: argparse.Namespace) -> None:
     from core.audio import check_writable
-    from core.request import AudioPrompt, GenerationRequest
 
     check_writable(args.out)
     prompt = AudioPrompt(args.audio, args.start, args.end, args.only_new)
-    request = GenerationRequest(prompt=args.prompt, audio=prompt, **_settings(args))
+    request = GenerationRequest.from_dict({**_settings(args), "audio": prompt})
     _make([(request, args.out)], args.json)
 
 

@@ -21,6 +21,7 @@ class Job:
     """A request with its renderer and mastering; counts what is done and books the time.
 
     Attributes:
+        sent: the text that the model is sent.
         total_tokens: of new music, at most.
         prompt: tokens [P] of the audio prompt, whole groups.
         front: its sound at the output rate, [T].
@@ -30,12 +31,13 @@ class Job:
     def __init__(
         self,
         request: GenerationRequest,
+        sent: str,
         total_tokens: int,
         prompt: np.ndarray,
         front: np.ndarray,
         should_stop: Callable[[], bool],
     ) -> None:
-        self.request, self.total_tokens = request, total_tokens
+        self.request, self.sent, self.total_tokens = request, sent, total_tokens
         self.prompt, self.front = prompt, front
         self.stages: dict[str, float] = {}
         self._should_stop = should_stop
@@ -78,6 +80,7 @@ class Job:
             model,
             {"load": load_seconds, **self.stages},
             self._mastering.join_seconds,
+            self.sent,
         )
 
     def _sound(self, pieces: Iterator[Piece]) -> Iterator[Event]:

@@ -13,8 +13,9 @@ import torch
 
 from core import audio, variants
 from core.audio import Limiter, Sound
+from core.caption import CaptionTemplate
 from core.checkpoints import opening
-from core.conditioning import TextTokenizer, conditioning
+from core.conditioning import TextTokenizer, conditioning, encode_text
 from core.errors import FailureError, InputError
 from core.job import Event, Job
 from core.language_model import DecodeRequest, PackedModel, decode
@@ -60,6 +61,7 @@ class Pipeline:
     ) -> None:
         self.variant, self.folder, self.models = variant, folder, models
         self.tokenizer, self.decoder, self.load_seconds = tokenizer, decoder, load_seconds
+        self.captions = CaptionTemplate.of_folder(folder)
         self.wavtokenizer = models["wavtokenizer"]
         self.language_model = models["language_model"]
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
@@ -145,6 +147,9 @@ class Pipeline:
             that cannot go together.
         """
         self._check_together(requests)
+        for request in requests:
+            if request.edit is not None or request.best_of > 1:
+                raise InputError("edit", "", "is declared, and not made yet")
         for number in range(len(requests)):
             yield number, Progress("preparing", 0.0, 0.0)
         jobs = [self._prepare(request, should_stop) for request in requests]
@@ -273,11 +278,14 @@ class Pipeline:
     def _prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> Job:
         if request.variant != self.variant.name:
             raise InputError("variant", request.variant, f"but {self.variant.name} is loaded")
+        sent = self.captions.write(request)
+        for name, text in (("prompt", sent), ("negative", request.negative)):
+            encode_text(name, text, self.tokenizer)  # refused before anything is computed
         wanted = request.seconds * self.token_rate
         total = int(wanted) if request.compat == "official" else int(np.ceil(wanted - 1e-9))
         empty = np.zeros(0, np.int64), np.zeros(0, np.float32)
         prompt, front = self._audio_prompt(request) if request.audio is not None else empty
-        return Job(request, total, prompt, front, should_stop)
+        return Job(request, sent, total, prompt, front, should_stop)
 
     def _audio_prompt(self, request: GenerationRequest) -> tuple[np.ndarray, np.ndarray]:
         """(tokens [P], sound at the output rate [T]); the tokens are whole groups that end where
@@ -321,6 +329,7 @@ class Pipeline:
             self.tokenizer,
             self.variant.default_structure,
             len(job.prompt) / self.token_rate,
+            job.sent,
         )
         least = job.total_tokens
         if request.min_seconds is not None:
@@ -339,6 +348,7 @@ class Pipeline:
             request.top_p,
             request.temperature,
             request.seed,
+            given.negative_ids,
         )
 
 

@@ -1,156 +1,319 @@
 """What a person asks for: one frozen request for the page, the command line, the API and the bench.
 
 A request is checked when it is made, and its seed is resolved then, so what sounded once can
-be made again from the request alone.
+be made again from the request alone. Every field is declared once, in `GenerationRequest`;
+`FIELDS` holds the declarations.
 """
 
 from __future__ import annotations
 
-import math
-import re
 import secrets
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from core import variants
 from core.errors import InputError
+from core.request_fields import RequestField, declared, fields_of
+from core.request_parts import MAX_SECONDS, AudioPrompt, Edit, Section, check_edit, check_plan
+from core.request_parts import STRUCTURES as STRUCTURES
+from core.request_parts import parse_sections as parse_sections
 
-MAX_SECONDS = 480.0  # paper section 3.4: up to 8 minutes
 MAX_PROMPT_CHARACTERS = 2000
 MIN_PROMPT_AUDIO_SECONDS = 1.0
-STRUCTURES = ("intro", "verse", "chorus", "outro")
 PRESETS = ("draft", "standard", "best")
 DTYPES = ("fp32", "bf16", "int8")
+TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
+KEY_SPELLINGS = tuple(
+    (f"{other} {mode}", f"{tonic} {mode}")
+    for mode in ("major", "minor")
+    for other, tonic in (("Db", "C#"), ("D#", "Eb"), ("Gb", "F#"), ("G#", "Ab"), ("A#", "Bb"))
+)
+METERS = ("2/4", "3/4", "4/4", "5/4", "6/8", "7/8", "12/8")
 MAX_SEED = 2**63 - 1
-SECTION = re.compile(r"(\w+)\s*:\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of a piece: its structure from `start` to `end`, in seconds."""
-
-    structure: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True)
-class AudioPrompt:
-    """The sound to continue: a file's span [start, end) in seconds (end None: to its end).
-
-    `only_new` leaves the prompt out of the result.
-    """
-
-    path: str
-    start: float = 0.0
-    end: float | None = None
-    only_new: bool = False
+MAX_BEST_OF = 16
+EDIT_CANDIDATES = 8  # drawn for a span where the request does not say how many
 
 
 @dataclass(frozen=True)
 class GenerationRequest:
     """Everything that decides how a piece sounds.
 
-    Attributes:
-        prompt: description of the music; may be empty only when `audio` is given.
-        seconds: length of NEW music, exact.
-        variant: a name of core.variants, or a model folder; None takes the first installed nano,
-            which the request then holds.
-        min_seconds: allow a natural end after this many seconds; None: exactly `seconds`.
-        seed: 0 to 2**63 - 1; None draws one, which the request then holds.
-        sections: the plan of the NEW music from 0 to `seconds`; empty: the variant's default.
-        preset: SRFM quality (draft, standard, best); `steps` overrides its number of ODE steps.
-        guidance: classifier-free guidance of the language model (paper section 3.2: 3.0).
-        top_k, top_p, temperature: sampling of tokens (paper section 3.2: top-k 350).
-        dtype: fp32, bf16 or int8 weights of the language model; under fewer bits the flow may
-            compute in bf16 (see `core.pipeline.flow_dtype`).
-        device: a torch device.
-        compat: "official" reproduces the released code's choices, None is ours.
-        audio: the sound to continue, or None for text to music.
+    The help of a field that may be empty (None) says what that means. `variant`, `seed`,
+    `best_of` and, for an edit, `seconds` are resolved when the request is made, which then holds
+    them.
+
+    Raises: InputError naming the first field that does not fit.
     """
 
-    prompt: str
-    seconds: float
-    variant: str | None = None
-    min_seconds: float | None = None
-    seed: int | None = None
-    sections: tuple[Section, ...] = ()
-    preset: str = "standard"
-    steps: int | None = None
-    guidance: float = 3.0
-    top_k: int = 350
-    top_p: float = 1.0
-    temperature: float = 1.0
-    dtype: str = "fp32"
-    device: str = "cpu"
-    compat: str | None = None
-    audio: AudioPrompt | None = field(default=None)
+    prompt: str = declared(
+        "",
+        "text",
+        "what the music should be like; may be empty only where audio is given",
+        "Describe the music",
+        "describe",
+        longest=MAX_PROMPT_CHARACTERS,
+    )
+    seconds: float = declared(
+        None,
+        "number",
+        "exact length of the NEW music, in seconds",
+        "Length",
+        "describe",
+        low=0.1,
+        high=MAX_SECONDS,
+        unit="s",
+    )
+    variant: str = declared(
+        None,
+        "variant",
+        "model: a name that `variants` lists, or a model folder; empty: nano",
+        "Model",
+        "structure",
+        longest=4096,
+    )
+    min_seconds: float | None = declared(
+        None,
+        "number",
+        "allow a natural end after so many seconds; empty: exactly the length asked for",
+        "Shortest length",
+        "sampling",
+        low=0.0,
+        high=MAX_SECONDS,
+        unit="s",
+        optional=True,
+    )
+    seed: int = declared(
+        None,
+        "whole",
+        "the same seed and request make the same music; empty: a new one",
+        "Seed",
+        "structure",
+        low=0,
+        high=MAX_SEED,
+    )
+    sections: tuple[Section, ...] = declared(
+        (),
+        "sections",
+        "plan of the NEW music, for example 'intro:0-10,verse:10-30'; empty: the model's own",
+        "Sections",
+        "structure",
+    )
+    preset: str = declared(
+        "standard",
+        "choice",
+        "quality of the flow matching: how many steps it takes",
+        "Sound quality",
+        "sampling",
+        choices=PRESETS,
+    )
+    steps: int | None = declared(
+        None,
+        "whole",
+        "steps of the flow matching; empty: as the preset says",
+        "Steps",
+        "sampling",
+        low=1,
+        high=1000,
+        optional=True,
+    )
+    guidance: float = declared(
+        3.0,
+        "number",
+        "classifier-free guidance: how closely the text is followed (paper section 3.2: 3)",
+        "Guidance",
+        "sampling",
+        low=-1.0,
+        high=20.0,
+    )
+    top_k: int = declared(
+        350,
+        "whole",
+        "how many tokens may be chosen from (paper section 3.2: 350)",
+        "Top-k",
+        "sampling",
+        low=1,
+        high=100_000,
+    )
+    top_p: float = declared(
+        1.0,
+        "number",
+        "choose among the likeliest tokens that reach this probability together; 1: all",
+        "Top-p",
+        "sampling",
+        low=0.01,
+        high=1.0,
+    )
+    temperature: float = declared(
+        1.0,
+        "number",
+        "how freely tokens are drawn; 0 always takes the likeliest",
+        "Temperature",
+        "sampling",
+        low=0.0,
+        high=5.0,
+    )
+    dtype: str = declared(
+        "fp32",
+        "choice",
+        "weights of the language model; under fewer bits the flow may compute in bf16",
+        "Precision",
+        "machine",
+        choices=DTYPES,
+    )
+    device: str = declared("cpu", "text", "a torch device", "Device", "machine")
+    compat: str | None = declared(
+        None,
+        "choice",
+        "'official' reproduces the released code's choices; empty: this project's",
+        "Compatibility",
+        "machine",
+        choices=("official",),
+        optional=True,
+    )
+    audio: AudioPrompt | None = declared(
+        None, "audio", "the sound to continue or edit", "Audio", "given", optional=True
+    )
+    negative: str = declared(
+        "",
+        "text",
+        "what the music should not be like; stands in for the empty text in guidance",
+        "Negative prompt",
+        "music",
+        longest=MAX_PROMPT_CHARACTERS,
+    )
+    tempo: float | None = declared(
+        None,
+        "number",
+        "beats per minute, added to the prompt in the model's own words",
+        "Tempo",
+        "music",
+        low=30.0,
+        high=300.0,
+        unit="bpm",
+        optional=True,
+    )
+    key: str | None = declared(
+        None,
+        "choice",
+        "for example 'D minor', added to the prompt in the model's own words",
+        "Key",
+        "music",
+        choices=KEYS,
+        spellings=KEY_SPELLINGS,
+        optional=True,
+    )
+    meter: str | None = declared(
+        None,
+        "choice",
+        "time signature, added to the prompt in the model's own words",
+        "Meter",
+        "music",
+        choices=METERS,
+        optional=True,
+    )
+    instruments: tuple[str, ...] = declared(
+        (),
+        "words",
+        "separated by commas, added to the prompt in the model's own words",
+        "Instruments",
+        "music",
+        longest=60,
+    )
+    drums: bool | None = declared(
+        None,
+        "flag",
+        "yes or no, added to the prompt in the model's own words; empty: not said",
+        "Drums",
+        "music",
+        optional=True,
+    )
+    best_of: int = declared(
+        None,
+        "whole",
+        "make so many and keep those that the language model finds likeliest; empty: 1, and "
+        f"{EDIT_CANDIDATES} for a span that is redone",
+        "Best of",
+        "sampling",
+        low=1,
+        high=MAX_BEST_OF,
+    )
+    keep: int = declared(
+        1, "whole", "how many of them to keep", "Keep", "sampling", low=1, high=MAX_BEST_OF
+    )
+    edit: Edit | None = declared(
+        None, "edit", "what is made anew in the audio", "Edit", "given", optional=True
+    )
 
     def __post_init__(self) -> None:
+        resolved: dict[str, Any] = {
+            name: spec.parse(getattr(self, name))
+            for name, spec in FIELDS.items()
+            if getattr(self, name) is not None
+        }
+        resolved["prompt"] = resolved.get("prompt", "")
         if self.variant is None:
-            object.__setattr__(self, "variant", variants.default())
+            resolved["variant"] = variants.default()
         if self.seed is None:
-            object.__setattr__(self, "seed", secrets.randbelow(2**31))
-        object.__setattr__(self, "prompt", str(self.prompt).strip())
-        object.__setattr__(self, "sections", tuple(self.sections))
-        self._check_prompt()
-        self._check_numbers()
-        self._check_sections()
+            resolved["seed"] = secrets.randbelow(2**31)
+        spans = self.edit is not None and self.edit.kind in ("redo", "loop")
+        if self.best_of is None:
+            resolved["best_of"] = EDIT_CANDIDATES if spans else 1
+        for name, value in resolved.items():
+            object.__setattr__(self, name, value)
+        if self.edit is not None:
+            self._resolve_edit(self.edit)
+        for name, spec in FIELDS.items():
+            spec.check(getattr(self, name))
+        self._check_together()
+        check_plan(self.sections, self.seconds)
 
-    def _check_prompt(self) -> None:
-        if not self.prompt and self.audio is None:
+    def _resolve_edit(self, edit: Edit) -> None:
+        made = edit.seconds(self.tempo, self.meter)
+        if made is None:
+            return
+        if self.seconds is not None and abs(self.seconds - made) > 1e-6:
+            raise InputError(
+                "seconds", self.seconds, f"but the edit makes {made:g} s; leave seconds out"
+            )
+        object.__setattr__(self, "seconds", made)
+
+    def _check_together(self) -> None:
+        """What no field can check alone."""
+        if not self.prompt and self.audio is None and not self.describes_music:
             raise InputError(
                 "prompt",
                 "(empty)",
                 "describe the music, for example 'calm solo piano, slow, minor key'",
             )
-        if len(self.prompt) > MAX_PROMPT_CHARACTERS:
+        if self.min_seconds is not None and self.min_seconds > self.seconds:
             raise InputError(
-                "prompt",
-                f"of {len(self.prompt)} characters",
-                f"is too long; at most {MAX_PROMPT_CHARACTERS}",
+                "min-seconds",
+                self.min_seconds,
+                f"must be at most the length asked for, {self.seconds:g} s",
             )
-
-    def _check_numbers(self) -> None:
-        _within("seconds", self.seconds, 0.1, MAX_SECONDS, "s")
-        if self.min_seconds is not None:
-            _within("min-seconds", self.min_seconds, 0.0, self.seconds, "s")
-        if not (isinstance(self.seed, int) and 0 <= self.seed <= MAX_SEED):
-            raise InputError("seed", self.seed, f"must be a whole number from 0 to {MAX_SEED}")
-        _choice("preset", self.preset, PRESETS)
-        _choice("dtype", self.dtype, DTYPES)
-        _choice("compat", self.compat, (None, "official"))
-        if self.steps is not None:
-            _within("steps", self.steps, 1, 1000, "")
-            if not isinstance(self.steps, int):
-                raise InputError("steps", self.steps, "must be a whole number")
-        _within("guidance", self.guidance, -1.0, 20.0, "")
-        _within("top-k", self.top_k, 1, 100_000, "")
-        _within("top-p", self.top_p, 0.01, 1.0, "")
-        _within("temperature", self.temperature, 0.0, 5.0, "")
-
-    def _check_sections(self) -> None:
-        before = 0.0
-        for section in self.sections:
-            _choice("section", section.structure, STRUCTURES)
-            shown = f"{section.structure}:{section.start:g}-{section.end:g}"
-            if not (
-                math.isfinite(section.start)
-                and math.isfinite(section.end)
-                and section.end > section.start >= 0
-            ):
-                raise InputError("section", shown, "needs a start before its end, both from 0 on")
-            if abs(section.start - before) > 1e-6:
-                raise InputError(
-                    "section", shown, f"must start where the one before ended ({before:g} s)"
-                )
-            before = section.end
-        if self.sections and self.seconds - before > 1e-6:
+        if self.keep > self.best_of:
+            raise InputError("keep", self.keep, f"must be at most best-of, {self.best_of}")
+        if self.negative and (self.guidance < 0 or self.guidance == 1):
             raise InputError(
-                "sections",
-                f"end at {before:g} s",
-                f"must reach the end of the new music at {self.seconds:g} s",
+                "negative", self.negative, f"needs guidance, which {self.guidance:g} turns off"
             )
+        if self.negative and self.compat == "official":
+            raise InputError(
+                "negative", self.negative, "is unknown to the released code; leave compat out"
+            )
+        if self.edit is not None:
+            check_edit(self.edit, self.audio)
+            for name in ("compat", "min_seconds"):
+                if getattr(self, name) is not None:
+                    raise InputError(FIELDS[name].title, getattr(self, name), "is not for edits")
+
+    @property
+    def describes_music(self) -> bool:
+        """Whether a field adds words to the prompt."""
+        facts = (self.tempo, self.key, self.meter, self.drums)
+        return bool(self.instruments) or any(fact is not None for fact in facts)
 
     def with_seed(self, seed: int) -> GenerationRequest:
         """The same request with another seed."""
@@ -161,50 +324,20 @@ class GenerationRequest:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> GenerationRequest:
-        """Raises: InputError for unknown fields or values that do not fit."""
-        known = set(cls.__dataclass_fields__)
+    def from_dict(cls, data: Mapping[str, Any]) -> GenerationRequest:
+        """A request from field names and values, typed (JSON) or typed in (text).
+
+        Empty text and None take the field's default. Sections may be text or a list of records,
+        audio and edit records.
+
+        Raises: InputError for unknown fields or values that do not fit.
+        """
         for name in data:
-            if name not in known:
+            if name not in FIELDS:
                 raise InputError(
-                    "request field", name, "is unknown; known are " + ", ".join(sorted(known))
+                    "request field", name, "is unknown; known are " + ", ".join(sorted(FIELDS))
                 )
-        data = dict(data)
-        try:
-            data["sections"] = tuple(Section(**s) for s in data.get("sections") or ())
-            if data.get("audio"):
-                data["audio"] = AudioPrompt(**data["audio"])
-            return cls(**data)
-        except TypeError as error:
-            raise InputError("request", "", f"does not fit ({error})") from error
+        return cls(**{name: FIELDS[name].parse(value) for name, value in data.items()})
 
 
-def _within(name: str, value: Any, low: float, high: float, unit: str) -> None:
-    good = isinstance(value, int | float) and math.isfinite(value) and low <= value <= high
-    if not good:
-        space = " " if unit else ""
-        raise InputError(name, value, f"must be from {low:g} to {high:g}{space}{unit}")
-
-
-def _choice(name: str, value: Any, allowed: tuple) -> None:
-    if value not in allowed:
-        raise InputError(name, value, "must be one of " + ", ".join(map(str, allowed)))
-
-
-def parse_sections(text: str) -> tuple[Section, ...]:
-    """`"intro:0-10, verse:10-30"`, or one section a line; empty text is no plan.
-
-    Raises: InputError naming the part that cannot be read.
-    """
-    sections = []
-    for part in filter(str.strip, re.split(r"[,\n]", text)):
-        found = SECTION.fullmatch(part.strip())
-        if found is None:
-            raise InputError(
-                "section",
-                part.strip(),
-                "should look like 'verse:10-30', with " + ", ".join(STRUCTURES),
-            )
-        structure, start, end = found.groups()
-        sections.append(Section(structure, float(start), float(end)))
-    return tuple(sections)
+FIELDS: dict[str, RequestField] = fields_of(GenerationRequest)

@@ -44,6 +44,7 @@ class GenerationResult:
         model: which weights made it.
         stages: compute seconds by stage (load, language_model, srfm, vocoder).
         join_seconds: where the new music begins in `samples` (0 without a prompt in front).
+        sent: the text that the model was sent: the prompt and the request's facts in its words.
     """
 
     samples: np.ndarray
@@ -53,6 +54,7 @@ class GenerationResult:
     model: dict[str, Any]
     stages: dict[str, float]
     join_seconds: float = 0.0
+    sent: str = ""
 
     @property
     def seconds(self) -> float:
@@ -74,6 +76,7 @@ class GenerationResult:
         """The result without its sound, as the command line prints it."""
         return {
             "request": self.request.as_dict(),
+            "sent": self.sent,
             "variant": self.request.variant,
             "sample_rate": self.sample_rate,
             "channels": len(self.channels),

@@ -17,6 +17,7 @@ def check_ids(config: LanguageModelConfig, request: DecodeRequest) -> None:
     """Raise InputError when an id of the request lies outside the model's tables."""
     for name, ids, rows in (
         ("text id", request.text_ids, config.text_vocabulary),
+        ("text id", request.negative_ids, config.text_vocabulary),
         ("audio token", request.prompt, config.audio_vocabulary),
         ("structure id", [s[0] for s in request.sections], config.structures),
     ):
@@ -29,7 +30,8 @@ class Prefix:
     """The sequences of one request's rows: conditional first, unconditional second if guided.
 
     By default the unconditional row is what condition dropout teaches: the same times,
-    structures and audio, and no text positions at all. `official` gives the released inference
+    structures and audio, and no text positions at all; a negative prompt's ids stand there
+    instead. `official` gives the released inference
     instead: text ids and audio prompt all 0 in equal length, and random vectors (uniform in
     [0, 1)) for times and structures, here drawn from the request's seed unless given.
     """
@@ -46,7 +48,8 @@ class Prefix:
         self.texts = [request.text_ids]
         self.vectors: list[Tensor | None] = [None]
         if request.guided:
-            self.texts.append((0,) * len(request.text_ids) if official else ())
+            blank = (0,) * len(request.text_ids) if official else request.negative_ids
+            self.texts.append(blank)
             self.vectors.append(self._random_vectors(random_vectors) if official else None)
         self.lengths = [2 + 3 * len(request.sections) + len(t) for t in self.texts]
 

@@ -27,6 +27,7 @@ class DecodeRequest:
         top_p: and among the likeliest until their probability reaches p; 1 = all.
         temperature: divides the log-probabilities; 0 = always the likeliest.
         seed: of the sampling noise.
+        negative_ids: text of the unconditional row, which has none by default.
     """
 
     text_ids: tuple[int, ...]
@@ -39,6 +40,7 @@ class DecodeRequest:
     top_p: float = 1.0
     temperature: float = 1.0
     seed: int = 0
+    negative_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.sections:
