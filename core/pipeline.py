@@ -148,7 +148,7 @@ class Pipeline:
         """
         self._check_together(requests)
         for request in requests:
-            if request.edit is not None or request.best_of > 1:
+            if request.goes_alone:
                 raise InputError("edit", "", "is declared, and not made yet")
         for number in range(len(requests)):
             yield number, Progress("preparing", 0.0, 0.0)

@@ -315,6 +315,11 @@ class GenerationRequest:
         facts = (self.tempo, self.key, self.meter, self.drums)
         return bool(self.instruments) or any(fact is not None for fact in facts)
 
+    @property
+    def goes_alone(self) -> bool:
+        """Whether it takes several decodings, so that it joins no batch of others."""
+        return self.edit is not None or self.best_of > 1
+
     def with_seed(self, seed: int) -> GenerationRequest:
         """The same request with another seed."""
         return replace(self, seed=seed)

@@ -93,10 +93,12 @@ def require_same(folder: Path, name: str, request: GenerationRequest) -> None:
     another caption."""
     kept = json.loads(record_of(folder, name).read_text(encoding="utf-8"))["request"]
     asked = json.loads(json.dumps(request.as_dict()))
+    unasked = json.loads(json.dumps(GenerationRequest("defaults", 1.0).as_dict()))
     for plain in (kept, asked):
         plain.pop("device", None)  # where it is made, and where its prompt lies, may change
         (plain.get("audio") or {}).pop("path", None)
-    different = [key for key in asked if asked[key] != kept.get(key)]
+    # A field that an older record does not know had its default.
+    different = [k for k in asked if asked[k] != kept.get(k, unasked.get(k))]
     if different:
         raise InputError(
             "generated clip",

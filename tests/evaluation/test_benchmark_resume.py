@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -14,6 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
+from core.errors import InputError
+from core.request import GenerationRequest
+from evaluation.benchmark.generation import RECORDS, record_of, require_same
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RATE, SECONDS = 24_000, 3.0
@@ -150,3 +156,16 @@ def test_a_finished_run_is_not_taken_for_another(
     process = start(plan, tmp_path)
     _, progress = process.communicate()
     assert process.returncode == 2 and told in progress
+
+
+def test_a_record_older_than_a_field_still_counts(tmp_path):
+    """A run begun before a request had the field goes on."""
+    request = GenerationRequest("rain", 2.0, "nano-no-flow", seed=1)
+    old = json.loads(json.dumps(request.as_dict()))
+    for name in ("negative", "tempo", "instruments", "best_of", "keep", "edit"):
+        del old[name]
+    (tmp_path / RECORDS).mkdir()
+    record_of(tmp_path, "one").write_text(json.dumps({"request": old}))
+    require_same(tmp_path, "one", request)
+    with pytest.raises(InputError, match="another tempo"):
+        require_same(tmp_path, "one", dataclasses.replace(request, tempo=90.0))
