@@ -14,12 +14,12 @@ help: ## list the targets
 
 environment: $(STAMP) ## the Python environment in $(VENV)
 
-# musicnn's pins cannot be met together; only its weights are read, so it comes without them.
+# Of musicnn and basic-pitch only the weights are read, so they come without their dependencies.
 # laion-clap comes from requirements.txt; for Python 3.13, as said there, from here.
 $(STAMP): requirements.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet -r requirements.txt
-	$(PY) -m pip install --quiet --no-deps musicnn==0.1.0 laion-clap==1.1.7
+	$(PY) -m pip install --quiet --no-deps musicnn==0.1.0 laion-clap==1.1.7 basic-pitch==0.4.0
 	touch $(STAMP)
 
 # As root or in CI the Debian packages are installed; otherwise the one line is printed.

@@ -16,6 +16,7 @@ COMMANDS = {
     "openl3-speed": "evaluation.metrics.openl3_speed",
     "nano": "evaluation.nano.command",
     "listening": "evaluation.listening.command",
+    "musicality": "evaluation.musicality.command",
 }
 
 

@@ -30,6 +30,22 @@ class Piece:
     def style(self) -> str:
         return self.facts["style"]
 
+    @property
+    def notes(self) -> np.ndarray:
+        """The score, float32 [M, 5]: start and end in seconds, MIDI pitch, velocity, and the index
+        of its part among the facts' `parts`.
+
+        Raises: InputError for a corpus made before scores were kept.
+        """
+        score = self.path.with_suffix(".notes.npy")
+        if not score.is_file():
+            raise InputError(
+                "score",
+                score,
+                "is missing; run python -m trainers corpus again over its folder, which writes it",
+            )
+        return np.load(score, allow_pickle=False)
+
     def clip(self, start: float, seconds: float, rate: int) -> np.ndarray:
         """Mono float32 [T] of [start, start + seconds) at `rate`."""
         sound = self.sound(start, seconds)

@@ -263,6 +263,9 @@ def test_command_resumes_and_writes_the_index(tmp_path, capsys):
     kept = sorted(tmp_path.glob("*.flac"))[0]
     before = kept.read_bytes()
     kept.unlink()
+    scores = {path: path.read_bytes() for path in tmp_path.glob("*.notes.npy")}
+    assert len(scores) == 2
+    next(iter(scores)).unlink()  # as of a corpus that was made before scores were kept
     capsys.readouterr()
     assert main([*options, "--pieces", "3"]) == 0
     summary = json.loads(capsys.readouterr().out)
@@ -278,6 +281,7 @@ def test_command_resumes_and_writes_the_index(tmp_path, capsys):
         assert (info.samplerate, info.channels, info.frames) == (SAMPLE_RATE, 1, 20 * SAMPLE_RATE)
         assert row["caption"] in record["captions"]
         assert record == json.loads(json.dumps(entry(compose(record["seed"], seconds=20.0))))
+    assert all(path.read_bytes() == score for path, score in scores.items())
     assert not list(tmp_path.glob(".*"))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import soundfile
 
 from core.errors import InputError
@@ -76,6 +77,7 @@ def make(folder: Path, order: Order) -> str:
     audio = render(piece)  # [T] at 48 kHz
     part = folder / f".{piece.id}.{os.getpid()}.part"
     try:
+        write_score(folder, piece)
         soundfile.write(part, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         os.replace(part, folder / f"{piece.id}.flac")
         part.write_text(json.dumps(entry(piece), ensure_ascii=False))
@@ -83,6 +85,31 @@ def make(folder: Path, order: Order) -> str:
     finally:
         part.unlink(missing_ok=True)
     return piece.id
+
+
+def write_score(folder: Path, piece: Piece) -> None:
+    """ID.notes.npy, float32 [M, 5]: start s, end s, MIDI pitch, velocity, index of the part."""
+    beat = 60 / piece.tempo  # s
+    rows = [
+        (n.start * beat, (n.start + n.length) * beat, n.pitch, n.velocity, n.part)
+        for n in piece.notes
+    ]
+    part = folder / f".{piece.id}.{os.getpid()}.score"
+    with open(part, "wb") as file:
+        np.save(file, np.array(rows, np.float32).reshape(-1, 5), allow_pickle=False)
+    os.replace(part, folder / f"{piece.id}.notes.npy")
+
+
+def _write_absent_score(folder: Path, facts: Mapping[str, Any]) -> None:
+    """The score of a piece that was rendered before scores were kept, where it can still be told:
+    composed anew, its facts must be the same."""
+    if (folder / f"{facts['id']}.notes.npy").is_file():
+        return
+    own_length = facts["id"] == piece_id(facts["seed"], facts["style"], None)
+    seconds = None if own_length else facts["duration_s"]
+    piece = compose(facts["seed"], facts["style"], seconds)
+    if all(facts.get(name) == value for name, value in piece.record().items()):
+        write_score(folder, piece)
 
 
 def entry(piece: Piece) -> dict[str, Any]:
@@ -115,6 +142,7 @@ def write_index(folder: Path) -> dict[str, Any]:
         if path.with_suffix(".flac").is_file():
             facts = read_entry(path)
             entries.append(facts)
+            _write_absent_score(folder, facts)
             text = json.dumps(facts, ensure_ascii=False)
             if path.read_text() != text:
                 _replace(path, text)
