@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
+import os
 import socket
 import sys
+import tempfile
 
 from core.errors import InputError, StudioError
+from studio import log
+from studio.credentials import leave_environment
 from studio.settings import Settings, help_lines
 
 
@@ -33,23 +36,50 @@ def main(argv: list[str]) -> int:
 
 
 def serve(settings: Settings) -> None:
-    """Run the web server; returns when it is stopped."""
+    """Run the web server; returns when it is stopped.
+
+    Raises: InputError for a port or a folder that cannot be used.
+    """
+    _open_standard_streams()
+    _require_port(settings)
+    leave_environment()
     import uvicorn
 
+    from studio.api.connections import LimitedProtocol
     from studio.context import Studio
     from studio.page import application
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    _require_port(settings)
+    log.configure()
+    tempfile.tempdir = str(settings.temporary)  # also Gradio's: what is left there is swept
+    studio = Studio(settings)
+    LimitedProtocol.is_proxy = settings.is_proxy  # type: ignore[method-assign]
     print(f"studio: http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
     uvicorn.run(
-        application(Studio(settings)),
+        application(studio),
         host=settings.host,
         port=settings.port,
-        log_level="warning",
+        http=LimitedProtocol,
+        log_config=None,
+        access_log=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies,
         timeout_graceful_shutdown=3,
     )
+
+
+def _open_standard_streams() -> None:
+    """Where a stream is closed (a service without a terminal), what is written there goes to
+    nowhere, and not into the first socket that gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _require_port(settings: Settings) -> None:

@@ -12,6 +12,8 @@ from core import variants
 from core.errors import InputError, StudioError
 from core.request import GenerationRequest
 from core.variants import Variant
+from studio.api.people import Addresses
+from studio.api.upload_guard import sweep_uploads
 from studio.benchmark import BenchmarkDesk
 from studio.jobs.executor import Executor, Task
 from studio.jobs.job import DONE, Job
@@ -45,6 +47,7 @@ class Studio:
             self.executor, settings.person_jobs, MOST_JOBS, self._keep, self._ended
         )
         self.downloads = ModelDownloads()
+        self.addresses = Addresses()
         self.studies, self.admin = Studies(), AdminGate()
         self.benchmarks = BenchmarkDesk(
             settings.folder / "benchmarks", settings.device, settings.threads
@@ -153,6 +156,7 @@ class Studio:
             try:
                 self.library.sweep(self.queue.needed())
                 downloads.sweep()
+                sweep_uploads()
             except Exception:  # whatever it is, the next round must come
                 log.exception("old music could not be swept; tried again in %.0f s", SWEEP_SECONDS)
 

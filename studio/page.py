@@ -19,8 +19,9 @@ from studio.api.input_guard import GuardedBlocks  # noqa: E402
 from studio.api.people import PersonCookie  # noqa: E402
 from studio.api.route_guard import RouteGuard  # noqa: E402
 from studio.api.routes import add_routes  # noqa: E402
+from studio.api.upload_guard import UploadGuard  # noqa: E402
 from studio.benchmark.routes import add_benchmarks  # noqa: E402
-from studio.context import Studio, web_folder  # noqa: E402
+from studio.context import MOST_JOBS, Studio, web_folder  # noqa: E402
 from studio.library import examples
 from studio.rating import add_rating  # noqa: E402
 from studio.rating.endpoints import add_endpoints  # noqa: E402
@@ -40,10 +41,13 @@ from studio.theme import theme  # noqa: E402
 
 TITLE = "InspireMusic studio"
 HEAD = (
-    '<link rel="stylesheet" href="/studio/web/studio.css">'
-    '<script type="module" src="/studio/web/main.js"></script>'
+    '<link rel="stylesheet" href="studio/web/studio.css">'
+    '<script type="module" src="studio/web/main.js"></script>'
     '<meta name="referrer" content="same-origin">'
 )
+# A named endpoint holds one of Gradio's places until its job ends: more of them than jobs can be.
+PLACES = MOST_JOBS + 100
+SESSIONS = 100  # whose updated fields Gradio remembers, at about 0.4 MB each
 CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, deleted after
 TABS = (
     ("create", "Create", create.build),
@@ -95,25 +99,32 @@ def application(studio: Studio) -> FastAPI:
         studio.close()
 
     app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(PersonCookie)
-    app.add_middleware(RouteGuard, hosts=studio.settings.host_names)  # the outermost
+    settings = studio.settings
+    app.add_middleware(PersonCookie, addresses=studio.addresses)
+    app.add_middleware(
+        UploadGuard, megabytes=settings.upload_megabytes, all_megabytes=settings.uploads_megabytes
+    )
+    app.add_middleware(RouteGuard, hosts=settings.host_names)  # the outermost
     add_routes(app, studio)
     add_rating(app, studio.studies, studio.admin)
     add_benchmarks(app, studio.benchmarks)
     app.mount("/studio/web", Scripts(directory=web_folder()))
     app.mount("/studio/examples", StaticFiles(directory=examples.FOLDER, check_dir=False))
     blocks = build(studio)
+    blocks.max_threads = PLACES
+    blocks.state_session_capacity = SESSIONS
     blocks.queue(default_concurrency_limit=None)
     return gr.mount_gradio_app(
         app,
         blocks,
         path="",
+        root_path=settings.root_path or None,
         footer_links=[],
         run_history=False,
         theme=theme(),
         head=HEAD,
-        max_file_size=f"{studio.settings.upload_megabytes}mb",
+        max_file_size=f"{settings.upload_megabytes}mb",
         show_error=True,
         ssr_mode=False,
-        blocked_paths=[str(studio.settings.folder)],
+        blocked_paths=[str(settings.folder)],
     )

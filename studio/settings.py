@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from core.errors import InputError
 from core.workspace import work_folder
 
 EXECUTORS = ("worker", "zero-gpu")
+SPACE_PROXIES = "10.0.0.0/8"  # where a Space's requests come from
 
 
 def _setting(variable: str, default: Any, help_text: str) -> Any:
@@ -32,6 +35,15 @@ class Settings:
         "commas between; *.example.org for all below. localhost and IP "
         "addresses always are; on a Space its own name is",
     )
+    proxies: str = _setting(
+        "STUDIO_TRUSTED_PROXIES",
+        "",
+        "addresses or networks of proxies whose X-Forwarded-For is believed, with commas "
+        "between; on a Space its own are",
+    )
+    root_path: str = _setting(
+        "STUDIO_ROOT_PATH", "", "path under which a proxy shows the page, as /music; empty: /"
+    )
     variant: str = _setting(
         "STUDIO_VARIANT", "", "variant chosen at first; empty: nano, or what is installed of it"
     )
@@ -44,10 +56,16 @@ class Settings:
     threads: int = _setting("STUDIO_THREADS", 0, "CPU threads of the models; 0: all cores")
     max_seconds: float = _setting("STUDIO_MAX_SECONDS", 480.0, "longest piece a person may ask for")
     person_jobs: int = _setting("STUDIO_PERSON_JOBS", 8, "jobs of one person waiting or running")
+    address_jobs: int = _setting(
+        "STUDIO_ADDRESS_JOBS", 40, "jobs of all people at one network address, waiting or running"
+    )
     person_megabytes: int = _setting("STUDIO_PERSON_MB", 500, "disk space of one person's music")
     keep_days: float = _setting("STUDIO_KEEP_DAYS", 30.0, "days until music is deleted")
     upload_megabytes: int = _setting("STUDIO_UPLOAD_MB", 100, "largest upload")
     upload_minutes: float = _setting("STUDIO_UPLOAD_MINUTES", 20.0, "longest upload")
+    uploads_megabytes: int = _setting(
+        "STUDIO_UPLOADS_MB", 2000, "all uploads together that no request has taken yet"
+    )
     downloads: int = _setting("STUDIO_DOWNLOADS", 1, "1: visitors may download models; 0: not")
 
     @classmethod
@@ -59,6 +77,7 @@ class Settings:
             values = {
                 "host": "0.0.0.0",  # noqa: S104
                 "hosts": environment.get("SPACE_HOST") or "*.hf.space",
+                "proxies": SPACE_PROXIES,
             }
         for each in fields(cls):
             text = environment.get(each.metadata["variable"], "")
@@ -71,12 +90,21 @@ class Settings:
             )
         if settings.variant:
             variants.get(settings.variant)
-        return settings
+        _networks(settings.proxies)
+        path = settings.root_path.strip("/")
+        return replace(settings, root_path=f"/{path}" if path else "")
 
     @property
     def host_names(self) -> tuple[str, ...]:
         """Names by which the page may be asked (see studio.route_guard.RouteGuard)."""
         return (*self.hosts.split(","), self.host)
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether what this address forwards is believed."""
+        try:
+            return any(ipaddress.ip_address(address) in one for one in _networks(self.proxies))
+        except ValueError:
+            return False
 
     @property
     def first_variant(self) -> str:
@@ -88,10 +116,38 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Where the studio keeps people's music and its job log."""
-        folder = work_folder() / "studio"
+        """Where the studio keeps people's music and its jobs."""
+        return _made(work_folder() / "studio")
+
+    @property
+    def temporary(self) -> Path:
+        """Where uploads and downloads lie for an hour."""
+        return _made(work_folder() / "temporary")
+
+
+def _made(folder: Path) -> Path:
+    """Raises: InputError where nothing can be written."""
+    try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
         return folder
+    except OSError as error:
+        raise InputError(
+            "STUDIO_WORK", folder.parent, f"cannot be written ({error.strerror}); name another"
+        ) from error
+
+
+def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    found = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        try:
+            found.append(ipaddress.ip_network(part))
+        except ValueError as error:
+            raise InputError(
+                "STUDIO_TRUSTED_PROXIES", part, "must be an address or a network, as 10.0.0.0/8"
+            ) from error
+    return found
 
 
 def _read(variable: str, text: str, kind: type) -> Any:

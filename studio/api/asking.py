@@ -36,4 +36,10 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(StudioError)
     async def answer(request: Request, error: StudioError) -> JSONResponse:
         status = 404 if error.name in NOT_FOUND else 400 if isinstance(error, InputError) else 503
-        return JSONResponse({"error": {**error.as_dict(), "text": str(error)}}, status)
+        told = {**error.as_dict(), "text": str(error)}
+        return JSONResponse({"error": {k: utf8(v) for k, v in told.items()}}, status)
+
+
+def utf8(text: str) -> str:
+    """Text that can be sent: halves of surrogate pairs, which have no UTF-8, become "?"."""
+    return text.encode("utf-8", "replace").decode()

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 
-from core.errors import InputError, StudioError
+from core.errors import Cancelled, InputError, StudioError
 from core.request import AudioPrompt, GenerationRequest, parse_sections
-from studio.api.people import person_at, person_of
+from studio.api.asking import utf8
+from studio.api.people import asking_person, person_of
 from studio.context import Studio
 from studio.jobs.job import Job
 from studio.library import downloads
@@ -32,6 +34,7 @@ POLL_SECONDS = 0.05
 def build(studio: Studio) -> None:
     """Add the endpoints to the page; nothing of them is seen on it."""
     first = studio.settings.first_variant
+    blocks = gr.context.Context.root_block
     with gr.Column(visible=False):
         prompt, seconds = gr.Textbox(label="prompt"), gr.Number(10, label="seconds")
         audio = gr.File(label="audio", type="filepath")
@@ -76,7 +79,7 @@ def build(studio: Studio) -> None:
             min_seconds,
         )
         with answering_errors():
-            return await _make(studio, _caller(request), prompt, seconds, None, settings)
+            return await _make(studio, _caller(request, blocks), prompt, seconds, None, settings)
 
     async def continue_audio(
         request: gr.Request,
@@ -112,8 +115,9 @@ def build(studio: Studio) -> None:
         with answering_errors():
             if not audio:
                 raise InputError("audio", "", "give a file to continue")
-            caller, library = _caller(request), studio.library
-            given = accept(
+            caller, library = _caller(request, blocks), studio.library
+            given = await run_in_threadpool(
+                accept,
                 library,
                 caller.person,
                 Path(audio),
@@ -158,23 +162,34 @@ def answering_errors() -> Iterator[None]:
     try:
         yield
     except StudioError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(utf8(str(error)), print_exception=False) from error
 
 
 @dataclass(frozen=True)
 class _Caller:
-    """Who asks. `browser`: whether it is one with a History, by its cookie."""
+    """Who asks.
+
+    Attributes:
+        browser: whether it is one with a History, by its cookie.
+        listens: whether somebody still waits for the answer.
+    """
 
     person: str
     browser: bool
+    listens: Callable[[], bool]
 
 
-def _caller(request: gr.Request) -> _Caller:
-    asked = request.request
-    person = person_of(asked.cookies)
-    if person is not None:
-        return _Caller(person, True)
-    return _Caller(person_at(asked.client.host if asked.client else ""), False)
+def _caller(request: gr.Request, blocks: gr.Blocks) -> _Caller:
+    """`blocks`: the page, whose queue notes when the reader of an answer has gone."""
+    session = getattr(request, "session_hash", None)
+
+    def listens() -> bool:
+        events = [event for events in blocks._queue.active_jobs if events for event in events]
+        return all(event.alive for event in events if event.session_hash == session)
+
+    return _Caller(
+        asking_person(request.request), person_of(request.request.cookies) is not None, listens
+    )
 
 
 def _request(
@@ -236,35 +251,46 @@ async def _make(
     """
     person, job = caller.person, None
     try:
-        job = studio.submit(person, _request(studio, prompt, seconds, audio, settings))
+        request = _request(studio, prompt, seconds, audio, settings)
+        submitting = asyncio.create_task(run_in_threadpool(studio.submit, person, request))
+        try:
+            job = await asyncio.shield(submitting)
+        except asyncio.CancelledError:  # the thread cannot be: it queues a job, which then ends
+            job = await submitting
+            raise
         while job.active:
+            if not caller.listens():
+                studio.queue.cancel(person, job.id)
+                raise Cancelled
             await asyncio.sleep(POLL_SECONDS)
         if job.error is not None:
             raise job.error
-        record = studio.library.record(person, job.id)
-        file = downloads.tagged(record, studio.library.sound(person, job.id), "wav")
+        return await run_in_threadpool(_handed_over, studio, job)
     except asyncio.CancelledError:
         if job is not None:
             studio.queue.cancel(person, job.id)
         raise
     finally:
         if not caller.browser:
-            _forget(studio, job, audio)
+            forgetting = (studio, person, job, audio)
+            if job is not None and job.active:  # cancelled, and soon to stop
+                threading.Thread(target=_forget, args=forgetting, daemon=True).start()
+            else:
+                _forget(*forgetting)
+
+
+def _handed_over(studio: Studio, job: Job) -> tuple[str, dict]:
+    """The piece's file with its tags, and what is told of it."""
+    record = studio.library.record(job.person, job.id)
+    file = downloads.tagged(record, studio.library.sound(job.person, job.id), "wav")
     about = {k: v for k, v in record.about.items() if k != "peaks"}
     return str(file), {**about, "request": downloads.request_without_paths(record)}
 
 
-def _forget(studio: Studio, job: Job | None, audio: AudioPrompt | None) -> None:
+def _forget(studio: Studio, person: str, job: Job | None, audio: AudioPrompt | None) -> None:
     """Delete what a caller without a History got and gave, but not under a job that runs."""
-    if job is not None and job.active:  # cancelled, and soon to stop
-        threading.Thread(target=_forget_ended, args=(studio, job, audio), daemon=True).start()
-    else:
-        _forget_ended(studio, job, audio)
-
-
-def _forget_ended(studio: Studio, job: Job | None, audio: AudioPrompt | None) -> None:
     if job is not None:
         studio.queue.wait(job)
-        studio.library.delete(job.person, job.id)
+        studio.library.delete(person, job.id)
     if audio is not None:
-        Path(audio.path).unlink(missing_ok=True)
+        studio.library.delete_upload(person, Path(audio.path).name)

@@ -18,6 +18,7 @@ from gradio.components.api_component import Api
 from gradio.utils import get_upload_folder
 
 from core.errors import InputError
+from studio.api.asking import utf8
 
 FILE_COMPONENTS = (gr.File, gr.UploadButton, gr.Audio)
 JSON_COMPONENTS = (Api, gr.JSON)  # any JSON value, but no file
@@ -39,7 +40,7 @@ class GuardedBlocks(gr.Blocks):
             for component, value in zip(block_fn.inputs, inputs):
                 require_kind(component, value)
         except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(utf8(str(error)), print_exception=False) from error
         return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
 
 
@@ -48,6 +49,8 @@ def require_kind(component: Any, value: Any) -> None:
     if component.stateful:  # its value is the server's
         return
     name = str(getattr(component, "label", None) or "value")
+    if isinstance(value, str) and utf8(value) != value:
+        raise InputError(name, "", "holds half a character, which is no text")
     if isinstance(component, FILE_COMPONENTS):
         for file in value if isinstance(value, list) else [value]:
             if file is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
@@ -31,21 +33,57 @@ def person_at(address: str) -> str:
     return hashlib.sha256(f"address {address}".encode()).hexdigest()[:32]
 
 
-class PersonCookie:
-    """ASGI middleware: gives every browser that opens a page a key of its own."""
+def asking_person(request: Request) -> str:
+    """The opaque name of whoever sent a request: by cookie, else by address."""
+    address = request.client.host if request.client else ""
+    return person_of(request.cookies) or person_at(address)
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+
+class Addresses:
+    """The network address at which each person was seen last.
+
+    A cookie costs nothing, an address does: limits count by both.
+    """
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._last: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def note(self, person: str, address: str) -> None:
+        """Remember where a person is; the longest unseen is forgotten beyond `most`."""
+        with self._lock:
+            self._last[person] = address
+            self._last.move_to_end(person)
+            if len(self._last) > self._most:
+                self._last.popitem(last=False)
+
+    def of(self, person: str) -> str:
+        """ "" for a person who was not seen."""
+        with self._lock:
+            return self._last.get(person, "")
+
+
+class PersonCookie:
+    """ASGI middleware: gives every browser that opens a page a key of its own, and notes from
+    where each person asks."""
+
+    def __init__(self, app: ASGIApp, addresses: Addresses) -> None:
+        self.app, self.addresses = app, addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = Request(scope)
         known = person_of(request.cookies) is not None
+        self.addresses.note(asking_person(request), request.client.host if request.client else "")
+        if scope["method"] != "GET" or scope["path"] != "/" or known:
+            await self.app(scope, receive, send)
+            return
 
         async def send_with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start" and not known:
+            if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).append("set-cookie", _cookie(request))
             await send(message)
 

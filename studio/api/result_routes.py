@@ -49,6 +49,7 @@ def add(router: APIRouter, studio: Studio) -> None:
     def delete(identity: str, person: Person) -> Response:
         library.record(person, identity)
         library.delete(person, identity)
+        library.require_deleted(person, identity)
         return Response(status_code=204)
 
     @router.delete("/results")

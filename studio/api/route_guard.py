@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -84,7 +85,10 @@ class RouteGuard:
         elif not allowed(scope["method"], _path(scope)):
             await PlainTextResponse("not found", 404)(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            try:
+                await self.app(scope, receive, send)
+            except ClientDisconnect:  # in the middle of an upload: nobody to answer, nothing to log
+                pass
 
     def _known_host(self, scope: Scope) -> bool:
         header = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")

@@ -43,7 +43,7 @@ def _run(maker: Any, task: Task, connection: Connection, stop: Any) -> None:
         connection.send(("cancelled", None, maker.loaded))
     except StudioError as error:
         connection.send(("error", error, maker.loaded))
-    except (OSError, RuntimeError, MemoryError, ValueError) as error:
+    except Exception as error:  # whatever one job does, the models stay loaded for the next
         shown = " ".join(str(error).split())[:160] or type(error).__name__
         failure = FailureError("job", shown, "could not be made; try again, or a shorter piece")
         connection.send(("error", failure, maker.loaded))

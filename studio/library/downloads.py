@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -27,7 +26,7 @@ from studio.library.library import Record
 
 FORMATS = ("wav", "flac", "mp3")
 MARK = "AI-generated"
-PREFIX = f"studio-{os.getpid()}-"
+PREFIX = "studio-"  # of every temporary file of a studio
 LONGEST_SENDING_SECONDS = 3600.0
 
 
@@ -138,10 +137,10 @@ def _unwritten(error: Exception) -> FailureError:
 
 
 def sweep() -> None:
-    """Delete temporary files that nobody can still be fetching."""
+    """Delete temporary files that nobody can still be fetching, also those of dead processes."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
-            if time.time() - path.stat().st_mtime > LONGEST_SENDING_SECONDS:
+            if time.time() - path.lstat().st_mtime > LONGEST_SENDING_SECONDS:
                 path.unlink(missing_ok=True)
         except OSError:  # deleted meanwhile, or not ours
             continue

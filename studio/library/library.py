@@ -3,6 +3,7 @@
     people/PERSON/results/ID/sound.wav    24-bit, as made
     people/PERSON/results/ID/record.json  the request, how it was made, title, favourite
     people/PERSON/uploads/ID.SUFFIX       sound to be continued
+    people/PERSON/outlines/ID.json        its length and peaks
 
 PERSON is a hash of the key in the person's cookie, ID is random. Every method takes the person
 first, and no path is ever built from more than these two checked names.
@@ -116,7 +117,7 @@ class Library:
         freed = 0
         for _, size, path in sorted(found)[:-1]:
             if freed < excess and path.name not in named:
-                path.unlink(missing_ok=True)
+                self.delete_upload(person, path.name)
                 freed += size
         return freed
 
@@ -181,7 +182,7 @@ class Library:
         """Rename or mark a result."""
         record = self.record(person, identity)
         if title is not None:
-            title = " ".join(title.split())[:TITLE_CHARACTERS]
+            title = " ".join(title.split())[:TITLE_CHARACTERS].encode("utf-8", "ignore").decode()
             if not title:
                 raise InputError("name", "(empty)", "type at least one letter")
             record = replace(record, title=title)
@@ -191,8 +192,18 @@ class Library:
         return record
 
     def delete(self, person: str, identity: str) -> None:
-        """Remove a result, finished or not."""
+        """Remove a result, finished or not; one that cannot be removed stays."""
         shutil.rmtree(self._result(person, identity), ignore_errors=True)
+
+    def require_deleted(self, person: str, identity: str) -> None:
+        """Raises: FailureError when a result is still there."""
+        if self._result(person, identity).exists():
+            raise FailureError(
+                "delete",
+                "",
+                "did not work, the piece is still here; try again, or tell whoever "
+                "runs this studio",
+            )
 
     def new_upload(self, person: str, source: Path, suffix: str, needed: set[str]) -> str:
         """Copy a file of sound into the person's folder; returns its name. `needed` and errors
@@ -216,13 +227,53 @@ class Library:
             raise InputError("audio to continue", "", "is no longer kept; give it again")
         return path
 
+    def delete_upload(self, person: str, name: str) -> None:
+        """Remove an upload of this person's, if it is there."""
+        for path in (self._of(person, "uploads") / name, self._outline(person, name)):
+            path.unlink(missing_ok=True)
+
+    def _outline(self, person: str, upload: str) -> Path:
+        return self._of(person, "outlines") / f"{upload.partition('.')[0]}.json"
+
+    def keep_outline(self, person: str, upload: str, about: dict[str, Any]) -> None:
+        """Keep an upload's length and peaks; without room they are found again at each look."""
+        path = self._outline(person, upload)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(about), encoding="utf-8")
+        except OSError:
+            path.unlink(missing_ok=True)
+
+    def outline(self, person: str, upload: str) -> dict[str, Any] | None:
+        """What was kept of an upload; None when nothing was."""
+        try:
+            return json.loads(self._outline(person, upload).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
     def delete_all(self, person: str, needed: set[str]) -> None:
-        """Remove everything of one person but what a job still needs, by name."""
+        """Remove everything of one person but what a job still needs, by name.
+
+        Raises: FailureError that counts what could not be removed.
+        """
+        left = 0
         for record in self.records(person):
             self.delete(person, record.id)
-        for path in self._of(person, "uploads").glob("*"):
-            if path.name not in needed:
-                path.unlink(missing_ok=True)
+            left += self._result(person, record.id).exists()
+        for kind in ("uploads", "outlines"):
+            for path in self._of(person, kind).glob("*"):
+                if path.name not in needed and path.stem not in {n[:24] for n in needed}:
+                    try:
+                        path.unlink(missing_ok=True)
+                    except OSError:
+                        left += 1
+        if left:
+            raise FailureError(
+                "delete",
+                f"{left} files or pieces",
+                "could not be deleted and are still here; "
+                "try again, or tell whoever runs this studio",
+            )
 
     def sweep(self, needed: set[str], now: float | None = None) -> int:
         """Delete what is older than `keep_seconds`, and unfinished results, but nothing that a

@@ -32,28 +32,36 @@ def accept(
     Raises: InputError that says what is wrong with the file; FailureError on a full disk.
     """
     suffix, seconds = _check(file, most_minutes)
-    shape = _peaks(file)
+    about = {"seconds": round(seconds, 3), "peaks": _peaks(file)}
     name = library.new_upload(person, file, suffix, needed)
-    return {"upload": name, "seconds": round(seconds, 3), "peaks": shape}
+    library.keep_outline(person, name, about)
+    return {"upload": name, **about}
 
 
 def describe(library: Library, person: str, name: str) -> dict[str, Any]:
     """What `accept` answered, for a sound that is kept already."""
     file = library.upload(person, name)
-    return {
-        "upload": name,
-        "seconds": round(soundfile.info(file).duration, 3),
-        "peaks": _peaks(file),
-    }
+    about = library.outline(person, name)
+    if about is None:
+        about = {"seconds": round(soundfile.info(file).duration, 3), "peaks": _peaks(file)}
+        library.keep_outline(person, name, about)
+    return {"upload": name, **about}
 
 
 def _check(file: Path, most_minutes: float) -> tuple[str, float]:
     if file.stat().st_size == 0:
         raise InputError(FIELD, "", "the file is empty (0 bytes); choose another")
     try:
-        about = soundfile.info(file)
-    except soundfile.LibsndfileError as error:
+        with open(file, "rb") as opened:  # by its content, not by what its name says
+            about = soundfile.info(opened)
+        with soundfile.SoundFile(file) as sound:
+            seekable = sound.seekable()
+    except (soundfile.LibsndfileError, TypeError, RuntimeError) as error:
         raise _unreadable() from error
+    if not seekable:
+        raise InputError(
+            FIELD, about.subtype_info, "cannot be read from the middle; give plain PCM"
+        )
     suffix = SUFFIXES.get(about.format, ".wav" if about.format.startswith("WAV") else "")
     if not suffix:
         raise InputError(FIELD, about.format, "cannot be used here; give WAV, FLAC, MP3 or OGG")
@@ -86,14 +94,24 @@ def _unreadable() -> InputError:
 
 def _peaks(file: Path) -> list[int]:
     """Largest magnitudes of the file in PEAKS parts, read in blocks to keep memory small."""
-    shape, at = np.zeros(PEAKS), 0
+    shape, at = np.zeros(PEAKS, np.float32), 0
     try:
         with soundfile.SoundFile(file) as sound:
             frames, total = max(1, BLOCK_SAMPLES // sound.channels), max(1, sound.frames)
+            edges = -(-np.arange(PEAKS + 1) * total // PEAKS)  # first frame of each part
             for block in sound.blocks(frames, dtype="float32", always_2d=True):
-                part = ((at + np.arange(len(block))) * PEAKS // total).clip(0, PEAKS - 1)
-                np.maximum.at(shape, part, np.nan_to_num(np.abs(block).max(axis=1)))
-                at += len(block)
+                level = np.maximum(block.max(axis=1), -block.min(axis=1))
+                if not np.isfinite(level.sum(dtype=np.float64)):
+                    raise InputError(
+                        FIELD, "", "holds samples that are no numbers (NaN or inf); export it again"
+                    )
+                first = np.searchsorted(edges, at, "right") - 1
+                last = min(np.searchsorted(edges, at + len(level), "left"), PEAKS)
+                starts = np.maximum(edges[first:last] - at, 0)
+                shape[first:last] = np.maximum(
+                    shape[first:last], np.maximum.reduceat(level, starts)
+                )
+                at += len(level)
     except soundfile.LibsndfileError as error:  # damaged after a sound header
         raise _unreadable() from error
     if shape.max() < SILENCE_RMS:

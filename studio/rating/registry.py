@@ -20,6 +20,7 @@ from evaluation.listening import (
     read_prepared,
     read_study,
 )
+from studio.credentials import DATABASE, credential
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 BLIND_NAME = re.compile(r"[0-9a-f]{24}\.wav")
@@ -71,7 +72,7 @@ class Studies:
         if study.name != name:
             raise InputError("study name", study.name, f"must be that of its folder, {name}")
         prepared = require_blind(_prepared(study, self.folder / name / "prepared"))
-        database = default_database(study)
+        database = credential(DATABASE) or default_database(study)
         warning = persistence_warning(database)
         if warning:
             log.warning("study %s: %s", name, warning)
