@@ -52,7 +52,7 @@ def serve(settings: Settings) -> None:
     log.configure()
     tempfile.tempdir = str(settings.temporary)  # also Gradio's: what is left there is swept
     studio = Studio(settings)
-    LimitedProtocol.is_proxy = settings.is_proxy  # type: ignore[method-assign]
+    LimitedProtocol.is_proxy = settings.is_proxy
     print(f"studio: http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
     uvicorn.run(
         application(studio),

@@ -35,6 +35,7 @@ def build(studio: Studio) -> None:
     """Add the endpoints to the page; nothing of them is seen on it."""
     first = studio.settings.first_variant
     blocks = gr.context.Context.root_block
+    assert blocks is not None
     with gr.Column(visible=False):
         prompt, seconds = gr.Textbox(label="prompt"), gr.Number(10, label="seconds")
         audio = gr.File(label="audio", type="filepath")
@@ -187,9 +188,9 @@ def _caller(request: gr.Request, blocks: gr.Blocks) -> _Caller:
         events = [event for events in blocks._queue.active_jobs if events for event in events]
         return all(event.alive for event in events if event.session_hash == session)
 
-    return _Caller(
-        asking_person(request.request), person_of(request.request.cookies) is not None, listens
-    )
+    asked = request.request
+    assert asked is not None
+    return _Caller(asking_person(asked), person_of(asked.cookies) is not None, listens)
 
 
 def _request(

@@ -189,12 +189,11 @@ def test_a_caller_who_goes_leaves_the_queue(studio_with):
     studio, named = studio_with(executor := Slow(holds=True))
 
     async def call() -> None:
-        tasks = [
-            asyncio.create_task(named["generate"](NOBODY, "a tune", 1.0, *SETTINGS))
-            for _ in range(2)
-        ]
-        while studio.queue.length < 2:
-            await asyncio.sleep(0.01)
+        tasks = []
+        for number in (1, 2):
+            tasks.append(asyncio.create_task(named["generate"](NOBODY, "a tune", 1.0, *SETTINGS)))
+            while studio.queue.length < number:
+                await asyncio.sleep(0.01)
         tasks[1].cancel()
         with pytest.raises(asyncio.CancelledError):
             await tasks[1]
