@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,12 +19,13 @@ from core.checkpoints import opening
 from core.conditioning import TextTokenizer, conditioning, encode_text
 from core.errors import FailureError, InputError
 from core.job import Event, Job
-from core.language_model import DecodeRequest, PackedModel, decode
+from core.language_model import DecodeRequest, LanguageModel, PackedModel, decode
 from core.mastering import Mastering
 from core.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
 from core.result import GenerationResult, Progress
 from core.srfm import PRESETS
+from core.wavtokenizer import WavTokenizer
 
 JOIN_SECONDS = 0.06  # at least, cross-faded at equal power from the prompt to what was decoded
 EDGE_FADE_SECONDS = 0.005  # no click at the first and last sample
@@ -62,8 +64,8 @@ class Pipeline:
         self.variant, self.folder, self.models = variant, folder, models
         self.tokenizer, self.decoder, self.load_seconds = tokenizer, decoder, load_seconds
         self.captions = CaptionTemplate.of_folder(folder)
-        self.wavtokenizer = models["wavtokenizer"]
-        self.language_model = models["language_model"]
+        self.wavtokenizer = cast(WavTokenizer, models["wavtokenizer"])
+        self.language_model = cast(LanguageModel, models["language_model"])
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
         self.model = {
             "folder": folder.name,
@@ -112,17 +114,20 @@ class Pipeline:
         return math.ceil(JOIN_SECONDS * self.token_rate / group) * group
 
     def generate(self, request: GenerationRequest) -> GenerationResult:
-        """Text (or audio, with `request.audio`) in, the whole piece out."""
+        """Text (or audio, with `request.audio`) in, the whole piece (or edited piece) out."""
         return self.generate_batch([request])[0]
+
+    def generate_kept(self, request: GenerationRequest) -> list[GenerationResult]:
+        """The `keep` pieces that are kept of `best_of`, the best first."""
+        return [e for e in self.stream(request) if isinstance(e, GenerationResult)]
 
     def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
         """Several pieces, decoded together; each is what `generate` makes of it alone (equal
         tokens in fp32 and int8)."""
-        found = {
-            number: event
-            for number, event in self.stream_batch(requests)
-            if isinstance(event, GenerationResult)
-        }
+        found: dict[int, GenerationResult] = {}
+        for number, event in self.stream_batch(requests):
+            if isinstance(event, GenerationResult):
+                found.setdefault(number, event)  # the best, where several are kept
         if len(found) < len(requests):
             raise FailureError("generation", self.variant.name, "ended without a result")
         return [found[number] for number in range(len(requests))]
@@ -132,8 +137,18 @@ class Pipeline:
     ) -> Iterator[Event]:
         """The same piece while it is made: progress and sound as they come, the result last.
 
+        A request that keeps several of its candidates gives a result for each, the best first;
+        the sound is that of the best.
+
         Raises: Cancelled soon after `should_stop()` turns true (at the next model call).
         """
+        from core import best_of, editing  # which build on this module
+
+        if request.goes_alone:
+            self._check_together([request])
+            make = best_of.stream if request.edit is None else editing.stream
+            yield from make(self, request, should_stop)
+            return
         for _, event in self.stream_batch([request], should_stop):
             yield event
 
@@ -147,17 +162,16 @@ class Pipeline:
             that cannot go together.
         """
         self._check_together(requests)
-        for request in requests:
-            if request.goes_alone:
-                raise InputError("edit", "", "is declared, and not made yet")
+        if any(request.goes_alone for request in requests):
+            for number, request in enumerate(requests):
+                for event in self.stream(request, should_stop):
+                    yield number, event
+            return
         for number in range(len(requests)):
             yield number, Progress("preparing", 0.0, 0.0)
-        jobs = [self._prepare(request, should_stop) for request in requests]
+        jobs = [self.prepare(request, should_stop) for request in requests]
         for number, job in enumerate(jobs):
-            mastering = self._mastering(job)
-            split = len(job.prompt) - (self.join_tokens if mastering.overlap else 0)
-            renderer = self._renderer(job.request, job.prompt[:split], job.check)
-            for event in job.start(renderer, mastering, job.prompt[split:]):
+            for event in self.begin(job):
                 yield number, event
         for number, tokens, ended in self._tokens(jobs):
             if len(tokens):
@@ -179,7 +193,14 @@ class Pipeline:
                         f"differs from {getattr(requests[0], name)} in the same batch",
                     )
 
-    def _renderer(
+    def begin(self, job: Job) -> Iterator[Event]:
+        """Connect a job with its renderer and mastering; the prompt's own sound."""
+        mastering = self._mastering(job)
+        split = len(job.prompt) - (self.join_tokens if mastering.overlap else 0)
+        renderer = self.renderer(job.request, job.prompt[:split], job.check)
+        yield from job.start(renderer, mastering, job.prompt[split:])
+
+    def renderer(
         self, request: GenerationRequest, history: np.ndarray, check: Callable[[], None]
     ) -> Renderer:
         """The way from tokens to sound of this variant, with `history` as its context."""
@@ -246,9 +267,7 @@ class Pipeline:
         renderer = (
             WavTokenizerRenderer(self.wavtokenizer, none)
             if through == "wavtokenizer"
-            else self._renderer(
-                GenerationRequest("reconstruction", 1.0, seed=0), none, lambda: None
-            )
+            else self.renderer(GenerationRequest("reconstruction", 1.0, seed=0), none, lambda: None)
         )
         pieces = [*renderer.feed(self.encode(sound)), *renderer.flush()]
         return _levelled([piece for _, piece in pieces], renderer.sample_rate, sound.seconds)
@@ -275,7 +294,7 @@ class Pipeline:
             )  # [1, N]
         return tokens[0].numpy()
 
-    def _prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> Job:
+    def prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> Job:
         if request.variant != self.variant.name:
             raise InputError("variant", request.variant, f"but {self.variant.name} is loaded")
         sent = self.captions.write(request)
@@ -306,7 +325,7 @@ class Pipeline:
     def _tokens(self, jobs: Sequence[Job]) -> Iterator[tuple[int, np.ndarray, bool]]:
         """(number of the job, its next tokens, whether they are its last), a few at a time."""
         steps = decode(
-            self.decoder, [self._decode_request(job) for job in jobs], compat=jobs[0].request.compat
+            self.decoder, [self.decode_request(job) for job in jobs], compat=jobs[0].request.compat
         )
         going = list(range(len(jobs)))
         while going:
@@ -322,7 +341,7 @@ class Pipeline:
                     going.remove(number)
                 yield number, np.array(fresh, np.int64), ended
 
-    def _decode_request(self, job: Job) -> DecodeRequest:
+    def decode_request(self, job: Job) -> DecodeRequest:
         request = job.request
         given = conditioning(
             request,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import resource
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.request import GenerationRequest
+
+if TYPE_CHECKING:
+    from core.candidates import Choice
 
 OFFICIAL_CHANNELS = 2  # one channel, twice
 
@@ -37,7 +40,8 @@ class GenerationResult:
     """A finished piece.
 
     Attributes:
-        samples: float32 [T], mono; the chunks of the stream joined.
+        samples: float32 [T], mono; the chunks of the stream joined. Of an edit, as its source:
+            [T] or [C, T].
         sample_rate: Hz.
         tokens: WavTokenizer tokens of the new music, int64 [N].
         request: what was asked, seed resolved.
@@ -45,6 +49,8 @@ class GenerationResult:
         stages: compute seconds by stage (load, language_model, srfm, vocoder).
         join_seconds: where the new music begins in `samples` (0 without a prompt in front).
         sent: the text that the model was sent: the prompt and the request's facts in its words.
+        choice: where it came among its candidates, None when it was the only one.
+        end_seconds: where the new music ends in `samples`; None: at their end.
     """
 
     samples: np.ndarray
@@ -55,21 +61,32 @@ class GenerationResult:
     stages: dict[str, float]
     join_seconds: float = 0.0
     sent: str = ""
+    choice: Choice | None = None
+    end_seconds: float | None = None
 
     @property
     def seconds(self) -> float:
-        return len(self.samples) / self.sample_rate
+        return self.samples.shape[-1] / self.sample_rate
+
+    @property
+    def mono(self) -> np.ndarray:
+        """The sound as one channel, [T]."""
+        return np.atleast_2d(self.samples).mean(axis=0, dtype=np.float32)
 
     @property
     def channels(self) -> np.ndarray:
-        """What a file gets, [C, T]: mono, or the released code's channel given twice."""
+        """What a file gets, [C, T]: mono, an edit's own channels, or the released code's channel
+        given twice."""
+        if self.samples.ndim == 2:
+            return self.samples
         copies = OFFICIAL_CHANNELS if self.request.compat == "official" else 1
         return np.broadcast_to(self.samples, (copies, len(self.samples)))
 
     @property
     def rtf(self) -> float:
         """Compute seconds a second of new music, loading left out."""
-        new = max(self.seconds - self.join_seconds, 1e-9)
+        end = self.seconds if self.end_seconds is None else self.end_seconds
+        new = max(end - self.join_seconds, 1e-9)
         return sum(v for k, v in self.stages.items() if k != "load") / new
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,6 +104,8 @@ class GenerationResult:
             "rtf": round(self.rtf, 4),
             "peak_memory_bytes": peak_memory_bytes(),
             "model": self.model,
+            **({"choice": asdict(self.choice)} if self.choice is not None else {}),
+            **({"new": [self.join_seconds, self.end_seconds]} if self.end_seconds else {}),
         }
 
 

@@ -125,9 +125,9 @@ def test_official_compatibility(without_flow, tmp_path) -> None:
     request = GenerationRequest(
         "!", 2.0, without_flow, seed=1, compat="official", top_k=5, audio=AudioPrompt(str(sound))
     )
-    job = pipeline._prepare(request, lambda: False)
+    job = pipeline.prepare(request, lambda: False)
     assert len(job.prompt) == int(5 * pipeline.token_rate)
-    given = pipeline._decode_request(job)
+    given = pipeline.decode_request(job)
     assert given.sections[0][1:] == (0.0, 2.0)
     assert given.min_tokens == int(0.9 * 2.0 * pipeline.token_rate)
     assert len(pipeline._mastering(job).front) == 0
@@ -138,6 +138,6 @@ def test_official_compatibility(without_flow, tmp_path) -> None:
     assert [result.channels.shape for result in made] == [(2, 9), (1, 9)]
     assert [result.as_dict()["channels"] for result in made] == [2, 1]
     ours = GenerationRequest("!", 2.0, without_flow, seed=1, audio=AudioPrompt(str(sound)))
-    job = pipeline._prepare(ours, lambda: False)
+    job = pipeline.prepare(ours, lambda: False)
     assert len(job.front) == 7 * rate
-    assert pipeline._decode_request(job).sections[0][1:] == (0.0, pytest.approx(9.0, abs=0.01))
+    assert pipeline.decode_request(job).sections[0][1:] == (0.0, pytest.approx(9.0, abs=0.01))

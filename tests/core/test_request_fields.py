@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core import command
+from core import command, generating
 from core.errors import InputError
 from core.request import FIELDS, GenerationRequest, parse_sections
 from core.request_fields import KINDS, PARTS, PLACES, RequestField
@@ -63,7 +63,7 @@ def test_what_is_said_is_what_the_request_holds(said, seconds):
     assert GenerationRequest.from_dict(as_text) == held
     options = [f"{FIELDS[name].option}={text}" for name, text in as_text.items()]
     args = command._parser().parse_args(["generate", "--out", "x.wav", *options])
-    assert GenerationRequest.from_dict(command._settings(args)) == held
+    assert GenerationRequest.from_dict(generating._settings(args)) == held
     assert GenerationRequest.from_dict(json.loads(json.dumps(held.as_dict()))) == held
 
 
