@@ -76,6 +76,8 @@ class Studio:
                 f"{request.seconds:g}",
                 f"is longer than this studio allows; at most {self.settings.max_seconds:g}",
             )
+        if request.keep > 1:
+            raise InputError("keep", request.keep, "must be 1 here: a job makes one piece")
         variant = self.variant(request.variant)
         if not variants.installed(variant):
             raise InputError(

@@ -44,6 +44,7 @@ class Maker:
                 yield Stage("writing the file", 1.0, 0.0)
                 audio.write(task.file, event.samples, event.sample_rate)
                 yield Finished(_about(event))
+                return  # the best comes first; a job has one file
 
     def _pipeline(self, request: GenerationRequest) -> Pipeline:
         key = self._key(request)
@@ -73,5 +74,5 @@ def _about(result: GenerationResult) -> dict:
         **about,
         "join_seconds": result.join_seconds,
         "sha256": hashlib.sha256(samples.tobytes()).hexdigest(),
-        "peaks": peaks(samples),
+        "peaks": peaks(result.mono),
     }
