@@ -106,7 +106,7 @@ def _read(pipeline: Pipeline, request: DecodeRequest) -> tuple[Tensor, Tensor]:
     """Log-probabilities [T, V] of every audio token, with and without the conditions."""
     prefix, audible = Prefix(pipeline.language_model, request, False), len(request.prompt)
     conditional, blank = (
-        pipeline.decoder.taught(row[:-1])[-audible:, :-1].log_softmax(-1)
+        pipeline.decoder.teacher_forced_logits(row[:-1])[-audible:, :-1].log_softmax(-1)
         for row in prefix.inputs([], 0)
     )
     return conditional, blank

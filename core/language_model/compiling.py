@@ -1,21 +1,31 @@
-"""TorchScript for what decoding does at every step.
+"""TorchScript for what decoding does at every step, where torch has it.
 
-A step calls some fifty kernels a block on few rows of tokens, and what Python needs to call them is
-a sixth of an int8 step of the 0.5B model, a third of nano's. TorchScript needs no compiler on the
-machine and computes the same values; torch.compile would need one.
+A step calls some fifty kernels a block on few rows of tokens. TorchScript needs no compiler on the
+machine, computes the same values and saves Python's share: nano's step takes 1.2 times as long
+without it (8 alternating runs of 200 fp32 steps, 1 thread of an AVX-512 machine). torch.compile
+would need a compiler. TorchScript is announced for removal; a torch without it runs plain Python.
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 
 def compiled(code: Any) -> Any:
-    """A module or function as TorchScript; called as before."""
+    """A module or function as TorchScript, or as it is; called as before."""
+    if not hasattr(torch.jit, "script"):
+        return code
     with warnings.catch_warnings():
-        # Announced for removal from torch some day; requirements.txt pins torch.
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
         return torch.jit.script(code)
+
+
+def exported(method: Method) -> Method:
+    """Marks a method besides `forward` that `compiled` keeps."""
+    return torch.jit.export(method) if hasattr(torch.jit, "export") else method

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.language_model.backbone import Block, rotary_tables, rotate
-from core.language_model.compiling import compiled
+from core.language_model.compiling import compiled, exported
 from core.language_model.config import LanguageModelConfig
+from core.language_model.linear_kernels import PlainLinear
 from core.language_model.model import LanguageModel
-from core.language_model.products import Plain, Precision, plain, precision
+from core.language_model.precision import Precision, Shape, own, precision, thread_count
 
 # (layer, rotated heads [M, heads + 2 * kv_heads, D]) -> mixed [M, heads * D]
 Attend = Callable[[int, Tensor], Tensor]
@@ -44,6 +45,14 @@ def rotation(
         )
         for table, rest in zip(tables, (1.0, 0.0))
     ]
+
+
+def _shapes(config: LanguageModelConfig) -> tuple[list[Shape], Shape]:
+    """Weights (out, in) of a block as decoding holds them, and of the head."""
+    c, inner = config, config.heads * config.head_dim
+    shared = config.kv_heads * config.head_dim
+    block = [(inner + 2 * shared, c.hidden), (c.hidden, inner), (2 * c.mlp, c.hidden)]
+    return [*block, (c.hidden, c.mlp)], (c.audio_vocabulary + 1, c.hidden)
 
 
 def fuse(parameters: Sequence[nn.Parameter], dtype: torch.dtype) -> Tensor:
@@ -92,7 +101,7 @@ class PackedLayer(nn.Module):
     def __init__(self, block: Block, precision: Precision, eps: float) -> None:
         super().__init__()
         a, m, kind = block.attention, block.mlp, precision.blocks
-        held = precision.compute if kind is Plain else a.query.weight.dtype
+        held = precision.compute if kind is PlainLinear else a.query.weight.dtype
         self.eps, self.head_dim, self.cache = eps, a.head_dim, precision.cache
         self.attention_norm = block.attention_norm.weight.detach().to(precision.compute)
         self.mlp_norm = block.mlp_norm.weight.detach().to(precision.compute)
@@ -104,14 +113,14 @@ class PackedLayer(nn.Module):
         self.gate_up = kind(fuse((m.gate.weight, m.up.weight), held))
         self.down = kind(m.down.weight.detach().to(held))
 
-    @torch.jit.export
+    @exported
     def before(self, x: Tensor, cosine: Tensor, signed_sine: Tensor) -> Tensor:
         """[M, hidden] -> what attention takes, rotated: [M, heads + 2 * kv_heads, D]."""
         heads = self.heads(rms_norm(x, self.attention_norm, self.eps))
         heads = rotate(heads.unflatten(-1, (-1, self.head_dim)), cosine, signed_sine)
         return heads.to(self.cache)
 
-    @torch.jit.export
+    @exported
     def after(self, x: Tensor, mixed: Tensor) -> Tensor:
         """The block's input [M, hidden] and attention's result [M, heads * D] -> [M, hidden]."""
         x = self.output(mixed.to(x.dtype), x)
@@ -130,7 +139,7 @@ class PackedModel:
     ) -> None:
         """
         Args:
-            dtype: fp32, bf16 or int8 (see `products.precision`); None: the model's own, as it is.
+            dtype: fp32, bf16 or int8 (see `precision`); None: the model's own, as it is.
             release: give up the model's own blocks, layer by layer, where packing copies them.
                 The model can then no longer be trained or scored; its embeddings stay.
 
@@ -138,16 +147,21 @@ class PackedModel:
         """
         weight = model.head.weight
         self.model, self.config, self.device = model, model.config, weight.device
-        self.precision = plain(weight.dtype) if dtype is None else precision(dtype, weight.device)
-        self.layers: list[torch.jit.ScriptModule] = []
+        shapes, head = _shapes(model.config)
+        self.precision = (
+            own(weight, shapes, head) if dtype is None else precision(dtype, weight, shapes, head)
+        )
+        script = self.device.type == "cpu"  # a GPU's step is captured whole
+        self.layers: list[PackedLayer] = []
         # Parameters may be re-bound here and must stay usable for training.
         with torch.inference_mode(False), torch.no_grad():
             for block in model.backbone.layers:
-                self.layers.append(compiled(PackedLayer(block, self.precision, self.config.eps)))
+                layer = PackedLayer(block, self.precision, self.config.eps)
+                self.layers.append(compiled(layer) if script else layer)
                 if release and self.precision.copies:
                     block.to("meta")
             compute = self.precision.compute
-            held = compute if self.precision.head is Plain else weight.dtype
+            held = compute if self.precision.head is PlainLinear else weight.dtype
             self.norm = model.backbone.norm.weight.detach().to(compute)
             self.head = self.precision.head(
                 weight.detach().to(held), model.head.bias.detach().to(held)
@@ -157,14 +171,8 @@ class PackedModel:
     @contextlib.contextmanager
     def threads(self) -> Iterator[None]:
         """Within it, one thread computes where the model is too small to share."""
-        given = torch.get_num_threads()
-        if self.small:
-            torch.set_num_threads(1)
-        try:
+        with thread_count(1 if self.small else torch.get_num_threads()):
             yield
-        finally:
-            if self.small:
-                torch.set_num_threads(given)
 
     def blocks(self, x: Tensor, cosine: Tensor, signed_sine: Tensor, attend: Attend) -> Tensor:
         """[M, hidden] -> [M, hidden], before the last norm.
@@ -180,10 +188,13 @@ class PackedModel:
 
     def logits(self, x: Tensor) -> Tensor:
         """[M, hidden] -> [M, V + 1] float32."""
-        return self.head(rms_norm(x, self.norm, self.config.eps)).float()
+        rows, missing = len(x), -len(x) % self.precision.head_multiple
+        if missing:
+            x = F.pad(x, (0, 0, 0, missing))
+        return self.head(rms_norm(x, self.norm, self.config.eps))[:rows].float()
 
-    def taught(self, inputs: Tensor) -> Tensor:
-        """Teacher forcing in decoding's precision: one row [N, hidden] -> logits [N, V + 1]."""
+    def teacher_forced_logits(self, inputs: Tensor) -> Tensor:
+        """Decoding's precision over a known row of inputs [N, hidden] -> logits [N, V + 1]."""
         positions = torch.arange(len(inputs), device=self.device)
         tables = [t.to(self.precision.compute) for t in rotary_tables(self.config, positions)]
 

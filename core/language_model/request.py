@@ -75,7 +75,7 @@ class StepTokens:
         tokens: one new token for each request; None for a request that has ended.
         ended: for each request, whether nothing more will come.
         log_probabilities: [requests, V + 1] float32, what the sampler saw (after guidance, with
-            the end token at -inf where it is barred).
+            the end token at -inf where it is barred); nan for a request that had ended before.
     """
 
     step: int

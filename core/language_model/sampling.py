@@ -27,13 +27,14 @@ def _mix(x: Tensor) -> Tensor:
     return x ^ _shift(x, 31)
 
 
-def gumbel_noise(seeds: Tensor, step: int, ids: Tensor) -> Tensor:
+def gumbel_noise(seeds: Tensor, step: int | Tensor, ids: Tensor) -> Tensor:
     """Standard Gumbel noise that depends only on (seed, step, token id).
 
     A request therefore hears the same noise whatever its neighbours, its batch and its device.
 
     Args:
         seeds: [Q] int64.
+        step: of all, or [Q] int64.
         ids: [Q, K] int64, token ids.
 
     Returns: [Q, K] float64.
@@ -44,7 +45,13 @@ def gumbel_noise(seeds: Tensor, step: int, ids: Tensor) -> Tensor:
     return -torch.log(-torch.log(uniform))
 
 
-def candidates(scores: Tensor, top_k: Tensor, top_p: Tensor) -> tuple[Tensor, Tensor]:
+def candidates(
+    scores: Tensor,
+    top_k: Tensor,
+    top_p: Tensor,
+    width: int | None = None,
+    nucleus: bool | None = None,
+) -> tuple[Tensor, Tensor]:
     """The tokens that may be sampled, the likeliest first.
 
     Rank i stays while i < top_k and the full softmax's probability before it is below top_p
@@ -54,12 +61,18 @@ def candidates(scores: Tensor, top_k: Tensor, top_p: Tensor) -> tuple[Tensor, Te
         scores: [Q, C] log-probabilities or logits.
         top_k: [Q] int64, at least 1.
         top_p: [Q]; 1 keeps every rank.
+        width: ranks K to hand back; None: the largest top_k, which the device is asked for.
+        nucleus: whether some top_p is below 1; None: likewise.
 
     Returns: ids [Q, K] and scores [Q, K], -inf for what was filtered out.
     """
-    kept, ids = scores.topk(int(top_k.max().clamp(max=scores.shape[-1])))  # [Q, K]
+    if width is None:
+        width = int(top_k.max().clamp(max=scores.shape[-1]))
+    if nucleus is None:
+        nucleus = bool((top_p < 1).any())
+    kept, ids = scores.topk(width)  # [Q, K]
     drop = torch.arange(kept.shape[-1], device=scores.device) >= top_k[:, None]
-    if bool((top_p < 1).any()):
+    if nucleus:
         probabilities = (kept - scores.logsumexp(-1, keepdim=True)).exp()
         before = probabilities.cumsum(-1) - probabilities
         drop = drop | ((before >= top_p[:, None]) & (top_p[:, None] < 1))
@@ -67,7 +80,10 @@ def candidates(scores: Tensor, top_k: Tensor, top_p: Tensor) -> tuple[Tensor, Te
 
 
 class Sampler:
-    """Draws one token for each of Q requests, each by its own settings and seed."""
+    """Draws one token for each of Q requests, each by its own settings and seed.
+
+    Nothing in a draw waits for the device.
+    """
 
     def __init__(
         self, requests: Sequence[DecodeRequest], vocabulary: int, device: torch.device
@@ -75,20 +91,22 @@ class Sampler:
         def column(values: list, dtype: torch.dtype) -> Tensor:
             return torch.tensor(values, dtype=dtype, device=device)
 
-        self.greedy = column([r.temperature == 0 for r in requests], torch.bool)
+        ranks = [min(r.top_k or vocabulary, vocabulary) for r in requests]
+        self.width, self.nucleus = max(ranks), any(r.top_p < 1 for r in requests)
         self.all_greedy = all(r.temperature == 0 for r in requests)
+        self.greedy = column([r.temperature == 0 for r in requests], torch.bool)
         self.temperature = column([r.temperature or 1.0 for r in requests], torch.float32)
-        self.top_k = column([min(r.top_k or vocabulary, vocabulary) for r in requests], torch.int64)
+        self.top_k = column(ranks, torch.int64)
         self.top_p = column([r.top_p for r in requests], torch.float32)
         self.seeds = column([(r.seed + 2**63) % 2**64 - 2**63 for r in requests], torch.int64)
 
-    def __call__(self, log_probabilities: Tensor, step: int) -> Tensor:
-        """[Q, V + 1] -> [Q] int64."""
+    def __call__(self, log_probabilities: Tensor, step: int | Tensor) -> Tensor:
+        """[Q, V + 1] and the step of all, or of each [Q] -> [Q] int64."""
         likeliest = log_probabilities.argmax(-1)
         if self.all_greedy:
             return likeliest
         scores = log_probabilities / self.temperature[:, None]
-        ids, kept = candidates(scores, self.top_k, self.top_p)  # [Q, K]
+        ids, kept = candidates(scores, self.top_k, self.top_p, self.width, self.nucleus)  # [Q, K]
         # argmax(scores + Gumbel) is a draw from softmax(scores).
         best = (kept + gumbel_noise(self.seeds, step, ids)).argmax(-1, keepdim=True)
         return torch.where(self.greedy, likeliest, ids.gather(1, best)[:, 0])
