@@ -7,7 +7,15 @@ DEBIAN := $(shell cat packages-test.txt)
 MISSING := $(shell for p in $(DEBIAN); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment debian studio test lint clean screenshots check-raters check-load check-start check-faults
+# Lower instruction sets, as oneDNN, torch, MKL and fbgemm can be told to use.
+AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+  FBGEMM_ENABLE_AVX512_256=1
+SSE := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
+  FBGEMM_ENABLE_AVX512_256=1
+KERNEL_TESTS := tests/core/test_precision.py tests/core/test_running_batch.py \
+  tests/core/test_language_model.py
+
+.PHONY: help environment debian studio test test-kernels lint clean screenshots check-raters check-load check-start check-faults
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 24
@@ -41,6 +49,10 @@ studio: $(STAMP) ## the page on http://127.0.0.1:7860
 
 test: $(STAMP) debian ## all tests
 	$(PY) -m pytest
+
+test-kernels: $(STAMP) ## the decoder's tests again under lower instruction sets
+	$(AVX2) $(PY) -m pytest $(KERNEL_TESTS)
+	$(SSE) $(PY) -m pytest $(KERNEL_TESTS)
 
 lint: $(STAMP) ## format and rules
 	$(PY) -m ruff format --check .

@@ -51,11 +51,11 @@ def test_chosen_kernels_keep_rows_apart_and_near_the_exact(name: str, threads: i
     torch.manual_seed(2)
     with thread_count(threads):
         found = chosen.precision(name, torch.zeros(0), SHAPES, HEAD)
-        for kind, multiple in (
-            (found.blocks, found.row_multiple),
-            (found.head, found.head_multiple),
+        for kind, multiple, shapes in (
+            (found.blocks, found.row_multiple, SHAPES),
+            (found.head, found.head_multiple, [HEAD]),
         ):
-            for out, inner in SHAPES:
+            for out, inner in shapes:
                 weight, bias = torch.randn(out, inner), torch.randn(out)
                 x = torch.randn(MOST_ROWS, inner)
                 exact, layer = F.linear(x, weight, bias), kind(weight, bias)
