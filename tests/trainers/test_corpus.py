@@ -23,6 +23,7 @@ from trainers.corpus.grooves import DRUMS, GROOVES
 from trainers.corpus.instruments import INSTRUMENTS
 from trainers.corpus.moods import MOODS
 from trainers.corpus.performance import swung
+from trainers.corpus.soundfonts import LEVELS, SOUNDFONTS, levelled
 from trainers.corpus.theory import KEYS, MODES, chord, lead_voices
 from trainers.corpus.vocabulary import mode_word, tempo_words
 
@@ -230,6 +231,68 @@ def _longest_quiet(audio, level=-55.0):
         run = run + 1 if is_quiet else 0
         longest = max(longest, run)
     return longest * 0.05
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(SEEDS)
+def test_a_chorus_differs_from_the_verse_before_it(seed):
+    """In who plays, in what the accompaniment plays, or in where it lies."""
+    piece = compose(seed)
+    beat = piece.tempo / 60
+
+    def heard(structure):
+        section = next(s for s in piece.sections if s.structure == structure)
+        notes = [
+            n for n in piece.notes if section.start_s * beat <= n.start < section.end_s * beat - 0.1
+        ]
+        pitched = [n for n in notes if piece.parts[n.part].role not in ("drums", "lead")]
+        centre = np.mean([n.pitch for n in pitched]) if pitched else 0.0
+        return {n.part for n in notes}, len(notes) / section.bars, centre
+
+    (verse, busy, height), (chorus, busier, higher) = heard("verse"), heard("chorus")
+    assert verse <= chorus
+    assert verse < chorus or abs(busier / busy - 1) > 0.05 or higher > height + 0.5
+
+
+def test_a_tune_comes_back_note_for_note():
+    """The first bars of a chorus's tune are those of the chorus after it."""
+    found = 0
+    for seed in range(40):
+        piece = compose(seed)
+        lead = [n for n in piece.notes if piece.parts[n.part].role == "lead"]
+        choruses = [s for s in piece.sections if s.structure == "chorus"]
+        if not lead or len(choruses) < 2 or min(s.bars for s in choruses) < 3:
+            continue
+        beats = 2 if piece.meter == (6, 8) else piece.meter[0]
+        tunes = []
+        for section in choruses[:2]:
+            first = section.start_s * piece.tempo / 60
+            bars = [n for n in lead if first - 0.2 <= n.start < first + 2 * beats - 0.2]
+            tunes.append([n.pitch for n in bars])
+        assert tunes[0] == tunes[1]
+        found += 1
+    assert found > 10
+
+
+def test_a_piece_ends_on_its_tonic_after_another_chord():
+    for seed in range(40):
+        piece = compose(seed)
+        bass = [n for n in piece.notes if piece.parts[n.part].role == "bass"]
+        if bass:
+            assert bass[-1].pitch % 12 == KEYS.index(piece.key) and bass[-1].length > 1
+    assert {compose(seed).ending for seed in range(40)} == {"held", "faded"}
+
+
+def test_soundfonts_can_play_every_part_and_are_all_used():
+    assert set(LEVELS) == set(INSTRUMENTS)
+    pieces = [compose(seed) for seed in range(60)]
+    assert {piece.soundfont for piece in pieces} == set(SOUNDFONTS)
+    for piece in pieces:
+        varied = any(part.bank not in (0, 128) for part in piece.parts)
+        assert SOUNDFONTS[piece.soundfont].variations or not varied
+    assert (
+        levelled(60, "glass pad", "MuseScore_General") > levelled(60, "glass pad", "FluidR3") == 60
+    )
 
 
 @needs_fluidsynth

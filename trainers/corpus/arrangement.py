@@ -58,6 +58,7 @@ class Plan:
 
 
 Changes = list[tuple[float, Chord]]
+CHORUS_LIFT = 5  # semitones by which accompaniment lies higher in a chorus
 
 
 def changes_of(token: str, beats: int) -> Changes:
@@ -111,7 +112,10 @@ class Arranger:
             progression = self.plan.progressions[structure]
             for index in range(count):
                 is_end = section == len(self.plan.form) - 1 and index == count - 1
+                is_last = section == len(self.plan.form) - 1
                 token = progression[index % len(progression)]
+                if is_last and index == count - 2:
+                    token = self._dominant(tonic)
                 changes = [(0.0, tonic)] if is_end else changes_of(token, beats)
                 fade = 1 - 0.35 * index / max(1, count) if structure == "outro" else 1.0
                 swell = 1 + 0.04 * ((index % 4) - 1.5) / 1.5
@@ -129,6 +133,12 @@ class Arranger:
                 )
         return bars
 
+    def _dominant(self, tonic: Chord) -> str:
+        """The chord before the last one."""
+        if tonic.symbol == "I5":
+            return "V5"
+        return "bVII" if self.plan.mode in ("dorian", "mixolydian") else "V7"
+
     def _register(self, part: Part, voice: Voice) -> tuple[int, int]:
         """The voice's register inside the instrument's compass, never narrower than a tenth."""
         instrument = INSTRUMENTS[part.instrument]
@@ -137,11 +147,19 @@ class Arranger:
 
     def _harmony(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random):
         """Chords, riffs and pads: patterns on voicings that lead into each other."""
-        flat = [item for bar in bars for _, item in bar.changes]
         low, high = self._register(part, voice)
-        voicings = iter(lead_voices(flat, self.plan.tonic, low, high))
+        lift = min(CHORUS_LIFT, INSTRUMENTS[part.instrument].high - high)
+        voicings = {}
+        for is_chorus, up in ((False, 0), (True, max(0, lift))):
+            flat = [
+                item
+                for bar in bars
+                for _, item in bar.changes
+                if (bar.structure == "chorus") == is_chorus
+            ]
+            voicings[is_chorus] = iter(lead_voices(flat, self.plan.tonic, low + up, high + up))
         for bar in bars:
-            changes = [(at, next(voicings)) for at, _ in bar.changes]
+            changes = [(at, next(voicings[bar.structure == "chorus"])) for at, _ in bar.changes]
             if part.role not in self.plan.playing[bar.section]:
                 continue
             pattern = self.plan.patterns[part.role, bar.structure]
@@ -178,6 +196,7 @@ class Arranger:
     def _lead(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random):
         low, high = self._register(part, voice)
         span = max(14, (high - low) * 2 // 3)
+        sung: dict[tuple, list[Stroke]] = {}  # what a tune was over these chords, to sing it again
         for section, structure in enumerate(name for name, _ in self.plan.form):
             if "lead" not in self.plan.playing[section]:
                 continue
@@ -193,7 +212,11 @@ class Arranger:
             theme = self._theme(structure)
             for bar in (bar for bar in bars if bar.section == section):
                 is_close = bar.index == bar.count - 1
-                strokes = line.bar(theme, bar.index, bar.changes, is_close)
+                place = (bottom, theme, bar.index % len(theme.bars), tuple(bar.changes), is_close)
+                if place not in sung:
+                    sung[place] = line.bar(theme, bar.index, bar.changes, is_close)
+                strokes = sung[place]
+                line.pitch = strokes[-1].pitch
                 if bar.is_end:
                     strokes = [Stroke(0.0, float(self.plan.beats), strokes[-1].pitch, 1.0)]
                 yield bar.start, bar.dynamic * 1.08, strokes
@@ -219,6 +242,7 @@ class Arranger:
         beats, style = self.plan.beats, self.plan.style
         triplets = is_shuffle(style) or self.plan.style.meter == (6, 8)
         grid = 3 if triplets else rng.choice((2, 4))
+        light_verse = rng.random() < 0.35
         for bar in bars:
             if "drums" not in self.plan.playing[bar.section]:
                 continue
@@ -237,7 +261,8 @@ class Arranger:
                 self.plan.patterns["drums", bar.structure],
                 beats,
                 rng,
-                light=bar.structure in ("intro", "outro"),
+                light=bar.structure in ("intro", "outro")
+                or (bar.structure == "verse" and light_verse),
                 until=from_beat,
             )
             if is_fill:

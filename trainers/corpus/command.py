@@ -12,7 +12,8 @@ from pathlib import Path
 from core.errors import InputError
 from trainers.corpus.catalogue import STYLES, style_named
 from trainers.corpus.folder import Order, is_made, make, orders, write_index
-from trainers.corpus.rendering import find_fluidsynth, find_soundfont
+from trainers.corpus.rendering import find_fluidsynth
+from trainers.corpus.soundfonts import SOUNDFONTS, find_soundfont
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("seed", args.seed, "give a whole number of at least 0")
     wanted = {style_named(name.strip()).name for name in args.styles.split(",") if name.strip()}
     find_fluidsynth()
-    find_soundfont()
+    for name in SOUNDFONTS:
+        find_soundfont(name)
     args.out.mkdir(parents=True, exist_ok=True)
     todo = [
         order

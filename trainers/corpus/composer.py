@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from core.errors import InputError
 from trainers.corpus.arrangement import Arranger, Plan
@@ -11,6 +12,7 @@ from trainers.corpus.form import place_sections, plan_form
 from trainers.corpus.instruments import INSTRUMENTS
 from trainers.corpus.moods import MOODS
 from trainers.corpus.piece import Part, Piece, Space, split_of
+from trainers.corpus.soundfonts import choose_soundfont, levelled
 from trainers.corpus.style import ROLES, Style
 from trainers.corpus.theory import KEYS, MINOR_MODES
 from trainers.corpus.titles import title_for
@@ -20,6 +22,8 @@ DEFAULT_SECONDS = (40.0, 70.0)
 # The last chord rings on for this long after the last bar.
 TAIL_SECONDS = 0.6
 TARGET_LUFS = -16.0
+FADED = 0.2  # share of pieces that fade out
+COLOURS = ("riff", "pad", "counter")  # roles that tell sections apart
 # dB against an instrument's calibrated level; chords and pads sound several notes at once.
 ROLE_LEVELS = {
     "lead": 2.5,
@@ -75,6 +79,10 @@ def compose(seed: int, style: str | None = None, seconds: float | None = None) -
     bar_seconds = beats * 60 / tempo
     form = tuple(plan_form(bars, bar_seconds, rng))
     parts = choose_parts(chosen, random.Random(f"{stream}/parts"))
+    soundfont = choose_soundfont(parts, random.Random(f"{stream}/soundfont"))
+    parts = tuple(
+        replace(part, volume=levelled(part.volume, part.instrument, soundfont)) for part in parts
+    )
     plan = make_plan(
         chosen,
         parts,
@@ -114,6 +122,8 @@ def compose(seed: int, style: str | None = None, seconds: float | None = None) -
         loudness=round(TARGET_LUFS + 3.0 * (energy - 0.5), 2),
         space=space,
         split=split_of(seed),
+        soundfont=soundfont,
+        ending="faded" if random.Random(f"{stream}/ending").random() < FADED else "held",
         notes=Arranger(plan, stream).arrange(),
     )
 
@@ -137,10 +147,11 @@ def fit_bars(
 ) -> tuple[int, float, float]:
     """(bars, tempo, duration): whole bars plus the tail; exact when seconds are given."""
     wanted = rng.uniform(*DEFAULT_SECONDS) if seconds is None else seconds
-    bars = max(4, round((wanted - TAIL_SECONDS) * tempo / 60 / beats))
+    exact = (wanted - TAIL_SECONDS) * tempo / 60 / beats
     if seconds is None:
-        bars = max(8, bars // 2 * 2)
+        bars = 2 * max(4, round(exact / 2))
         return bars, tempo, round(bars * beats * 60 / tempo + TAIL_SECONDS, 3)
+    bars = max(4, round(exact))
     return bars, round(bars * beats * 60 / (seconds - TAIL_SECONDS), 4), float(seconds)
 
 
@@ -199,7 +210,9 @@ def make_plan(
         options = style.grooves if part.role == "drums" else style.voices[part.role].patterns
         if not options:
             continue
-        first, second = rng.choice(options), rng.choice(options)
+        first = rng.choice(options)
+        # A chorus is played otherwise than a verse wherever the style knows another way.
+        second = rng.choice([option for option in options if option != first] or options)
         for structure, pattern in (
             ("intro", first),
             ("verse", first),
@@ -227,20 +240,23 @@ def make_plan(
 def choose_playing(
     form: tuple[tuple[str, int], ...], roles: list[str], rng: random.Random
 ) -> tuple[frozenset[str], ...]:
-    """The roles of each section: thin at the edges, full in the chorus. Drums play throughout,
-    so that every excerpt of a piece has what its caption says."""
+    """The roles of each section: thin at the edges, full in the chorus, and what a chorus brings in
+    is not there in the first verse. Drums play throughout, so that every excerpt of a piece has
+    what its caption says."""
     lead_in_intro, lead_in_outro = rng.random() < 0.35, rng.random() < 0.6
-    bass_in_intro, riff_in_verse = rng.random() < 0.5, rng.random() < 0.5
+    bass_in_intro = rng.random() < 0.5
+    colours = [role for role in COLOURS if role in roles]
+    rng.shuffle(colours)
+    kept = colours[: rng.randint(0, max(0, len(colours) - 1))]  # of a second verse
     playing = []
     for index, (structure, _) in enumerate(form):
-        absent = set()
+        absent: set[str] = set()
         if structure == "intro":
             absent = {"counter"} | (set() if lead_in_intro else {"lead"})
             absent |= set() if bass_in_intro else {"bass"}
             absent |= {"pad"} if "riff" in roles else set()
         elif structure == "verse":
-            absent = {"pad"} if index < 2 else {"counter"}
-            absent |= set() if riff_in_verse else {"riff"}
+            absent = set(colours) - (set() if index < 2 else set(kept))
         elif structure == "outro":
             absent = {"riff", "counter"} | (set() if lead_in_outro else {"lead"})
         playing.append(frozenset(set(roles) - absent))

@@ -7,7 +7,7 @@ import random
 from trainers.corpus.piece import Section
 
 # How full each section sounds; the last chorus gets a little more.
-INTENSITY = {"intro": 0.72, "verse": 0.82, "chorus": 1.0, "outro": 0.74}
+INTENSITY = {"intro": 0.68, "verse": 0.76, "chorus": 1.0, "outro": 0.72}
 SECTION_SECONDS = (10.0, 18.0)
 
 

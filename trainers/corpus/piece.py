@@ -10,7 +10,7 @@ from typing import Any
 STRUCTURES = ("intro", "verse", "chorus", "outro")
 SPLITS = ("train", "validation", "test")
 # Part of every record: a change of the composer that changes the music raises it.
-COMPOSER_VERSION = 1
+COMPOSER_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class Piece:
 
     tempo: beats per minute, constant. meter: (beats a bar, note value of the beat's notation);
     in 6/8 a beat is the dotted quarter. swing: where the off-beat falls within its beat
-    (0.5 straight .. 0.67 triplet). energy 0..1. loudness: integrated level in LUFS.
+    (0.5 straight .. 0.67 triplet). energy 0..1. loudness: integrated level in LUFS. soundfont: a
+    name of `soundfonts.SOUNDFONTS`. ending: `held` (a last chord) or `faded`.
     """
 
     id: str
@@ -86,6 +87,8 @@ class Piece:
     loudness: float
     space: Space
     split: str
+    soundfont: str = "FluidR3"
+    ending: str = "held"
     version: int = COMPOSER_VERSION
     notes: tuple[Note, ...] = ()
 

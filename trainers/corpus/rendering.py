@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -16,13 +15,13 @@ from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from core.errors import FailureError, InputError
 from trainers.corpus.piece import Piece
+from trainers.corpus.soundfonts import find_soundfont
 
 SAMPLE_RATE = 48_000
 TICKS = 960
 # Peaks are held below this; what lies between samples stays below 0.95.
 CEILING = 0.8
-SOUNDFONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/soundfonts/FluidR3_GM.sf2")
-_FADE_SECONDS = 0.25
+FADE_SECONDS = {"held": 0.25, "faded": 6.0}
 _LOOKAHEAD = 240
 _LEVEL_PASSES, _LEVEL_TOLERANCE = 3, 0.1
 
@@ -33,19 +32,6 @@ def find_fluidsynth() -> str:
     if program is None:
         raise InputError("fluidsynth", "not found", "install it: apt-get install fluidsynth")
     return program
-
-
-def find_soundfont() -> Path:
-    """The FluidR3 soundfont: $STUDIO_SOUNDFONT or where distributions put it."""
-    given = os.environ.get("STUDIO_SOUNDFONT")
-    for path in [given] if given else SOUNDFONTS:
-        if Path(path).is_file():
-            return Path(path)
-    raise InputError(
-        "soundfont",
-        given or SOUNDFONTS[0],
-        "not found; install it: apt-get install fluid-soundfont-gm",
-    )
 
 
 def to_midi(piece: Piece) -> mido.MidiFile:
@@ -95,7 +81,7 @@ def render(piece: Piece) -> np.ndarray:
 
     Raises InputError when fluidsynth or its soundfont is missing, FailureError when it fails.
     """
-    program, soundfont = find_fluidsynth(), find_soundfont()
+    program, soundfont = find_fluidsynth(), find_soundfont(piece.soundfont)
     space = piece.space
     settings = {
         "synth.reverb.active": 1,
@@ -104,6 +90,7 @@ def render(piece: Piece) -> np.ndarray:
         "synth.reverb.level": space.level,
         "synth.chorus.active": int(space.chorus),
         "synth.cpu-cores": 1,
+        "synth.dynamic-sample-loading": 1,  # of a compressed soundfont, a third of the time
     }
     with tempfile.TemporaryDirectory(prefix="corpus-") as folder:
         score, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
@@ -144,7 +131,7 @@ def master(mono: np.ndarray, piece: Piece) -> np.ndarray:
     length = round(piece.duration_s * SAMPLE_RATE)
     audio = np.zeros(length, np.float64)
     audio[: min(length, len(mono))] = mono[:length]
-    fade = round(_FADE_SECONDS * SAMPLE_RATE)
+    fade = round(FADE_SECONDS[piece.ending] * SAMPLE_RATE)
     audio[-fade:] *= np.linspace(1, 0, fade) ** 2
     meter = pyloudnorm.Meter(SAMPLE_RATE)
     # The limiter takes some level away; later passes give it back.
