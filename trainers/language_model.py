@@ -65,7 +65,7 @@ class LanguageModelTaskConfig:
         contrast_others: share of comparisons with another piece's caption, which keep style and
             instruments in mind; the rest make one fact false.
         score: weight of what the score says at every token (`trainers.score`), beside the
-            cross-entropy of a token; the corpus's own pieces alone have one.
+            cross-entropy of a token; pieces of the corpus have one.
         start_at_zero: share of crops that begin where the piece begins.
         lora: teach narrow matrices beside the weights instead of the weights.
         bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
@@ -243,7 +243,7 @@ class LanguageModelTask:
             false = self._false(caption, piece, draw, taught)
         score = None
         if taught and self.score:
-            told = targets_for(piece.facts, rate, len(piece.tokens) + 1)
+            told = targets_for(piece, rate, len(piece.tokens) + 1)
             score = told[start : start + len(crop) + 1]
         return TaughtExample(
             text, crop.astype(np.int64), sections, self.encode(false) if false else (), score

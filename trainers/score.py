@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from core.language_model import LanguageModel
-from trainers.corpus import compose
 from trainers.corpus.catalogue import STYLES
-from trainers.corpus.piece import COMPOSER_VERSION, STRUCTURES, Note, Piece
+from trainers.corpus.piece import STRUCTURES
 from trainers.corpus.style import ROLES
 from trainers.corpus.theory import KEYS, MINOR_MODES
+from trainers.shards import Piece
 
 SOON = 4 / 75  # s; a note begins "now" within so much
 BEATS = 8  # parts of a beat that are told apart
@@ -41,75 +41,73 @@ CLASSES = {
 COLUMNS = sum(PRESENT.values()) + len(CLASSES)
 
 
-def targets_of(piece: Piece, rate: float, count: int) -> np.ndarray:
+def targets_of(
+    notes: np.ndarray,
+    facts: Mapping[str, Any],
+    sections: Sequence[tuple[str, float, float]],
+    rate: float,
+    count: int,
+) -> np.ndarray:
     """What sounds at each of `count` moments, `rate` a second: uint8 [count, COLUMNS].
 
     Columns: 12 pitch classes that sound; whether drums, and whether other notes, begin within
     `SOON`; roles that sound; then the class of the lowest sounding pitch (12: none), the part of
     the beat, the section's structure and when it ends, and of the whole piece key (12 major, 12
     minor), tempo and style.
+
+    Args:
+        notes: [M, 5], see `trainers.corpus` Piece.score.
+        facts: `parts` (with `role`), `tempo`, `key`, `mode` and `style`.
+        sections: (structure, start s, end s).
     """
     table = np.zeros((count, COLUMNS), np.uint8)
     pitches, onsets, roles = np.split(
         table[:, : sum(PRESENT.values())], np.cumsum(list(PRESENT.values()))[:-1], axis=1
     )
     lowest = np.full(count, 128)
-    frames = rate * 60 / piece.tempo  # of a beat
-    for note in piece.notes:
-        part = piece.parts[note.part]
-        first, last = _span(note, frames, count)
-        roles[first:last, ROLES.index(part.role)] = 1
-        drums = part.role == "drums"
-        begun = round(note.start * frames)
+    for start, end, pitch, _, part in notes.astype(float):
+        role = facts["parts"][int(part)]["role"]
+        first = min(round(start * rate), count)
+        last = min(max(first + 1, round(end * rate)), count)  # one moment at least
+        roles[first:last, ROLES.index(role)] = 1
+        drums = role == "drums"
+        begun = round(start * rate)
         onsets[max(0, begun - round(SOON * rate) + 1) : begun + 1, 0 if drums else 1] = 1
         if not drums:
-            pitches[first:last, note.pitch % 12] = 1
-            np.minimum(lowest[first:last], note.pitch, out=lowest[first:last])
-    beats = np.arange(count) / frames
-    minor = 12 * (piece.mode in MINOR_MODES)
+            pitches[first:last, int(pitch) % 12] = 1
+            np.minimum(lowest[first:last], int(pitch), out=lowest[first:last])
+    beats = np.arange(count) / (rate * 60 / facts["tempo"])
+    minor = 12 * (facts["mode"] in MINOR_MODES)
     whole = (
-        KEYS.index(piece.key) + minor,
-        int(np.searchsorted(TEMPI, piece.tempo)),
-        list(STYLES).index(piece.style),
+        KEYS.index(facts["key"]) + minor,
+        int(np.searchsorted(TEMPI, facts["tempo"])),
+        list(STYLES).index(facts["style"]),
     )
     seconds = np.arange(count) / rate
-    ends = np.array([section.end_s for section in piece.sections])
+    ends = np.array([end for _, _, end in sections])
     here = np.searchsorted(ends, seconds, side="right").clip(max=len(ends) - 1)
     table[:, -7] = np.where(lowest == 128, 12, lowest % 12)
     table[:, -6] = (beats % 1 * BEATS).astype(np.uint8)
-    table[:, -5] = np.array([STRUCTURES.index(s.structure) for s in piece.sections])[here]
+    table[:, -5] = np.array([STRUCTURES.index(name) for name, _, _ in sections])[here]
     table[:, -4] = np.searchsorted(AHEAD, ends[here] - seconds)
     table[:, -3:] = whole
     return table
 
 
-def _span(note: Note, frames: float, count: int) -> tuple[int, int]:
-    """Moments [first, last) at which a note sounds, one at least."""
-    first = min(round(note.start * frames), count)
-    return first, min(max(first + 1, round((note.start + note.length) * frames)), count)
-
-
 @functools.lru_cache(3_000)  # 0.1 MB each
-def _composed(seed: int, style: str, duration: float, rate: float, count: int) -> np.ndarray | None:
-    piece = compose(seed, style)
-    return targets_of(piece, rate, count) if piece.duration_s == duration else None
+def targets_for(piece: Piece, rate: float, count: int) -> np.ndarray:
+    """`targets_of` a tokenised piece.
 
-
-def targets_for(facts: Mapping[str, Any], rate: float, count: int) -> np.ndarray:
-    """`targets_of` the corpus piece with these facts, composed anew.
-
-    Raises: InputError for music that is not of today's corpus, or was made to a given length.
+    Raises: InputError for music without a score.
     """
-    targets = None
-    if facts.get("version") == COMPOSER_VERSION and "seed" in facts:
-        targets = _composed(facts["seed"], facts["style"], facts["duration_s"], rate, count)
-    if targets is None:
+    if piece.notes is None:
         raise InputError(
             "score",
-            facts.get("title", "a piece"),
-            "is known of pieces of the corpus at their own length alone; leave score out",
+            piece.id,
+            "is not known; leave score out, or tokenise again a corpus folder with ID.notes.npy "
+            "(python -m trainers corpus writes them)",
         )
-    return targets
+    return targets_of(piece.notes, piece.facts, piece.sections, rate, count)
 
 
 class ScoreReader(nn.Module):

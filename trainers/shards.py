@@ -1,4 +1,5 @@
-"""Tokenised pieces as WebDataset tar files: `ID.json`, `ID.tokens.npy`, `ID.latents.npy`."""
+"""Tokenised pieces as WebDataset tar files: `ID.json`, `ID.tokens.npy`, and where there are some
+`ID.latents.npy` and `ID.notes.npy`."""
 
 from __future__ import annotations
 
@@ -26,9 +27,9 @@ ADDRESSES = ("https://", "http://", "hf://")
 RETRY_SECONDS = (1, 5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Piece:
-    """One tokenised piece.
+    """One tokenised piece; no two are equal.
 
     Attributes:
         id: its name.
@@ -38,6 +39,7 @@ class Piece:
         tokens: WavTokenizer tokens, uint16 [N].
         latents: HiFi-Codec latents float16 [D, M], None where only tokens were made.
         facts: whatever else is known of it (style, tempo, key, ...).
+        notes: its score, float32 [M, 5] (`trainers.corpus` Piece.score); None where it has none.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Piece:
     tokens: np.ndarray
     latents: np.ndarray | None
     facts: dict[str, Any]
+    notes: np.ndarray | None = None
 
 
 def write_pieces(folder: Path, pieces: Iterable[Piece], prefix: str) -> int:
@@ -83,6 +86,8 @@ def write_pieces(folder: Path, pieces: Iterable[Piece], prefix: str) -> int:
         }
         if piece.latents is not None:
             sample["latents.npy"] = _npy(piece.latents.astype(np.float16))
+        if piece.notes is not None:
+            sample["notes.npy"] = _npy(piece.notes.astype(np.float32))
         sink.write(sample)
         total += 1
         if total % PIECES_PER_SHARD == 0:
@@ -212,6 +217,7 @@ def _piece(sample: dict[str, Any], keep_latents: bool) -> Piece:
     if re.search(r"[/\\\0]|^\.*$", about["id"]):  # samples are written under this name
         raise ValueError(f"id {about['id']!r} is no file name")
     latents = sample.get("latents.npy") if keep_latents else None
+    notes = sample.get("notes.npy")
     return Piece(
         about["id"],
         about["split"],
@@ -220,6 +226,7 @@ def _piece(sample: dict[str, Any], keep_latents: bool) -> Piece:
         _array(sample["tokens.npy"]),
         None if latents is None else _array(latents),
         about["facts"],
+        None if notes is None else _array(notes),
     )
 
 

@@ -42,8 +42,16 @@ def pieces_of(
             shown = time.monotonic()
             print(f"tokenised {number} of {len(ids)}", file=sys.stderr, flush=True)
         sections = tuple((s["structure"], s["start_s"], s["end_s"]) for s in about["sections"])
+        score = corpus / f"{name}.notes.npy"
         yield Piece(
-            name, about["split"], tuple(about["captions"]), sections, tokens, latents, facts
+            name,
+            about["split"],
+            tuple(about["captions"]),
+            sections,
+            tokens,
+            latents,
+            facts,
+            np.load(score, allow_pickle=False) if score.is_file() else None,
         )
 
 

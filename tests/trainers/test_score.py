@@ -32,6 +32,7 @@ from trainers.score import (
     targets_for,
     targets_of,
 )
+from trainers.shards import read_pieces
 from trainers.taught import TaughtExample, taught_loss
 
 RATE = 75.0
@@ -45,7 +46,8 @@ PLACES = dict(zip(KINDS, np.split(np.arange(COLUMNS), np.cumsum(list(KINDS.value
 def test_targets_are_what_the_notes_say(seed):
     piece = compose(seed)
     count = round(piece.duration_s * RATE)
-    table = targets_of(piece, RATE, count)
+    sections = [(s.structure, s.start_s, s.end_s) for s in piece.sections]
+    table = targets_of(piece.score(), piece.record(), sections, RATE, count)
     assert table.shape == (count, COLUMNS)
     kinds = {kind: table[:, columns] for kind, columns in PLACES.items()}
     beat = 60 / piece.tempo
@@ -77,9 +79,9 @@ def test_targets_are_what_the_notes_say(seed):
             assert kinds["lowest"][moment, 0] == (12 if lowest is None else lowest % 12)
     for column, drums in enumerate((True, False)):
         begun = {
-            round(n.start * (RATE * 60 / piece.tempo))
-            for n in piece.notes
-            if (piece.parts[n.part].role == "drums") == drums
+            round(start * RATE)
+            for start, _, _, _, part in piece.score().astype(float)
+            if (piece.parts[int(part)].role == "drums") == drums
         }
         soon = {start - ahead for start in begun for ahead in range(round(SOON * RATE))}
         said = np.flatnonzero(kinds["onsets"][:, column])
@@ -99,11 +101,18 @@ def test_targets_are_what_the_notes_say(seed):
 
 
 def test_other_music_has_no_score():
-    facts = compose(3).record()
-    assert targets_for(facts, RATE, 500).shape == (500, COLUMNS)
-    for other in ({}, {**facts, "version": 0}, compose(3, seconds=30).record()):
-        with pytest.raises(InputError, match="leave score out"):
-            targets_for(other, RATE, 500)
+    (piece, *_) = tiny.pieces()
+    with pytest.raises(InputError, match="leave score out"):
+        targets_for(piece, RATE, 500)
+
+
+def test_a_score_goes_through_shards_and_may_be_of_any_composer(tmp_path):
+    tiny.shards(tmp_path, facts=True)
+    piece = read_pieces(tmp_path)[0]
+    composed = compose(0)
+    np.testing.assert_array_equal(piece.notes, composed.score())
+    old = replace(piece, facts={**piece.facts, "version": 0})
+    assert targets_for(old, RATE, 500).shape == (500, COLUMNS)
 
 
 def crops(count: int, seed: int) -> list[TaughtExample]:

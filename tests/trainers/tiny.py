@@ -141,9 +141,11 @@ def shards(folder: Path, seconds: float = 4.0, facts: bool = False) -> Path:
     captions name tempo or key."""
     made = pieces(seconds=seconds)
     if facts:
-        known = compose(0).record()
+        composed = compose(0)
+        known = composed.record()
         said = (f"calm, {round(known['tempo'])} bpm", f"{known['key']} {known['mode']}")
-        made = [replace(p, captions=said, facts=known) for p in made]
+        score = composed.score()
+        made = [replace(p, captions=said, facts=known, notes=score) for p in made]
     write_pieces(folder, made, "pieces")
     train_text_tokenizer([c for p in made for c in p.captions], 300, folder / "tokenizer.json")
     return folder

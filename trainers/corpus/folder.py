@@ -88,15 +88,10 @@ def make(folder: Path, order: Order) -> str:
 
 
 def write_score(folder: Path, piece: Piece) -> None:
-    """ID.notes.npy, float32 [M, 5]: start s, end s, MIDI pitch, velocity, index of the part."""
-    beat = 60 / piece.tempo  # s
-    rows = [
-        (n.start * beat, (n.start + n.length) * beat, n.pitch, n.velocity, n.part)
-        for n in piece.notes
-    ]
+    """ID.notes.npy: `Piece.score`."""
     part = folder / f".{piece.id}.{os.getpid()}.score"
     with open(part, "wb") as file:
-        np.save(file, np.array(rows, np.float32).reshape(-1, 5), allow_pickle=False)
+        np.save(file, piece.score(), allow_pickle=False)
     os.replace(part, folder / f"{piece.id}.notes.npy")
 
 

@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 STRUCTURES = ("intro", "verse", "chorus", "outro")
 SPLITS = ("train", "validation", "test")
 # Part of every record: a change of the composer that changes the music raises it.
@@ -96,6 +98,15 @@ class Piece:
     def instruments(self) -> dict[str, str]:
         """Role -> instrument, drums included."""
         return {part.role: part.instrument for part in self.parts}
+
+    def score(self) -> np.ndarray:
+        """Its notes as float32 [M, 5]: start s, end s, MIDI pitch, velocity, index of the part."""
+        beat = 60 / self.tempo  # s
+        rows = [
+            (n.start * beat, (n.start + n.length) * beat, n.pitch, n.velocity, n.part)
+            for n in self.notes
+        ]
+        return np.array(rows, np.float32).reshape(-1, 5)
 
     def record(self) -> dict[str, Any]:
         """The facts as JSON values, without the notes."""
