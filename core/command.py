@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
 
     generating.add_commands(partial(_add, commands))
+    checking = _add(commands, "verify", _verify, "where a file says that it comes from")
+    checking.add_argument("file", metavar="FILE", help="WAV, FLAC or MP3")
+
     reconstruct = _add(commands, "reconstruct", _reconstruct, "audio through a codec and back")
     reconstruct.add_argument("--audio", required=True)
     reconstruct.add_argument(
@@ -109,6 +112,17 @@ def _bench(args: argparse.Namespace) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
     room.arguments(parser)
     room.run(parser.parse_args(args.options))
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from core.provenance import verify
+
+    found = verify(args.file)
+    if args.json:
+        print(json.dumps({**found.as_dict(), "file": args.file}))
+        return
+    by = f", by {found.signer}" + ("" if found.trusted else " (not known here)")
+    print(f"{args.file}: {found.provenance} ({found.reason}{by if found.signer else ''})")
 
 
 def _reconstruct(args: argparse.Namespace) -> None:

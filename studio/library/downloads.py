@@ -1,4 +1,5 @@
-"""Files to take home: WAV, FLAC or MP3 whose tags hold the request and say "AI-generated"."""
+"""Files to take home: WAV, FLAC or MP3 whose tags hold the request and say "AI-generated", with
+a signed manifest of where they come from."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from mutagen.id3 import COMM, TDRC, TIT2, TSSE, TXXX
 from mutagen.mp3 import MP3
 from mutagen.wave import WAVE
 
-from core import audio
+from core import audio, provenance
 from core.errors import FailureError, InputError, StudioError
 from studio.library.library import Record
 
@@ -37,7 +38,7 @@ def slug(record: Record) -> str:
 
 
 def tagged(record: Record, sound: Path, suffix: str) -> Path:
-    """A temporary file of the piece with its tags; the caller removes it.
+    """A temporary file of the piece with its tags, signed; the caller removes it.
 
     Raises: InputError for another format, FailureError when the disk is full.
     """
@@ -51,6 +52,7 @@ def tagged(record: Record, sound: Path, suffix: str) -> Path:
             read = audio.read(sound)
             audio.write(path, read.samples, read.sample_rate)
         _tag(path, record)
+        provenance.sign(path, request_without_paths(record), _upload(record, sound))
     except StudioError:
         path.unlink(missing_ok=True)
         raise
@@ -84,6 +86,15 @@ def _tag(path: Path, record: Record) -> None:
         ):
             file.tags.add(frame)
     file.save()
+
+
+def _upload(record: Record, sound: Path) -> Path | None:
+    """The upload that a piece goes on from, while it is kept beside the person's results."""
+    given = record.request.get("audio")
+    if not given:
+        return None
+    upload = sound.parents[2] / "uploads" / Path(given["path"]).name
+    return upload if upload.is_file() else None
 
 
 def request_without_paths(record: Record) -> dict[str, Any]:

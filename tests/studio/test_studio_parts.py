@@ -24,7 +24,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from scipy.signal import stft
 
-from core import audio
+from core import audio, provenance
 from core.errors import FailureError, InputError
 from core.request import AudioPrompt, GenerationRequest, parse_sections
 from studio import command, context
@@ -272,7 +272,10 @@ def test_downloads_say_what_they_are(library, suffix):
     file = downloads.tagged(library.record(ANNE, identity), library.sound(ANNE, identity), suffix)
     tags = mutagen.File(file).tags
     text = str({k: str(v) for k, v in dict(tags).items()})
+    found = provenance.verify(file)
     file.unlink()
+    assert (found.provenance, found.trusted) == ("valid", True)
+    assert found.request is not None and found.request["seed"] == 7
     assert "AI-generated" in text and '"seed": 7' in text and "crème brûlée <b>" in text
 
 
