@@ -115,7 +115,7 @@ SRFM = {
         "activation": "silu",
     },
     "training": {"batch": 2, "crop_tokens": 30, "validation_crops": 8},
-    "loop": LANGUAGE_MODEL["loop"],
+    "loop": {**LANGUAGE_MODEL["loop"], "steps": 40},
 }
 
 
