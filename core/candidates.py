@@ -84,7 +84,7 @@ def likelihood(decoder: PackedModel, request: DecodeRequest, after: np.ndarray) 
     prefix = Prefix(decoder.model, whole, official=False)
     reach = decoder.config.context_tokens or len(held) + 1
     inputs = prefix.inputs([], prefix.left_behind(0, reach))[0]  # [N, hidden]
-    logits = decoder.taught(inputs)[-len(after) :]  # [F, V + 1]
+    logits = decoder.teacher_forced_logits(inputs)[-len(after) :]  # [F, V + 1]
     said = logits.log_softmax(-1).gather(1, torch.from_numpy(after)[:, None].to(logits.device))
     return float(said.mean())
 
