@@ -1,9 +1,9 @@
-"""The page: its tabs in order, its style, and the web application around it."""
+"""The page and the web application around it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,10 +11,11 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr  # noqa: E402 - the line above must come first
 from fastapi import FastAPI  # noqa: E402
-from starlette.responses import Response  # noqa: E402
+from starlette.middleware.gzip import GZipMiddleware  # noqa: E402
+from starlette.responses import HTMLResponse, Response  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
 
-from studio.api import endpoints
+from studio.api import endpoints  # noqa: E402
 from studio.api.input_guard import GuardedBlocks  # noqa: E402
 from studio.api.people import PersonCookie  # noqa: E402
 from studio.api.route_guard import RouteGuard  # noqa: E402
@@ -22,43 +23,23 @@ from studio.api.routes import add_routes  # noqa: E402
 from studio.api.upload_guard import UploadGuard  # noqa: E402
 from studio.benchmark.routes import add_benchmarks  # noqa: E402
 from studio.context import MOST_JOBS, Studio, web_folder  # noqa: E402
-from studio.library import examples
+from studio.library import examples  # noqa: E402
 from studio.rating import add_rating  # noqa: E402
 from studio.rating.endpoints import add_endpoints  # noqa: E402
-from studio.tabs import (  # noqa: E402
-    benchmark,
-    bridge,
-    compare,
-    continuing,
-    create,
-    history,
-    models,
-    results,
-    train,
-)
-from studio.tabs.element import element  # noqa: E402
+from studio.tabs import benchmark, results, shell, train  # noqa: E402
 from studio.theme import theme  # noqa: E402
 
-TITLE = "InspireMusic studio"
-HEAD = (
-    '<link rel="stylesheet" href="studio/web/studio.css">'
-    '<script type="module" src="studio/web/main.js"></script>'
-    '<meta name="referrer" content="same-origin">'
-)
 # A named endpoint holds one of Gradio's places until its job ends: more of them than jobs can be.
 PLACES = MOST_JOBS + 100
 SESSIONS = 100  # whose updated fields Gradio remembers, at about 0.4 MB each
 CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, deleted after
-TABS = (
-    ("create", "Create", create.build),
-    ("continue", "Continue", continuing.build),
-    ("compare", "Compare", compare.build),
-    ("history", "History", history.build),
-    ("models", "Models", models.build),
-    ("results", "Results", results.build),
-    ("benchmark", "Benchmark", benchmark.build),
-    ("train", "Train", train.build),
-)
+# The tabs that are Gradio pages.
+FRAMED: dict[str, Callable[[Studio], Any]] = {
+    "benchmark": benchmark.build,
+    "results": results.build,
+    "train": train.build,
+}
+TABS = (*shell.MAIN, *shell.LAB)
 
 
 class Scripts(StaticFiles):
@@ -71,21 +52,15 @@ class Scripts(StaticFiles):
 
 
 def build(studio: Studio) -> gr.Blocks:
-    """All tabs of the studio."""
-    with GuardedBlocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE_SECONDS) as blocks:
-        element(
-            f'<header class="studio-header"><h1>{TITLE}</h1>'
-            "<p>Make music from words. What you make is kept for this browser only.</p>"
-            "</header>"
-        )
-        built = {}
-        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-            for identity, name, build_tab in TABS:
-                with gr.Tab(name, id=identity, elem_id=f"tab-{identity}", render_children=True):
-                    built[identity] = build_tab(studio)
-        bridge.build(studio, tabs, built["create"], built["continue"])
+    """The named endpoints and, one Gradio page each, the tabs built with Gradio."""
+    with GuardedBlocks(
+        title=shell.TITLE, analytics_enabled=False, delete_cache=CACHE_SECONDS
+    ) as blocks:
         endpoints.build(studio)
         add_endpoints(studio.studies)
+    for tab, build_tab in FRAMED.items():
+        with blocks.route(tab.title(), shell.frame_path(tab), show_in_navbar=False):
+            build_tab(studio)
     return blocks
 
 
@@ -108,7 +83,12 @@ def application(studio: Studio) -> FastAPI:
     add_routes(app, studio)
     add_rating(app, studio.studies, studio.admin)
     add_benchmarks(app, studio.benchmarks)
-    app.mount("/studio/web", Scripts(directory=web_folder()))
+
+    @app.api_route("/", methods=["GET", "HEAD"], response_class=HTMLResponse)
+    def page() -> HTMLResponse:
+        return HTMLResponse(shell.document(studio), headers={"Cache-Control": "no-cache"})
+
+    app.mount("/studio/web", GZipMiddleware(Scripts(directory=web_folder())))
     app.mount("/studio/examples", StaticFiles(directory=examples.FOLDER, check_dir=False))
     blocks = build(studio)
     blocks.max_threads = PLACES
@@ -122,7 +102,7 @@ def application(studio: Studio) -> FastAPI:
         footer_links=[],
         run_history=False,
         theme=theme(),
-        head=HEAD,
+        head=shell.page_head(),
         max_file_size=f"{settings.upload_megabytes}mb",
         show_error=True,
         ssr_mode=False,

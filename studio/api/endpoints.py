@@ -2,14 +2,15 @@
 
 Both answer with the piece as a WAV file, its request and "AI-generated" in the tags, and with
 the result as JSON, as the command line prints it. A program that sends the cookie of a browser
-finds the piece in that browser's History too; of all others nothing is kept here.
+finds the piece in that browser's Library too; of all others nothing is kept here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,66 +20,54 @@ import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
 from core.errors import Cancelled, InputError, StudioError
-from core.request import AudioPrompt, GenerationRequest, parse_sections
+from core.request import FIELDS, AudioPrompt, GenerationRequest
 from studio.api.asking import utf8
 from studio.api.people import asking_person, person_of
 from studio.context import Studio
 from studio.jobs.job import Job
 from studio.library import downloads
 from studio.library.uploads import accept
-from studio.tabs.sampling_fields import DEFAULTS
 
 POLL_SECONDS = 0.05
 
 
+# In this order programs may give them without names; what is declared later is named.
+FIRST = (
+    "variant",
+    "seed",
+    "sections",
+    "guidance",
+    "top_k",
+    "temperature",
+    "preset",
+    "steps",
+    "top_p",
+    "min_seconds",
+)
+LATER = tuple(
+    name
+    for name, spec in FIELDS.items()
+    if spec.place not in ("machine", "given") and name not in ("prompt", "seconds", *FIRST)
+)
+SETTINGS = (*FIRST, *LATER)
+
+
 def build(studio: Studio) -> None:
     """Add the endpoints to the page; nothing of them is seen on it."""
-    first = studio.settings.first_variant
     blocks = gr.context.Context.root_block
     assert blocks is not None
     with gr.Column(visible=False):
-        prompt, seconds = gr.Textbox(label="prompt"), gr.Number(10, label="seconds")
+        prompt, seconds = _field("prompt"), gr.Number(10, label="seconds")
         audio = gr.File(label="audio", type="filepath")
         start, end = gr.Number(0, label="start"), gr.Number(None, label="end")
         only_new = gr.Checkbox(False, label="only_new")
-        variant, seed = gr.Textbox(first, label="variant"), gr.Textbox("", label="seed")
-        sections = gr.Textbox("", label="sections")
-        guidance = gr.Number(DEFAULTS.guidance, label="guidance")
-        top_k, top_p = gr.Number(DEFAULTS.top_k, label="top_k"), gr.Number(1.0, label="top_p")
-        temperature = gr.Number(DEFAULTS.temperature, label="temperature")
-        preset, steps = gr.Textbox(DEFAULTS.preset, label="preset"), gr.Textbox("", label="steps")
-        min_seconds = gr.Textbox("", label="min_seconds")
+        settings = [_field(name) for name in SETTINGS]
         file, about = gr.File(label="file"), gr.JSON(label="about")
         make, follow = gr.Button("generate"), gr.Button("continue")
 
-    # The arguments' names are those by which a program gives them.
     async def generate(
-        request: gr.Request,
-        prompt: str,
-        seconds: float,
-        variant: str,
-        seed: str,
-        sections: str,
-        guidance: float,
-        top_k: float,
-        temperature: float,
-        preset: str,
-        steps: str,
-        top_p: float,
-        min_seconds: str,
+        request: gr.Request, prompt: str, seconds: float, *settings: Any
     ) -> tuple[str, dict]:
-        settings = (
-            variant,
-            seed,
-            sections,
-            guidance,
-            top_k,
-            temperature,
-            preset,
-            steps,
-            top_p,
-            min_seconds,
-        )
         with answering_errors():
             return await _make(studio, _caller(request, blocks), prompt, seconds, None, settings)
 
@@ -90,29 +79,8 @@ def build(studio: Studio) -> None:
         start: float,
         end: float | None,
         only_new: bool,
-        variant: str,
-        seed: str,
-        sections: str,
-        guidance: float,
-        top_k: float,
-        temperature: float,
-        preset: str,
-        steps: str,
-        top_p: float,
-        min_seconds: str,
+        *settings: Any,
     ) -> tuple[str, dict]:
-        settings = (
-            variant,
-            seed,
-            sections,
-            guidance,
-            top_k,
-            temperature,
-            preset,
-            steps,
-            top_p,
-            min_seconds,
-        )
         with answering_errors():
             if not audio:
                 raise InputError("audio", "", "give a file to continue")
@@ -129,18 +97,8 @@ def build(studio: Studio) -> None:
             part = AudioPrompt(str(path), float(start or 0.0), end, bool(only_new))
             return await _make(studio, caller, prompt, seconds, part, settings)
 
-    settings = [
-        variant,
-        seed,
-        sections,
-        guidance,
-        top_k,
-        temperature,
-        preset,
-        steps,
-        top_p,
-        min_seconds,
-    ]
+    generate.__signature__ = _signature(generate)  # type: ignore[attr-defined]
+    continue_audio.__signature__ = _signature(continue_audio)  # type: ignore[attr-defined]
     make.click(
         generate,
         [prompt, seconds, *settings],
@@ -157,6 +115,21 @@ def build(studio: Studio) -> None:
     )
 
 
+def _field(name: str) -> gr.components.Component:
+    """A component that takes the field's value; empty is its default."""
+    spec = FIELDS[name]
+    number = spec.kind in ("number", "whole") and isinstance(spec.default, int | float)
+    return gr.Number(spec.default, label=name) if number else gr.Textbox("", label=name)
+
+
+def _signature(function: Any) -> inspect.Signature:
+    """The function's signature with every setting by its own name, as programs give it."""
+    own = inspect.signature(function)
+    kept = [p for p in own.parameters.values() if p.kind is not p.VAR_POSITIONAL]
+    named = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in SETTINGS]
+    return own.replace(parameters=[*kept, *named])
+
+
 @contextmanager
 def answering_errors() -> Iterator[None]:
     """Turns a StudioError into Gradio's, so that a program reads the same line."""
@@ -171,7 +144,7 @@ class _Caller:
     """Who asks.
 
     Attributes:
-        browser: whether it is one with a History, by its cookie.
+        browser: whether it is one with a Library, by its cookie.
         listens: whether somebody still waits for the answer.
     """
 
@@ -194,48 +167,14 @@ def _caller(request: gr.Request, blocks: gr.Blocks) -> _Caller:
 
 
 def _request(
-    studio: Studio, prompt: str, seconds: float, audio: AudioPrompt | None, settings: Any
+    studio: Studio, prompt: str, seconds: float, audio: AudioPrompt | None, settings: Sequence[Any]
 ) -> GenerationRequest:
     """Values of the endpoint's fields -> a request; what is empty takes the request's default."""
-    (variant, seed, sections, guidance, top_k, temperature, preset, steps, top_p, min_seconds) = (
-        settings
-    )
-    named = {
-        "seed": _whole("seed", seed),
-        "steps": _whole("steps", steps),
-        "top_k": _whole("top-k", top_k),
-        "guidance": guidance,
-        "temperature": temperature,
-        "preset": preset or None,
-        "top_p": top_p,
-        "min_seconds": _number("min-seconds", min_seconds),
-    }
+    values = {name: FIELDS[name].parse(value) for name, value in zip(SETTINGS, settings)}
+    values["variant"] = values["variant"] or studio.settings.first_variant
     return GenerationRequest(
-        prompt or "",
-        seconds,
-        variant or studio.settings.first_variant,
-        sections=parse_sections(sections or ""),
-        device=studio.settings.device,
-        audio=audio,
-        **{name: value for name, value in named.items() if value is not None},
+        prompt or "", seconds, audio=audio, device=studio.settings.device, **values
     )
-
-
-def _number(name: str, text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError as error:
-        raise InputError(name, text, "must be a number of seconds") from error
-
-
-def _whole(name: str, value: Any) -> int | None:
-    """A whole number given as text or as a number; None when empty."""
-    text = "" if value is None else str(value).strip().removesuffix(".0")
-    if not text:
-        return None
-    if not text.isdecimal():
-        raise InputError(name, value, "must be a whole number, 0 or more")
-    return int(text)
 
 
 async def _make(
@@ -244,7 +183,7 @@ async def _make(
     prompt: str,
     seconds: float,
     audio: AudioPrompt | None,
-    settings: Any,
+    settings: Sequence[Any],
 ) -> tuple[str, dict]:
     """Queue the request, wait for it without holding a thread, hand its file over.
 
@@ -289,7 +228,7 @@ def _handed_over(studio: Studio, job: Job) -> tuple[str, dict]:
 
 
 def _forget(studio: Studio, person: str, job: Job | None, audio: AudioPrompt | None) -> None:
-    """Delete what a caller without a History got and gave, but not under a job that runs."""
+    """Delete what a caller without a Library got and gave, but not under a job that runs."""
     if job is not None:
         studio.queue.wait(job)
         studio.library.delete(person, job.id)

@@ -1,4 +1,4 @@
-"""This person's results: list, sound, downloads, name, favourite, replay, delete."""
+"""This person's results: list, sound, downloads, name, favourite, replay."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from studio.api.asking import PRIVATE, Person
@@ -44,19 +44,6 @@ def add(router: APIRouter, studio: Studio) -> None:
                 None if favourite is None else bool(favourite),
             )
         )
-
-    @router.delete("/results/{identity}")
-    def delete(identity: str, person: Person) -> Response:
-        library.record(person, identity)
-        library.delete(person, identity)
-        library.require_deleted(person, identity)
-        return Response(status_code=204)
-
-    @router.delete("/results")
-    def delete_all(person: Person) -> Response:
-        """Uploads as well: nothing stays that could be found later."""
-        library.delete_all(person, studio.queue.needed())
-        return Response(status_code=204)
 
     @router.post("/results/{identity}/replay")
     def replay(identity: str, person: Person) -> dict[str, str]:

@@ -21,6 +21,8 @@ READ, WRITE = ("GET", "HEAD"), ("POST",)
 OWN = (
     (("GET", "HEAD", "POST", "PATCH", "DELETE"), r"/studio/.+"),
     (READ, r"/health"),
+    (READ, r"/share/[^/]+(/sound\.mp3)?"),
+    (READ, r"/lab-[a-z]+/?"),
     (READ, r"/rate(/.*)?"),
     (WRITE, r"/listening_(start|view|answer|note|withdraw)"),
 )

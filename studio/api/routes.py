@@ -9,8 +9,12 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from studio.api import comparison_routes as comparison
+from studio.api import form_routes as form
 from studio.api import job_routes as jobs
+from studio.api import model_routes as models
 from studio.api import result_routes as results
+from studio.api import share_routes as shares
+from studio.api import sound_routes as sounds
 from studio.api import upload_routes as uploads
 from studio.api.asking import answer_errors
 from studio.context import Studio
@@ -25,9 +29,10 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         return studio.health()
 
     router = APIRouter(prefix="/studio")
-    for room in (jobs, uploads, results, comparison):
+    for room in (jobs, uploads, results, comparison, form, sounds, models, shares):
         room.add(router, studio)
     app.include_router(router)
+    shares.add_public(app, studio)
 
 
 __all__ = ["add_routes"]

@@ -20,10 +20,9 @@ from studio.benchmark import (
 )
 from studio.benchmark.process import OVERVIEW, plan_of
 from studio.context import Studio
-from studio.tabs.element import element
+from studio.tabs.element import element, person_asking
 from studio.tabs.field_errors import FieldErrors
 from studio.tabs.results import STYLE
-from studio.tabs.submitting import person_asking
 
 PLAN, FOLDER = "a plan", "a folder of music"
 AS_PLANNED = "as the plan says"

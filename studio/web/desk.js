@@ -1,110 +1,143 @@
-// The desk beside a form: this person's running jobs and what has just been finished.
+// The jobs on their way and, below them, the newest pieces of the library.
 
-import { ask, make } from "./dom.js";
+import { ask, attempt, button, byId, make, memory, tell, toast } from "./dom.js";
 import { JobCard } from "./job.js";
-import { resultCard } from "./result.js";
+import { grouped, playable, showPieces } from "./pieces.js";
+import { player, somethingSounds } from "./player.js";
 
-const POLL_MS = 350;
-const SHOWN = 6;
-const LOST = "The studio was restarted and this job was lost; press Generate again";
+const BUSY_MS = 400;
+const QUIET_MS = 3000; // another window may start a job
+const SHOWN = 5;
+const holder = byId("create-desk");
+const jobs = make("div", { class: "jobs" });
+const pieces = make("div", { class: "pieces" });
+const more = make("p", { class: "hint" }, make("a", { href: "?tab=library" }, "All pieces are in the Library"));
+const empty = make("div", { class: "first-run" });
+const spoken = make("p", { class: "unseen", role: "status" });
+const cards = new Map(); // job id -> JobCard
+const here = new Map(); // job id -> {replay, first, done}: what was started in this window
+const dismissed = new Set(memory.get("dismissed") || []);
+let known = ""; // which jobs had ended at the last look
+let first = true;
+let timer = 0;
+holder.append(jobs, pieces, more, empty, spoken);
 
-// The desk lies below the form there, out of sight.
-const onPhone = () => matchMedia("(max-width: 760px)").matches;
 const active = (job) => job.state === "waiting" || job.state === "running";
 
-class StudioDesk extends HTMLElement {
-  connectedCallback() {
-    if (this.cards) return;
-    this.cards = new Map(); // job id -> JobCard, in progress
-    this.originals = new Map(); // job id -> sha256 of the piece it replays
-    this.empty = make("p", { class: "desk-empty" }, this.dataset.empty || "Your music will appear here.");
-    this.list = make("div", { class: "desk-list" });
-    if (this.dataset.title) this.append(make("h2", { class: "desk-title" }, this.dataset.title));
-    this.spoken = make("p", { class: "unseen", "aria-live": "polite" });
-    this.append(this.empty, this.list, this.spoken);
-    if (this.dataset.adopt) this.adopt();
+async function look() {
+  clearTimeout(timer);
+  let busy = false;
+  try {
+    const all = await ask("/studio/jobs");
+    document.body.classList.remove("lost");
+    busy = all.some(active);
+    byId("cancel-all").hidden = all.filter(active).length < 2;
+    const ended = all.filter((job) => !active(job)).map(({ id }) => id).join();
+    const fresh = ended !== known;
+    known = ended;
+    await showJobs(all);
+    if (fresh || first) await load(all);
+    first = false;
+  } catch {
+    document.body.classList.add("lost");
   }
+  timer = setTimeout(look, busy || document.body.classList.contains("lost") ? BUSY_MS : document.hidden ? 4 * QUIET_MS : QUIET_MS);
+}
 
-  // After a reload: jobs that are still running go on showing.
-  async adopt() {
-    const jobs = await ask("/studio/jobs").catch(() => []);
-    for (const job of jobs.filter(active)) this.add(job, false);
-    this.poll();
+async function showJobs(all) {
+  for (const job of all) {
+    const failed = job.state === "failed" && !dismissed.has(job.id);
+    const mine = here.get(job.id);
+    const fast = mine && !mine.done && job.state === "done"; // made before it was looked at
+    if (!cards.has(job.id) && (active(job) || failed || fast)) {
+      const card = new JobCard(job, Boolean(mine?.first), () => dismiss(job.id));
+      cards.set(job.id, card);
+      jobs.append(card.node);
+    }
+    const card = cards.get(job.id);
+    if (!card) continue;
+    await card.update(job);
+    say(card, job);
+    if (job.state === "cancelled") drop(job.id);
   }
-
-  async watch(ids, begun, listen = true) {
-    const jobs = await ask("/studio/jobs");
-    for (const id of [...ids].reverse()) { // the first ends up on top
-      const job = jobs.find((each) => each.id === id);
-      if (job && !this.cards.has(id)) this.add(job, listen && id === ids[0], begun);
-    }
-    if (onPhone()) this.list.firstElementChild?.scrollIntoView({ block: "nearest" });
-    this.poll();
-  }
-
-  add(job, listen, begun = performance.now()) {
-    const card = new JobCard(job, listen, begun);
-    card.update(job);
-    this.cards.set(job.id, card);
-    this.list.prepend(card.node);
-    this.empty.hidden = true;
-    while (this.list.children.length > SHOWN && this.list.lastElementChild.matches(".result-card, [data-state=failed], [data-state=cancelled]")) {
-      this.list.lastElementChild.remove();
-    }
-  }
-
-  async poll() {
-    if (this.polling) return;
-    this.polling = true;
-    while (this.cards.size) {
-      try {
-        const jobs = await ask("/studio/jobs");
-        this.classList.remove("desk-lost");
-        await Promise.all([...this.cards.values()].map((card) =>
-          this.refresh(card, jobs.find((job) => job.id === card.id))));
-      } catch (error) {
-        this.classList.add("desk-lost");
-      }
-      await new Promise((resume) => setTimeout(resume, POLL_MS));
-    }
-    this.polling = false;
-  }
-
-  tell(card, news) {
-    if (card.told === news) return;
-    card.told = news;
-    this.spoken.textContent = `${card.job.prompt || "Continued music"}: ${news}`;
-  }
-
-  async refresh(card, job) {
-    job ||= { ...card.job, state: "failed", error: { text: LOST } };
-    card.update(job);
-    this.tell(card, card.news(job));
-    if (active(job)) return;
-    if (job.state !== "done") {
-      this.cards.delete(card.id);
-      return;
-    }
-    const result = await resultCard(card.id);
-    this.cards.delete(card.id);
-    const original = this.originals.get(card.id);
-    if (original) {
-      result.message.textContent = original === result.record.about.sha256
-        ? "Identical to the original, sample for sample." : "Differs from the original: the model has changed since.";
-    }
-    const heard = card.silence();
-    const focused = card.node.contains(document.activeElement);
-    const { top, bottom } = card.node.getBoundingClientRect();
-    const seen = top < innerHeight && bottom > 0;
-    card.node.replaceWith(result.node);
-    if (focused) result.audio.focus();
-    if (seen && onPhone()) result.node.scrollIntoView({ block: "nearest" });
-    if (heard !== null) {
-      result.audio.addEventListener("playing", () => card.sounded(0), { once: true });
-      result.seek(heard, heard < result.record.about.seconds - 0.3);
-    }
-    document.dispatchEvent(new CustomEvent("studio-results"));
+  for (const [id, card] of cards) {
+    if (!all.some((job) => job.id === id)) await card.update({ ...card.job, state: "failed", error: { text: "The studio was restarted and this job was lost; generate it again" } });
   }
 }
 
-customElements.define("studio-desk", StudioDesk);
+function say(card, job) {
+  const news = card.news(job);
+  if (card.told === news) return;
+  card.told = news;
+  spoken.textContent = `${job.prompt || "Continued music"}: ${news}`;
+}
+
+function drop(id) {
+  cards.get(id)?.node.remove();
+  cards.delete(id);
+}
+
+function dismiss(id) {
+  dismissed.add(id);
+  memory.set("dismissed", [...dismissed].slice(-50));
+  drop(id);
+}
+
+// The library has changed: shows it here, and tells the other tabs.
+async function load(all = null) {
+  const records = await ask("/studio/results");
+  for (const job of all || []) {
+    if (job.state === "done" && cards.has(job.id)) await finish(job, records.find(({ id }) => id === job.id));
+  }
+  show(records);
+}
+
+function show(records) {
+  const groups = grouped(records);
+  showPieces(pieces, groups.slice(0, SHOWN));
+  more.hidden = groups.length <= SHOWN;
+  empty.hidden = records.length > 0;
+  tell("studio-library", records);
+}
+
+async function finish(job, record) {
+  const card = cards.get(job.id);
+  const mine = here.get(job.id) || {};
+  mine.done = true;
+  const replayed = mine.replay;
+  const focused = card.node.contains(document.activeElement);
+  drop(job.id);
+  if (!record) return;
+  if (replayed && replayed.about.sha256 === record.about.sha256) {
+    await ask(`/studio/results/${record.id}`, "DELETE");
+    toast(`Identical to “${replayed.title}”, sample for sample.`);
+    return load();
+  }
+  if (replayed) toast("Differs from the original: the model has changed since.");
+  player.finished(playable(record));
+  const quiet = !card.polite || !somethingSounds();
+  if (card.wanted && quiet) player.play(playable(record), card.from);
+  if (focused) requestAnimationFrame(() => pieces.querySelector(".piece-play")?.focus());
+}
+
+document.addEventListener("studio-jobs", ({ detail }) => {
+  detail.ids.forEach((id, i) => here.set(id, { replay: detail.replay, first: i === 0 && !detail.replay }));
+  player.await(detail.began);
+  look().then(() => innerWidth < 760 && jobs.firstElementChild?.scrollIntoView({ block: "center" }));
+});
+document.addEventListener("studio-changed", attempt(() => load()));
+document.addEventListener("visibilitychange", () => !document.hidden && look());
+byId("cancel-all").addEventListener("click", attempt(async () => {
+  const waiting = [...cards.values()].filter(({ job }) => active(job));
+  for (const card of waiting.reverse()) await ask(`/studio/jobs/${card.id}/cancel`, "POST").catch(() => {});
+  look();
+}));
+
+// Before there is a piece of one's own: what the shipped model made.
+const { examples } = JSON.parse(byId("studio-config").textContent);
+empty.append(make("p", { class: "hint" }, "Your music will appear here. Until then, listen to what the shipped model makes:"),
+  make("ul", { class: "examples" }, ...examples.map(({ file, prompt, seconds }) => make("li", {},
+    button("quiet example-play", "Play", () => player.toggle({ id: file, title: prompt, url: `/studio/examples/${file}`, peaks: [0.5], seconds }), { "aria-label": `Play: ${prompt}` }),
+    button("example-fill", prompt, () => tell("studio-example", prompt), { title: "Use this prompt" })))));
+empty.hidden = true;
+look();

@@ -1,49 +1,69 @@
-// Everything the page needs beyond Gradio.
+// The page: its tabs with an address each, keys, and the frames of the tabs made with Gradio.
 
+import { byId, make, tell } from "./dom.js";
+import { player } from "./player.js";
+import "./form.js";
 import "./desk.js";
-import "./history.js";
+import "./library.js";
 import "./compare.js";
-import "./prompt-audio.js";
-import "./examples.js";
+import "./models.js";
 
-const clicks = new Map(); // desk id -> time of the last click on its Generate button
+const tabs = [...document.querySelectorAll("[role=tab]")];
+const nameOf = (tab) => tab.id.replace("tab-", "");
 
-window.studio = {
-  firstSound: null, // seconds from the last click on Generate to the first sound
-  bridge() {}, // set by the element that carries events to the server
+function show(name, options = {}) {
+  const known = tabs.some((tab) => nameOf(tab) === name) ? name : "create";
+  for (const tab of tabs) {
+    const chosen = nameOf(tab) === known;
+    tab.setAttribute("aria-selected", String(chosen));
+    tab.tabIndex = chosen ? 0 : -1;
+    byId(`panel-${nameOf(tab)}`).hidden = !chosen;
+    if (chosen && options.focus) tab.focus();
+  }
+  const frame = byId(`panel-${known}`).querySelector(".frame:empty");
+  if (frame) load(frame);
+  tell("studio-tab", { tab: known, query: new URLSearchParams(location.search) });
+}
 
-  watch(desk, ids) {
-    const list = (ids || "").split(" ").filter(Boolean);
-    if (list.length) document.getElementById(desk).watch(list, clicks.get(desk) ?? performance.now());
-  },
+function load(holder) {
+  const frame = make("iframe", { title: holder.dataset.title, src: holder.dataset.src });
+  frame.addEventListener("load", () => {
+    const inside = frame.contentDocument.documentElement;
+    inside.lang ||= "en";
+    new ResizeObserver(() => { frame.style.height = `${frame.contentDocument.body.scrollHeight + 8}px`; }).observe(frame.contentDocument.body);
+  });
+  holder.append(frame);
+}
 
-  // Shows a job that repeats a result, above that result.
-  replay(node, id, sha256) {
-    let desk = node.closest("studio-desk") || node.previousElementSibling;
-    if (!desk || desk.tagName !== "STUDIO-DESK") {
-      desk = document.createElement("studio-desk");
-      node.before(desk);
-    }
-    desk.originals.set(id, sha256);
-    desk.watch([id], performance.now(), false);
-  },
+// A tab and what else its address says: {tab: "create", from: "sound"}.
+export function open(query, { focus = false, replace = false } = {}) {
+  const address = `?${new URLSearchParams(query)}`;
+  if (address !== location.search) history[replace ? "replaceState" : "pushState"](null, "", address);
+  show(query.tab, { focus });
+  if (!replace) scrollTo(0, 0);
+}
 
-  promptAudio() {
-    return document.querySelector("studio-prompt-audio")?.value || "";
-  },
+for (const tab of tabs) tab.addEventListener("click", () => open({ tab: nameOf(tab) }));
 
-  async again({ id, request }) {
-    window.studio.bridge("again", id);
-    if (request.audio) await document.querySelector("studio-prompt-audio").takePart(request.audio);
-  },
+document.addEventListener("keydown", (event) => {
+  const at = tabs.indexOf(document.activeElement);
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (at >= 0 && step) open({ tab: nameOf(tabs[(at + step + tabs.length) % tabs.length]) }, { focus: true });
+  else if (at >= 0 && event.key === "Home") open({ tab: nameOf(tabs[0]) }, { focus: true });
+  else if (at >= 0 && event.key === "End") open({ tab: nameOf(tabs.at(-1)) }, { focus: true });
+  else if (event.key === " " && player.piece && !event.target.closest("input, textarea, select, button, a, summary, [role=slider]")) {
+    player.toggle(player.piece);
+  } else return;
+  event.preventDefault();
+});
 
-  async continueResult(id) {
-    window.studio.bridge("continued", id);
-    await document.querySelector("studio-prompt-audio").takeResult(id);
-  },
-};
-
+document.addEventListener("studio-open", (event) => open(event.detail));
 document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("[id$='-generate']");
-  if (button) clicks.set(`${button.id.replace("-generate", "")}-desk`, performance.now());
-}, { capture: true });
+  const link = event.target.closest("a[href^='?tab=']");
+  if (!link) return;
+  event.preventDefault();
+  open(Object.fromEntries(new URLSearchParams(link.getAttribute("href"))));
+});
+addEventListener("popstate", () => show(new URLSearchParams(location.search).get("tab")));
+show(new URLSearchParams(location.search).get("tab"));
+document.documentElement.dataset.ready = "1";

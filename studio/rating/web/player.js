@@ -18,11 +18,12 @@ function audioContext() {
 }
 
 export class Player extends EventTarget {
-  constructor(urls, seconds) {
+  // `levels`: what each clip's samples are multiplied by; all 1 if left out.
+  constructor(urls, seconds, levels = urls.map(() => 1)) {
     super();
     const bins = Math.max(1, Math.ceil(seconds / BIN));
     Object.assign(this, {
-      urls, seconds, bins, current: 0, playing: false, wanted: false, offset: 0, sources: [],
+      urls, seconds, levels, bins, current: 0, playing: false, wanted: false, offset: 0, sources: [],
       gains: [], seen: urls.map(() => new Uint8Array(bins)), events: [], loading: null,
       began: performance.now(),
     });
@@ -76,7 +77,7 @@ export class Player extends EventTarget {
     const at = context.currentTime + 0.03;
     this.gains = buffers.map((_, index) => {
       const gain = context.createGain();
-      gain.gain.value = index === this.current ? 1 : 0;
+      gain.gain.value = index === this.current ? this.levels[index] : 0;
       gain.connect(context.destination);
       return gain;
     });
@@ -140,7 +141,7 @@ export class Player extends EventTarget {
       this.count();
       const now = context.currentTime;
       for (const [at, gain] of this.gains.entries()) {
-        gain.gain.setTargetAtTime(at === index ? 1 : 0, now, SWITCH / 3);
+        gain.gain.setTargetAtTime(at === index ? this.levels[at] : 0, now, SWITCH / 3);
       }
     }
     this.current = index;

@@ -1,0 +1,59 @@
+"""What the Create form asks for: checks while it is filled in, jobs, and prompts to start from."""
+
+from __future__ import annotations
+
+import random
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse
+
+from core.errors import StudioError
+from studio.api import forms
+from studio.api.asking import Person
+from studio.context import Studio
+from studio.library import prompt_ideas
+
+Form = Annotated[dict[str, Any], Body()]
+
+
+def add(router: APIRouter, studio: Studio) -> None:
+    """Add the routes of the form."""
+
+    @router.post("/form/check")
+    def check(form: Form, person: Person) -> dict[str, Any]:
+        """{"errors", "warnings": field -> text, "seconds": how long it will take to make}."""
+        answer: dict[str, Any] = {"errors": {}, "warnings": forms.warnings(form), "seconds": None}
+        try:
+            wanted = forms.read(studio, person, form)
+        except forms.FormErrors as errors:
+            return {**answer, "errors": errors.lines}
+        seconds = sum(studio.queue.speed.seconds(each) for each in wanted)
+        return {**answer, "seconds": round(seconds, 1)}
+
+    @router.post("/form/submit", response_model=None)
+    def submit(form: Form, person: Person) -> JSONResponse | dict[str, Any]:
+        """{"ids": of the jobs}; 400 {"errors": field -> text} when nothing was queued."""
+        try:
+            wanted = forms.read(studio, person, form)
+            studio.queue.require_room(person, len(wanted))
+            return {"ids": [studio.submit(person, each).id for each in wanted]}
+        except forms.FormErrors as errors:
+            return JSONResponse({"errors": errors.lines}, 400)
+        except StudioError as error:
+            return JSONResponse({"errors": {forms.field_of(error): str(error)}}, 400)
+
+    @router.get("/results/{identity}/form")
+    def form_of(identity: str, person: Person) -> dict[str, Any]:
+        """The form that made a result; `sound`: what it continued or edited, or None."""
+        request = studio.library.request(person, studio.library.record(person, identity))
+        return {"form": forms.write(request), "sound": forms.sound(request)}
+
+    @router.get("/ideas/{variant}")
+    def ideas(variant: str) -> dict[str, Any]:
+        """Styles that a model does well, and a prompt drawn at random."""
+        chosen = studio.variant(variant)
+        return {
+            "styles": [vars(idea) for idea in prompt_ideas.styles(chosen)],
+            "drawn": prompt_ideas.draw(chosen, random.Random()),
+        }
