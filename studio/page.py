@@ -60,6 +60,7 @@ def build(studio: Studio) -> gr.Blocks:
         add_endpoints(studio.studies)
     for tab, build_tab in FRAMED.items():
         with blocks.route(tab.title(), shell.frame_path(tab), show_in_navbar=False):
+            gr.Navbar(visible=False)
             build_tab(studio)
     return blocks
 

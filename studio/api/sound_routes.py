@@ -18,7 +18,6 @@ from core import audio
 from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
 from studio.jobs.job import Job
-from studio.jobs.making import as_int16
 from studio.library.peaks import peaks
 
 HEADER_BYTES = 44
@@ -149,4 +148,7 @@ async def _samples(job: Job, start: int) -> AsyncIterator[bytes]:
 
 
 def _finished(file: Path, start: int) -> list[bytes]:
-    return [as_int16(audio.read(file).mono())[start:]] if file.is_file() else []
+    if not file.is_file():
+        return []
+    samples = np.clip(audio.read(file).mono(), -1, 1) * 32767
+    return [samples.astype("<i2").tobytes()[start:]]

@@ -38,6 +38,5 @@ def open_page(browser: Any, address: str, width: int = 1280, scheme: str = "ligh
     page = context.new_page()
     page.set_default_timeout(300_000)
     page.goto(address, wait_until="domcontentloaded")
-    page.wait_for_selector("#create-generate")
-    page.wait_for_function("window.studio && !!customElements.get('studio-desk')")
+    page.wait_for_function("document.documentElement.dataset.ready")
     return page

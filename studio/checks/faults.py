@@ -160,10 +160,10 @@ def _disk_full(person: Person, folder: Path) -> tuple[str, bool]:
 
 
 def _beside_field(page: Any, file: Path) -> str:
-    page.get_by_role("tab", name="Continue", exact=True).click()
-    page.set_input_files("#continue-file", file)
-    page.wait_for_selector("#continue-error-audio:not([hidden])")
-    return page.locator("#continue-error-audio").inner_text()
+    page.get_by_role("button", name="From sound").click()
+    page.set_input_files("#create-file", file)
+    page.wait_for_selector("#create-error-audio:not([hidden])")
+    return page.locator("#create-error-audio").inner_text()
 
 
 def _large_upload(page: Any, person: Person, folder: Path) -> tuple[str, bool]:
@@ -194,7 +194,7 @@ def _clicks(page: Any) -> tuple[str, bool]:
     stands, none is beyond one person's share, and a press beyond it is told so."""
     page.get_by_role("tab", name="Create", exact=True).click()
     page.fill("#create-prompt textarea", "pressed many times")
-    page.locator("#create-seconds input[type=number]").fill(f"{LONG_SECONDS:g}")
+    page.locator("#create-seconds input").fill(f"{LONG_SECONDS:g}")
     page.evaluate(
         """(clicks) => {
       const press = () => { document.getElementById('create-generate').click(); };

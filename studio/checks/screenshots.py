@@ -19,9 +19,9 @@ SMALLEST_TEXT = 14.0
 SETTLE_SECONDS = 1.0
 README_FOLDER, README_BYTES = ASSETS / "screenshots", 600_000
 README_HEIGHT = {1280: 960, 390: 844}  # the top of the page, as a window shows it
-README_PICTURES = ("create-1280-light", "compare-1280-dark", "create-390-light", "history-390-dark")
+README_PICTURES = ("create-1280-light", "compare-1280-dark", "create-390-light", "library-390-dark")
 # What is seen of a tab that opens for whoever sits at the machine.
-OPENED = {"Benchmark": "#benchmark-start", "Train": "#train-state .card-facts"}
+OPENED = {"benchmark": "#benchmark-start", "train": "#train-state .card-facts"}
 # Text smaller than SMALLEST_TEXT, and elements that stick out of the window.
 LOOK = """() => {
   const small = new Set(), out = new Set();
@@ -59,12 +59,12 @@ def take_screenshots(out: Path | None = None, readme: bool = False) -> dict:
                 else:
                     page.context.add_cookies(state)
                     page.reload(wait_until="domcontentloaded")
-                    page.wait_for_selector("#create-generate")
-                for _, name, _ in TABS:
-                    picture = f"{name.lower()}-{width}-{scheme}"
-                    found[picture] = _picture(page, name, out / f"{picture}.png")
+                    page.wait_for_function("document.documentElement.dataset.ready")
+                for tab in TABS:
+                    picture = f"{tab}-{width}-{scheme}"
+                    found[picture] = _picture(page, tab, out / f"{picture}.png")
                 page.context.close()
-    report = {
+    report: dict[str, Any] = {
         "folder": str(out),
         "pictures": len(found),
         "found": {k: v for k, v in found.items() if v["small"] or v["out"]},
@@ -92,48 +92,44 @@ def _for_readme(picture: Path) -> int:
 
 
 def _make_music(page: Any) -> None:
-    page.fill("#create-prompt textarea", "calm solo piano, slow, minor key")
-    page.locator("#create-seconds input[type=number]").fill("8")
+    page.fill("#create-prompt-input", "house music, four on the floor, synth bass")
+    page.fill("#create-seconds-input", "8")
     page.locator("#create-variations").get_by_label("2", exact=True).check()
     page.click("#create-generate")
-    page.wait_for_function("document.querySelectorAll('#create-desk .result-card').length === 2")
+    page.locator("#create-desk").get_by_label("Variation B").wait_for()
+    page.wait_for_selector(".job-card", state="detached")
 
 
-def _picture(page: Any, name: str, file: Path) -> dict:
-    page.get_by_role("tab", name=name, exact=True).click()
+def _picture(page: Any, tab: str, file: Path) -> dict:
+    page.click(f"#tab-{tab}")
     time.sleep(SETTLE_SECONDS)
-    if name == "Create":
+    if tab == "create":
         _open_create(page)
-    elif name == "Compare":
+    elif tab == "compare":
         _open_compare(page)
-    elif name == "Continue":
-        page.evaluate("""async () => {
-          const [first] = await (await fetch('/studio/results')).json();
-          await document.querySelector('studio-prompt-audio').takeResult(first.id);
-        }""")
-    elif name in OPENED:
-        page.click(f"#{name.lower()}-open")
-        page.wait_for_selector(OPENED[name])
+    elif tab in OPENED:
+        frame = page.frame_locator(f"#panel-{tab} iframe")
+        frame.locator(f"#{tab}-open").click()
+        frame.locator(OPENED[tab]).first.wait_for()
     time.sleep(SETTLE_SECONDS)
     page.screenshot(path=file, full_page=True)
     return page.evaluate(LOOK)
 
 
 def _open_create(page: Any) -> None:
-    if page.locator("#create-structure").is_visible():
+    if page.locator(".section-part").count():
         return
-    page.get_by_role("button", name="Model and structure").first.click()
-    page.locator("#create-structure input").click()
-    page.get_by_role("option", name="a plan of sections").click()
-    page.wait_for_selector("#create-timeline .part")
+    page.locator("#create-structure-box summary").click()
+    page.get_by_role("button", name="Plan the sections").click()
+    page.locator(".piece-play").first.click()
 
 
 def _open_compare(page: Any) -> None:
-    boxes = page.locator(".compare-choice input")
+    boxes = page.locator(".choices input")
     boxes.nth(1).wait_for()
     for i in range(2):
         boxes.nth(i).check()
-    page.click(".compare-go")
+    page.click("#compare-go")
     page.wait_for_function(
         "document.querySelectorAll('.spectrum img').length === 2 && "
         "[...document.querySelectorAll('.spectrum img')]"

@@ -9,6 +9,7 @@ from studio.checks.server import Server
 
 START_SECONDS, FIRST_SOUND_SECONDS = 15.0, 4.0
 CLICKS = 3
+FIRST_SOUND = "document.documentElement.dataset.firstSound"  # seconds after the last click
 
 
 def check_start() -> dict:
@@ -21,11 +22,11 @@ def check_start() -> dict:
         loaded = time.perf_counter() - began
         first = []
         for _ in range(CLICKS):
-            page.evaluate("window.studio.firstSound = null")
             page.fill("#create-prompt textarea", "calm solo piano, slow, minor key")
             page.click("#create-generate")
-            page.wait_for_function("window.studio.firstSound !== null", timeout=300_000)
-            first.append(round(page.evaluate("window.studio.firstSound"), 2))
+            page.wait_for_selector(".job-card")
+            page.wait_for_function(f"{FIRST_SOUND} !== undefined", timeout=300_000)
+            first.append(round(float(page.evaluate(FIRST_SOUND)), 2))
             page.wait_for_function("!document.querySelector('.job-card')", timeout=600_000)
     return {
         "start_to_usable_page": round(usable, 2),

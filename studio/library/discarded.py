@@ -1,6 +1,6 @@
 """What a person has deleted, kept a little longer so that it can be undone.
 
-    people/PERSON/discarded/KIND-NAME    a result or an upload, moved here when it was deleted
+people/PERSON/discarded/KIND-NAME    a result or an upload, moved here when it was deleted
 """
 
 from __future__ import annotations

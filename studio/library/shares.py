@@ -1,6 +1,6 @@
 """Links to single pieces: opaque, revocable, and valid for a while.
 
-    shares/TOKEN.json    {"person", "result", "until"}
+shares/TOKEN.json    {"person", "result", "until"}
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ are Gradio pages of their own, shown in a frame that loads when its tab is opene
 from __future__ import annotations
 
 import json
-from html import escape
 
 from studio.context import Studio
 from studio.library import examples
@@ -40,12 +39,13 @@ def document(studio: Studio) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{TITLE}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
-        '<meta name="referrer" content="same-origin"><meta name="color-scheme" content="light dark">'
+        '<meta name="referrer" content="same-origin">'
+        '<meta name="color-scheme" content="light dark">'
         '<link rel="icon" href="data:,"><link rel="stylesheet" href="/studio/web/studio.css">'
         f"{preload}"
         '<script type="module" src="/studio/web/main.js"></script></head><body>'
         f'<header class="top"><h1>{TITLE}</h1>{_tabs("Studio", MAIN)}{_tabs("Lab", LAB)}</header>'
-        f'<main>{"".join(_panel(tab, content) for tab, content in panels.items())}</main>'
+        f"<main>{''.join(_panel(tab, content) for tab, content in panels.items())}</main>"
         f'{_player()}<div id="toast" role="status"></div>'
         f'<script type="application/json" id="studio-config">{_config(studio)}</script>'
         "</body></html>"
@@ -58,7 +58,10 @@ def _tabs(label: str, tabs: tuple[str, ...]) -> str:
         f'aria-selected="false" tabindex="-1">{tab.title()}</button>'
         for tab in tabs
     )
-    return f'<div class="tabs tabs-{label.lower()}" role="tablist" aria-label="{label}">{buttons}</div>'
+    return (
+        f'<div class="tabs tabs-{label.lower()}" role="tablist" aria-label="{label}">'
+        f"{buttons}</div>"
+    )
 
 
 def _panel(tab: str, content: str) -> str:
@@ -126,4 +129,4 @@ def page_head() -> str:
     )
 
 
-__all__ = ["FRAMED", "LAB", "MAIN", "TITLE", "document", "escape", "frame_path", "page_head"]
+__all__ = ["FRAMED", "LAB", "MAIN", "TITLE", "document", "frame_path", "page_head"]

@@ -17,6 +17,7 @@ const spoken = make("p", { class: "unseen", role: "status" });
 const cards = new Map(); // job id -> JobCard
 const here = new Map(); // job id -> {replay, first, done}: what was started in this window
 const dismissed = new Set(memory.get("dismissed") || []);
+const repeated = new Set(); // results that a replay made again and that are not kept
 let known = ""; // which jobs had ended at the last look
 let first = true;
 let timer = 0;
@@ -89,7 +90,7 @@ async function load(all = null) {
   for (const job of all || []) {
     if (job.state === "done" && cards.has(job.id)) await finish(job, records.find(({ id }) => id === job.id));
   }
-  show(records);
+  show(records.filter(({ id }) => !repeated.has(id)));
 }
 
 function show(records) {
@@ -109,9 +110,10 @@ async function finish(job, record) {
   drop(job.id);
   if (!record) return;
   if (replayed && replayed.about.sha256 === record.about.sha256) {
+    repeated.add(record.id);
     await ask(`/studio/results/${record.id}`, "DELETE");
     toast(`Identical to “${replayed.title}”, sample for sample.`);
-    return load();
+    return;
   }
   if (replayed) toast("Differs from the original: the model has changed since.");
   player.finished(playable(record));

@@ -17,7 +17,7 @@ export class JobCard {
     this.cancel = button("quiet job-cancel", "Cancel", () => this.stop());
     this.listen = button("quiet job-listen", "Listen", () => this.hear(true), { hidden: true });
     this.dismiss = button("quiet", "Dismiss", onDismiss, { hidden: true });
-    this.node = make("article", { class: "card job", "data-job": job.id },
+    this.node = make("article", { class: "card job-card", "data-job": job.id },
       make("div", { class: "piece-head" }, make("h3", { class: "piece-title" }, job.prompt || "Continued music"), this.listen, this.cancel, this.dismiss),
       this.bars, this.status);
   }

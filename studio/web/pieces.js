@@ -27,7 +27,7 @@ export class PieceCard {
   constructor(records) {
     this.records = records;
     this.chosen = 0;
-    this.node = make("article", { class: "card piece" });
+    this.node = make("article", { class: "card result-card" });
     this.node.piece = this;
     this.draw();
   }
@@ -127,7 +127,7 @@ export class PieceCard {
   }
 
   show(content) {
-    this.panel.replaceChildren(make("div", { class: "panel-head" }, content, button("quiet panel-close", "Close", () => this.draw())));
+    this.panel.replaceChildren(content, button("quiet panel-close", "Close", () => this.draw()));
   }
 
   async change(what) {
@@ -189,13 +189,17 @@ export class PieceCard {
   }
 }
 
+let shown = ""; // what sounds, so that cards are looked at only when that changes
 player.addEventListener("change", () => {
-  for (const node of document.querySelectorAll(".card.piece")) node.piece.mark();
+  const now = player.sounds ? player.piece.id : "";
+  if (now === shown) return;
+  shown = now;
+  for (const node of document.querySelectorAll(".result-card")) node.piece.mark();
 });
 
 // Shows groups of records in a holder, keeping the cards that are there.
 export function showPieces(holder, groups) {
-  const cards = new Map([...holder.querySelectorAll(".card.piece")].map(({ piece }) => [piece.records[0].id, piece]));
+  const cards = new Map([...holder.querySelectorAll(".result-card")].map(({ piece }) => [piece.records[0].id, piece]));
   const nodes = groups.map((records) => {
     const card = records.map(({ id }) => cards.get(id)).find(Boolean);
     if (!card) return new PieceCard(records).node;

@@ -24,9 +24,8 @@ class Player extends EventTarget {
     super();
     this.piece = null; // {id, title, url, peaks, seconds}
     this.stopAt = Infinity;
-    for (const kind of ["play", "pause", "ended", "timeupdate", "loadedmetadata"]) {
-      audio.addEventListener(kind, () => this.changed());
-    }
+    for (const kind of ["play", "pause", "ended", "seeked", "loadedmetadata"]) audio.addEventListener(kind, () => this.changed());
+    audio.addEventListener("play", () => this.tick());
     audio.addEventListener("error", () => { byId("player-time").textContent = "cannot be played"; });
     document.addEventListener("studio-sound", (event) => event.detail !== this && audio.pause());
     byId("player-play").addEventListener("click", () => this.toggle(this.piece));
@@ -74,15 +73,24 @@ class Player extends EventTarget {
     audio.src = piece.url;
     byId("player").hidden = false;
     byId("player-title").textContent = piece.title;
-    this.wave?.destroy();
-    this.wave = WaveSurfer.create({ container: byId("player-wave"), height: 40, media: audio, dragToSeek: true,
-      url: audio.src, peaks: [piece.peaks], duration: piece.seconds, ...looks() });
+    this.draw(piece);
     document.body.classList.add("has-player");
   }
 
   // A piece that was heard while it was made has been finished.
   finished(piece) {
-    if (this.piece?.id === piece.id) this.wave.load(audio.src, [piece.peaks], piece.seconds).catch(() => {});
+    if (this.piece?.id === piece.id) this.draw(piece);
+  }
+
+  draw(piece) {
+    this.view?.drop();
+    this.view = new Waveform(piece, [], 0, 40);
+    byId("player-wave").replaceChildren(this.view.node);
+  }
+
+  tick() {
+    this.changed();
+    if (this.sounds) requestAnimationFrame(() => this.tick());
   }
 
   // Another version of the same music: keeps the position, and goes on if it plays.
@@ -105,8 +113,11 @@ class Player extends EventTarget {
       audio.pause();
     }
     const toggle = byId("player-play");
-    toggle.replaceChildren(icon(this.sounds ? "pause" : "play"));
-    toggle.setAttribute("aria-label", this.sounds ? "Pause" : "Play");
+    if (toggle.dataset.sounds !== String(this.sounds)) {
+      toggle.dataset.sounds = String(this.sounds);
+      toggle.replaceChildren(icon(this.sounds ? "pause" : "play"));
+      toggle.setAttribute("aria-label", this.sounds ? "Pause" : "Play");
+    }
     if (this.piece) byId("player-time").textContent = `${clock(audio.currentTime)} / ${clock(this.piece.seconds)}`;
     this.dispatchEvent(new Event("change"));
   }
@@ -114,6 +125,7 @@ class Player extends EventTarget {
 
 export const player = new Player();
 
+const CHOICE = "rgb(15 118 110 / 22%)";
 const SECTION_NAMES = ["intro", "verse", "chorus", "outro"];
 
 // The waveform of a piece with its sections; a click plays from there.
@@ -141,34 +153,38 @@ export class Waveform {
     this.surfer = WaveSurfer.create({ container: this.holder, height: this.height, peaks: [this.piece.peaks],
       duration: this.piece.seconds, plugins: [this.regions], ...looks() });
     this.surfer.on("click", (share) => !this.choosing && player.play(this.piece, share * this.piece.seconds));
-    this.mark();
+    this.ready = new Promise((done) => { this.surfer.on("ready", done); });
+    this.ready.then(() => this.mark(true));
   }
 
-  mark() {
+  mark(anew = false) {
     if (!this.surfer) return;
     if (!this.node.isConnected) {
       this.drop();
       return;
     }
     const now = player.piece?.id === this.piece.id ? player.time : 0;
-    if (now !== this.surfer.getCurrentTime()) this.surfer.setTime(now);
+    if (anew || now !== this.surfer.getCurrentTime()) this.surfer.setTime(now);
   }
 
   // Lets a region be drawn; `onChange(start, end)` in seconds. Returns what shows one.
   choose(onChange) {
     this.draw();
     this.choosing = true;
-    this.regions.enableDragSelection({ color: "rgb(15 118 110 / 22%)" });
+    this.regions.enableDragSelection({ color: CHOICE });
+    let told = false; // by typing, not by drawing
     const keepOne = (region) => {
       this.regions.getRegions().filter((each) => each !== region).forEach((each) => each.remove());
-      onChange(Math.max(0, region.start), Math.min(this.piece.seconds, region.end));
+      if (!told) onChange(Math.max(0, region.start), Math.min(this.piece.seconds, region.end));
     };
     this.regions.on("region-created", keepOne);
     this.regions.on("region-updated", keepOne);
-    return (start, end) => {
-      const [region] = this.regions.getRegions();
-      if (region) region.setOptions({ start, end });
-      else this.regions.addRegion({ start, end, color: "rgb(15 118 110 / 22%)" });
+    return async (start, end) => {
+      await this.ready;
+      told = true;
+      this.regions.clearRegions();
+      this.regions.addRegion({ start, end, color: CHOICE });
+      told = false;
     };
   }
 

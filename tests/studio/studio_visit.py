@@ -7,16 +7,20 @@ import io
 import numpy as np
 import soundfile
 
-WAIT_MS = 240_000  # for music on a machine that trains at the same time
+FRAMED = ("Rate", "Benchmark", "Results", "Train")
+WAIT_MS = 25_000  # for music on a machine that trains at the same time
 
 
 class Visit:
     """One person's browser: a context of its own, on the Create tab."""
 
-    def __init__(self, browser, address: str, width: int = 1280) -> None:
+    def __init__(self, browser, address: str, width: int = 1280, scheme: str = "light") -> None:
         self.address = address
         self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, accept_downloads=True
+            viewport={"width": width, "height": 900},
+            accept_downloads=True,
+            color_scheme=scheme,
+            reduced_motion="reduce",
         )
         self.foreign: list[str] = []
         self.context.route(
@@ -36,27 +40,49 @@ class Visit:
     def __exit__(self, *_) -> None:
         self.context.close()
 
-    def open(self) -> None:
-        self.page.goto(self.address, wait_until="domcontentloaded")
-        self.page.wait_for_selector("#create-generate")
-        self.page.wait_for_function("window.studio && !!customElements.get('studio-desk')")
+    def open(self, query: str = "") -> None:
+        self.page.goto(f"{self.address}/{query}", wait_until="domcontentloaded")
+        self.page.wait_for_function("document.documentElement.dataset.ready")
 
     def tab(self, name: str) -> None:
+        """Open a tab; one made with Gradio is then looked at alone, without the page around it."""
         self.page.get_by_role("tab", name=name, exact=True).click()
+        if name in FRAMED:
+            frame = self.page.locator(f"#panel-{name.lower()} iframe")
+            frame.wait_for()
+            self.page.goto(self.address + frame.get_attribute("src"))
 
-    def ask_for(self, prompt: str, seconds: float, form: str = "create") -> None:
+    def ask_for(self, prompt: str, seconds: float) -> None:
         """Fill the form and press its button."""
-        self.page.fill(f"#{form}-prompt textarea", prompt)
-        length = self.page.locator(f"#{form}-seconds input[type=number]")
-        length.fill(str(seconds))
-        length.blur()
-        self.page.click(f"#{form}-generate")
+        self.page.fill("#create-prompt-input", prompt)
+        self.page.fill("#create-seconds-input", str(seconds))
+        self.page.click("#create-generate")
 
-    def result(self, form: str = "create") -> str:
-        """Wait for the youngest result on the form's desk; its id."""
-        card = self.page.locator(f"#{form}-desk .result-card").first
-        card.wait_for()
-        return card.get_attribute("data-result")
+    def result(self) -> str:
+        """Wait for the youngest job to end and its piece to be shown; its id."""
+        self.page.wait_for_selector(".job-card", state="attached", timeout=5000)
+        self.page.wait_for_function("!document.querySelector('.job-card')")
+        return self.cards.first.get_attribute("data-result")
+
+    def make(self, prompt: str = "house music with synth bass", seconds: float = 1) -> str:
+        """Make a piece without the page, and let the page show it; its id."""
+        form = {"prompt": prompt, "seconds": str(seconds)}
+        headers = {"X-Studio": "1"}
+        answer = self.context.request.post(
+            self.address + "/studio/form/submit", data=form, headers=headers
+        )
+        [identity] = answer.json()["ids"]
+        self.page.locator(f"#create-desk [data-result='{identity}']").wait_for(state="attached")
+        return identity
+
+    @property
+    def cards(self):
+        return self.page.locator("#create-desk .result-card")
+
+    def menu(self, item: str, card=None) -> None:
+        """Choose an entry of a piece's menu; the first piece's if no card is given."""
+        (card or self.cards.first).locator(".menu-button").click()
+        self.page.get_by_role("menuitem", name=item).click()
 
     def get(self, path: str):
         return self.context.request.get(self.address + path)

@@ -26,7 +26,7 @@ from scipy.signal import stft
 
 from core import audio, provenance
 from core.errors import FailureError, InputError
-from core.request import AudioPrompt, GenerationRequest, parse_sections
+from core.request import AudioPrompt, GenerationRequest
 from studio import command, context
 from studio.api import comparison_routes as comparison_routes
 from studio.api.people import COOKIE, person_of
@@ -38,7 +38,7 @@ from studio.library.library import Library
 from studio.library.peaks import peaks
 from studio.library.uploads import accept
 from studio.settings import Settings
-from studio.tabs import plots, section_plan
+from studio.tabs import plots
 
 ANNE, BEN = "a" * 32, "b" * 32
 RATE = 24000
@@ -363,12 +363,6 @@ def test_whole_pieces_are_read_one_at_a_time(library, monkeypatch):
     for thread in threads:
         thread.join()
     assert answers == [200] * 3 and most == [1] * 4
-
-
-def test_a_suggested_plan_fills_the_piece():
-    sections = parse_sections(section_plan.suggest(30.0))
-    assert sections[0].start == 0 and sections[-1].end == 30
-    assert "<script" not in section_plan.timeline("<script>:0-3", 30.0)
 
 
 def test_settings_come_from_the_environment():
