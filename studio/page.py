@@ -103,7 +103,7 @@ def application(studio: Studio) -> FastAPI:
         footer_links=[],
         run_history=False,
         theme=theme(),
-        head=shell.page_head(),
+        head=shell.frame_head(studio),
         max_file_size=f"{settings.upload_megabytes}mb",
         show_error=True,
         ssr_mode=False,

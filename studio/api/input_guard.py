@@ -35,7 +35,13 @@ class GuardedBlocks(gr.Blocks):
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any
     ) -> list[Any]:
-        """Raises: gr.Error naming the field whose value is not of its kind."""
+        """What a caller leaves out at the end is as the fields stand: endpoints grow.
+
+        Raises: gr.Error naming the field whose value is not of its kind.
+        """
+        if block_fn.api_name:
+            left_out = block_fn.inputs[len(inputs) :]
+            inputs = [*inputs, *(getattr(each, "value", None) for each in left_out)]
         try:
             for component, value in zip(block_fn.inputs, inputs):
                 require_kind(component, value)

@@ -50,7 +50,7 @@ def add(router: APIRouter, studio: Studio) -> None:
     def share(identity: str, person: Person) -> dict[str, Any]:
         """A link to one result: {"url": path, "until": seconds since 1970}."""
         token, made = shares.create(person, identity)
-        return {"url": f"/share/{token}", "until": made.until}
+        return {"url": f"share/{token}", "until": made.until}
 
     @router.delete("/results/{identity}/share")
     def unshare(identity: str, person: Person) -> Response:
@@ -60,15 +60,17 @@ def add(router: APIRouter, studio: Studio) -> None:
 
 def add_public(app: FastAPI, studio: Studio) -> None:
     """Add what a link opens, for whoever has it."""
-    shares = Shares(studio.library)
+    shares, root = Shares(studio.library), studio.settings.root_path
 
     @app.get("/share/{token}", response_class=HTMLResponse)
     def shared(token: str) -> HTMLResponse:
         try:
             record, _ = shares.find(token)
         except InputError:
-            return HTMLResponse(_page("This link is not valid, or no longer.", ""), 404, PRIVATE)
-        return HTMLResponse(_page(record.title, _piece(token, record)), headers=PRIVATE)
+            return HTMLResponse(
+                _page("This link is not valid, or no longer.", "", root), 404, PRIVATE
+            )
+        return HTMLResponse(_page(record.title, _piece(token, record), root), headers=PRIVATE)
 
     @app.get("/share/{token}/sound.mp3")
     def sound(token: str) -> FileResponse:
@@ -84,7 +86,7 @@ def _piece(token: str, record: Record) -> str:
         if request.get(name)
     )
     return (
-        f'<audio controls preload="none" src="/share/{token}/sound.mp3" '
+        f'<audio controls preload="none" src="share/{token}/sound.mp3" '
         f'aria-label="{escape(record.title)}"></audio>'
         f'<p class="facts">{escape(downloads.MARK)}</p><table>{rows}</table>'
     )
@@ -94,13 +96,14 @@ def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _page(title: str, content: str) -> str:
+def _page(title: str, content: str, root: str) -> str:
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" '
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<base href="{escape(root)}/"><meta name="robots" '
         f'content="noindex"><title>{escape(title)}</title><link rel="icon" href="data:,">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="referrer" content="no-referrer">'
-        '<link rel="stylesheet" href="/studio/web/studio.css"></head><body class="shared"><main>'
+        '<link rel="stylesheet" href="studio/web/studio.css"></head><body class="shared"><main>'
         f"<h1>{escape(title)}</h1>{content}"
-        '<p class="hint"><a href="/">InspireMusic studio</a></p></main></body></html>'
+        '<p class="hint"><a href=".">InspireMusic studio</a></p></main></body></html>'
     )

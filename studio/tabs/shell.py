@@ -7,6 +7,7 @@ are Gradio pages of their own, shown in a frame that loads when its tab is opene
 from __future__ import annotations
 
 import json
+from html import escape
 
 from studio.context import Studio
 from studio.library import examples
@@ -33,17 +34,16 @@ def document(studio: Studio) -> str:
         "models": '<h2>Models</h2><div id="models"></div>',
         **{tab: _frame(tab) for tab in FRAMED},
     }
-    preload = "".join(
-        f'<link rel="modulepreload" href="/studio/web/{name}.js">' for name in SCRIPTS
-    )
+    preload = "".join(f'<link rel="modulepreload" href="studio/web/{name}.js">' for name in SCRIPTS)
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{TITLE}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<base href="{escape(studio.settings.root_path)}/"><title>{TITLE}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
         '<meta name="referrer" content="same-origin">'
         '<meta name="color-scheme" content="light dark">'
-        '<link rel="icon" href="data:,"><link rel="stylesheet" href="/studio/web/studio.css">'
+        '<link rel="icon" href="data:,"><link rel="stylesheet" href="studio/web/studio.css">'
         f"{preload}"
-        '<script type="module" src="/studio/web/main.js"></script></head><body>'
+        '<script type="module" src="studio/web/main.js"></script></head><body>'
         f'<header class="top"><h1>{TITLE}</h1>{_tabs("Studio", MAIN)}{_tabs("Lab", LAB)}</header>'
         f"<main>{''.join(_panel(tab, content) for tab, content in panels.items())}</main>"
         f'{_player()}<div id="toast" role="status"></div>'
@@ -78,7 +78,7 @@ def _library(studio: Studio) -> str:
         '<div class="desk-head"><h2>Library</h2><div class="tools">'
         '<input type="search" id="library-search" placeholder="Search" aria-label="Search">'
         '<label class="check"><input type="checkbox" id="library-starred"> Starred</label>'
-        '<a class="quiet" id="library-export" href="/studio/results.zip" download>Export all</a>'
+        '<a class="quiet" id="library-export" href="studio/results.zip" download>Export all</a>'
         '<button type="button" class="quiet" id="library-erase">Delete all</button></div></div>'
         f'<p class="hint">Only this browser can see these pieces. They are kept for {days} days.'
         ' <span id="library-count" role="status"></span></p><div id="library-list"></div>'
@@ -97,7 +97,7 @@ def _compare() -> str:
 
 
 def _frame(tab: str) -> str:
-    return f'<div class="frame" data-src="/{frame_path(tab)}" data-title="{tab.title()}"></div>'
+    return f'<div class="frame" data-src="{frame_path(tab)}" data-title="{tab.title()}"></div>'
 
 
 def _player() -> str:
@@ -121,12 +121,13 @@ def _config(studio: Studio) -> str:
     return json.dumps(config).replace("<", "\\u003c")
 
 
-def page_head() -> str:
+def frame_head(studio: Studio) -> str:
     """What the framed Gradio pages get in their head."""
+    root = escape(studio.settings.root_path)
     return (
-        '<link rel="stylesheet" href="/studio/web/lab.css">'
+        f'<link rel="stylesheet" href="{root}/studio/web/lab.css">'
         '<meta name="referrer" content="same-origin">'
     )
 
 
-__all__ = ["FRAMED", "LAB", "MAIN", "TITLE", "document", "frame_path", "page_head"]
+__all__ = ["FRAMED", "LAB", "MAIN", "TITLE", "document", "frame_head", "frame_path"]

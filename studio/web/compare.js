@@ -1,6 +1,6 @@
 // Two to four pieces at equal loudness: switching keeps the position; blind if wanted.
 
-import { Player } from "/rate/web/player.js";
+import { Player } from "../../rate/web/player.js";
 import { ask, attempt, button, byId, clock, make } from "./dom.js";
 import { claimSound } from "./player.js";
 
@@ -43,11 +43,11 @@ function choose(id, box) {
 async function start() {
   stage?.engine.pause();
   message.textContent = "Measuring loudness…";
-  const { tracks, differing } = await ask(`/studio/compare?ids=${chosen.join(",")}`).finally(say);
+  const { tracks, differing } = await ask(`studio/compare?ids=${chosen.join(",")}`).finally(say);
   const order = tracks.map((_, i) => i);
   if (blind.checked) shuffle(order);
   const shown = order.map((i) => tracks[i]); // A, B, C, D
-  const engine = new Player(shown.map(({ id }) => `/studio/results/${id}/play.mp3`), Math.max(...shown.map(({ seconds }) => seconds)),
+  const engine = new Player(shown.map(({ id }) => `studio/results/${id}/play.mp3`), Math.max(...shown.map(({ seconds }) => seconds)),
     shown.map(({ gain_db: gain }) => 10 ** (gain / 20)));
   stage = { engine, shown, differing: differing.map(({ setting, values }) => ({ setting, values: order.map((i) => values[i]) })), hidden: blind.checked };
   await engine.load();
@@ -75,7 +75,7 @@ function draw() {
     ...shown.map((track, i) => make("section", { class: "compare-track", "aria-label": `Piece ${"ABCD"[i]}` },
       make("h3", {}, hidden ? "ABCD"[i] : `${"ABCD"[i]} · ${track.title}`),
       make("p", { class: "facts" }, hidden ? "Gain, spectrum and settings are shown after Reveal." : `${track.lufs} LUFS, played at ${track.gain_db.toFixed(1)} dB`),
-      hidden ? null : make("div", { class: "spectrum" }, make("img", { src: `/studio/results/${track.id}/spectrogram.png?seconds=${engine.seconds}`,
+      hidden ? null : make("div", { class: "spectrum" }, make("img", { src: `studio/results/${track.id}/spectrogram.png?seconds=${engine.seconds}`,
         alt: `Spectrogram of piece ${"ABCD"[i]}, 40 Hz to 24 kHz` }), make("div", { class: "spectrum-now" })))),
     hidden ? "" : settings());
   mark();

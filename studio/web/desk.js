@@ -29,7 +29,7 @@ async function look() {
   clearTimeout(timer);
   let busy = false;
   try {
-    const all = await ask("/studio/jobs");
+    const all = await ask("studio/jobs");
     document.body.classList.remove("lost");
     busy = all.some(active);
     byId("cancel-all").hidden = all.filter(active).length < 2;
@@ -86,7 +86,7 @@ function dismiss(id) {
 
 // The library has changed: shows it here, and tells the other tabs.
 async function load(all = null) {
-  const records = await ask("/studio/results");
+  const records = await ask("studio/results");
   for (const job of all || []) {
     if (job.state === "done" && cards.has(job.id)) await finish(job, records.find(({ id }) => id === job.id));
   }
@@ -111,7 +111,7 @@ async function finish(job, record) {
   if (!record) return;
   if (replayed && replayed.about.sha256 === record.about.sha256) {
     repeated.add(record.id);
-    await ask(`/studio/results/${record.id}`, "DELETE");
+    await ask(`studio/results/${record.id}`, "DELETE");
     toast(`Identical to “${replayed.title}”, sample for sample.`);
     return;
   }
@@ -131,7 +131,7 @@ document.addEventListener("studio-changed", attempt(() => load()));
 document.addEventListener("visibilitychange", () => !document.hidden && look());
 byId("cancel-all").addEventListener("click", attempt(async () => {
   const waiting = [...cards.values()].filter(({ job }) => active(job));
-  for (const card of waiting.reverse()) await ask(`/studio/jobs/${card.id}/cancel`, "POST").catch(() => {});
+  for (const card of waiting.reverse()) await ask(`studio/jobs/${card.id}/cancel`, "POST").catch(() => {});
   look();
 }));
 
@@ -139,7 +139,7 @@ byId("cancel-all").addEventListener("click", attempt(async () => {
 const { examples } = JSON.parse(byId("studio-config").textContent);
 empty.append(make("p", { class: "hint" }, "Your music will appear here. Until then, listen to what the shipped model makes:"),
   make("ul", { class: "examples" }, ...examples.map(({ file, prompt, seconds }) => make("li", {},
-    button("quiet example-play", "Play", () => player.toggle({ id: file, title: prompt, url: `/studio/examples/${file}`, peaks: [0.5], seconds }), { "aria-label": `Play: ${prompt}` }),
+    button("quiet example-play", "Play", () => player.toggle({ id: file, title: prompt, url: `studio/examples/${file}`, peaks: [0.5], seconds }), { "aria-label": `Play: ${prompt}` }),
     button("example-fill", prompt, () => tell("studio-example", prompt), { title: "Use this prompt" })))));
 empty.hidden = true;
 look();

@@ -50,9 +50,9 @@ export function editPanel(card) {
     const what = { redo: `${value("start")}-${value("end")}`, redo_from: value("start"), before: value("before"), loop: value("loop") }[kind.value];
     const length = kind.value === "redo_from" ? String(Math.max(0, about.seconds - toSeconds(value("start")))) : "";
     try {
-      const { form } = await ask(`/studio/results/${record.id}/form`);
-      const { upload } = await ask(`/studio/results/${record.id}/as-prompt`, "POST");
-      const { ids } = await ask("/studio/form/submit", "POST", { ...form, seed: "", sections: "", min_seconds: "", best_of: "", keep: "", prompt: words.value,
+      const { form } = await ask(`studio/results/${record.id}/form`);
+      const { upload } = await ask(`studio/results/${record.id}/as-prompt`, "POST");
+      const { ids } = await ask("studio/form/submit", "POST", { ...form, seed: "", sections: "", min_seconds: "", best_of: "", keep: "", prompt: words.value,
         seconds: length, upload, [kind.value]: what, ...(kind.value === "loop" ? { tempo: value("tempo") } : {}) });
       card.draw();
       tell("studio-jobs", { ids, began: performance.now() });

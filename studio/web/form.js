@@ -69,7 +69,7 @@ function drawVariant() {
 }
 
 async function drawIdeas() {
-  const { styles, drawn } = await ask(`/studio/ideas/${field("variant").value}`);
+  const { styles, drawn } = await ask(`studio/ideas/${field("variant").value}`);
   byId("create-dice").dataset.drawn = drawn;
   byId("create-chips").replaceChildren(...styles.map(({ name, prompt }) => {
     const chip = document.createElement("button");
@@ -112,7 +112,7 @@ export function changed(name = null) {
 
 async function check() {
   const now = turn += 1;
-  const answer = await ask("/studio/form/check", "POST", values()).catch(() => null);
+  const answer = await ask("studio/form/check", "POST", values()).catch(() => null);
   if (!answer || now !== turn) return;
   showErrors(answer.errors);
   const warning = byId("create-warning");
@@ -127,7 +127,7 @@ async function submit() {
   turn += 1; // an older check must not clear what is told now
   clearTimeout(checking);
   try {
-    const { ids } = await ask("/studio/form/submit", "POST", values());
+    const { ids } = await ask("studio/form/submit", "POST", values());
     showErrors({}, true);
     touched.clear();
     tell("studio-jobs", { ids, began: performance.now() });
@@ -150,7 +150,7 @@ export function setMode(name) {
 
 // A result's own settings, its seed too; or its sound, to be gone on from.
 document.addEventListener("studio-reuse", attempt(async ({ detail }) => {
-  const { form: given, sound: part } = await ask(`/studio/results/${detail.id}/form`);
+  const { form: given, sound: part } = await ask(`studio/results/${detail.id}/form`);
   fill(given);
   if (part) await sound.takePart(part);
   tell("studio-open", part ? { tab: "create", from: "sound" } : { tab: "create" });

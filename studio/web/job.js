@@ -32,13 +32,13 @@ export class JobCard {
   hear(asked = false) {
     this.wanted = false;
     if (!asked && this.polite && somethingSounds()) return;
-    player.play({ id: this.id, title: this.job.prompt || "Continued music", url: `/studio/jobs/${this.id}/live.wav`, peaks: this.peaks, seconds: this.total }, this.from);
+    player.play({ id: this.id, title: this.job.prompt || "Continued music", url: `studio/jobs/${this.id}/live.wav`, peaks: this.peaks, seconds: this.total }, this.from);
   }
 
   async stop() {
     this.cancel.disabled = true;
     this.wanted = false;
-    await ask(`/studio/jobs/${this.id}/cancel`, "POST").catch((error) => { this.status.textContent = error.message; });
+    await ask(`studio/jobs/${this.id}/cancel`, "POST").catch((error) => { this.status.textContent = error.message; });
   }
 
   async update(job) {
@@ -50,7 +50,7 @@ export class JobCard {
     this.bars.hidden = !active;
     this.status.textContent = this.text(job);
     if (job.state !== "running") return;
-    const heard = await ask(`/studio/jobs/${this.id}/heard?parts=${BARS}`).catch(() => null);
+    const heard = await ask(`studio/jobs/${this.id}/heard?parts=${BARS}`).catch(() => null);
     if (heard) Object.assign(this, { peaks: heard.peaks.map((peak) => peak / 100), from: heard.listen_from, total: heard.seconds });
     this.fillIn(job.fraction);
     this.listen.hidden = !job.sound_seconds || this.wait > 0 || player.piece?.id === this.id;

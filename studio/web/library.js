@@ -32,10 +32,10 @@ document.addEventListener("studio-library", ({ detail }) => {
 
 erase.addEventListener("click", attempt(async () => {
   const ids = records.map(({ id }) => id);
-  for (const id of ids) await ask(`/studio/results/${id}`, "DELETE");
+  for (const id of ids) await ask(`studio/results/${id}`, "DELETE");
   tell("studio-changed");
   toast(`${ids.length} ${ids.length === 1 ? "piece is" : "pieces are"} deleted.`, "Undo", attempt(async () => {
-    for (const id of ids) await ask(`/studio/results/${id}/restore`, "POST");
+    for (const id of ids) await ask(`studio/results/${id}/restore`, "POST");
     tell("studio-changed");
   }));
 }));
@@ -50,7 +50,7 @@ byId("verify-file").addEventListener("change", attempt(async ({ target }) => {
   if (!target.files[0]) return;
   state.textContent = "Reading…";
   try {
-    const { provenance, signer } = await ask("/studio/verify", "POST", target.files[0]);
+    const { provenance, signer } = await ask("studio/verify", "POST", target.files[0]);
     state.textContent = SAYS[provenance] + (signer ? ` Signed by ${signer}.` : "");
   } catch (error) {
     state.textContent = error.message;

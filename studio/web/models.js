@@ -6,7 +6,7 @@ const holder = byId("models");
 let timer = 0;
 
 async function load() {
-  const answer = await fetch("/studio/models");
+  const answer = await fetch("studio/models");
   if (!answer.ok) throw new Error(`the studio answered ${answer.status}`);
   const open = [...holder.querySelectorAll("details[open]")].map(({ id }) => id);
   holder.innerHTML = await answer.text(); // the studio's own markup; cards are sanitized there
@@ -20,6 +20,6 @@ holder.addEventListener("click", attempt(async ({ target }) => {
   if (target.closest(".models-refresh")) await load();
   const wanted = target.closest("[data-download]");
   if (!wanted) return;
-  await ask(`/studio/models/${wanted.dataset.download}/download`, "POST");
+  await ask(`studio/models/${wanted.dataset.download}/download`, "POST");
   await load();
 }));

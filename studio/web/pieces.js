@@ -8,7 +8,7 @@ const JOIN_SECONDS = 2; // heard on each side of a join
 const LETTERS = "ABCDEFGHIJKLMNOP";
 
 export const playable = ({ id, title, about }) =>
-  ({ id, title, url: `/studio/results/${id}/play.mp3`, peaks: about.peaks.map((peak) => peak / 100), seconds: about.seconds });
+  ({ id, title, url: `studio/results/${id}/play.mp3`, peaks: about.peaks.map((peak) => peak / 100), seconds: about.seconds });
 
 // Records, youngest first -> lists of records that were asked for together, A first.
 export function grouped(records) {
@@ -98,7 +98,7 @@ export class PieceCard {
   openMenu(anchor) {
     const { id, about } = this.record;
     const item = (name, text, act) => button(`menu-item ${name}`, text, attempt(async () => { menu.hidePopover(); await act(); }), { role: "menuitem" });
-    const link = (format) => make("a", { class: "menu-item download", role: "menuitem", download: "", href: `/studio/results/${id}/download?format=${format}`,
+    const link = (format) => make("a", { class: "menu-item download", role: "menuitem", download: "", href: `studio/results/${id}/download?format=${format}`,
       onclick: () => menu.hidePopover() }, `Download ${format.toUpperCase()}`);
     const menu = make("div", { class: "menu", popover: "auto", role: "menu", "aria-label": "More" },
       about.join_seconds > 0 ? item("join", "Preview transition", () => player.play(this.piece, Math.max(0, about.join_seconds - JOIN_SECONDS), about.join_seconds + JOIN_SECONDS)) : null,
@@ -131,7 +131,7 @@ export class PieceCard {
   }
 
   async change(what) {
-    const record = await ask(`/studio/results/${this.record.id}`, "PATCH", what);
+    const record = await ask(`studio/results/${this.record.id}`, "PATCH", what);
     tell("studio-changed", record);
   }
 
@@ -149,24 +149,24 @@ export class PieceCard {
   async remove() {
     const { id, title } = this.record;
     if (player.piece?.id === id) player.close();
-    await ask(`/studio/results/${id}`, "DELETE");
+    await ask(`studio/results/${id}`, "DELETE");
     tell("studio-changed");
     toast(`“${title}” is deleted.`, "Undo", attempt(async () => {
-      await ask(`/studio/results/${id}/restore`, "POST");
+      await ask(`studio/results/${id}/restore`, "POST");
       tell("studio-changed");
     }));
   }
 
   async replay() {
-    const { id } = await ask(`/studio/results/${this.record.id}/replay`, "POST");
+    const { id } = await ask(`studio/results/${this.record.id}/replay`, "POST");
     tell("studio-jobs", { ids: [id], began: performance.now(), replay: this.record });
     tell("studio-open", { tab: "create" });
   }
 
   async share() {
-    const path = `/studio/results/${this.record.id}/share`;
+    const path = `studio/results/${this.record.id}/share`;
     const { url, until } = await ask(path, "POST");
-    const address = make("input", { type: "text", readonly: true, value: new URL(url, location.href).href, "aria-label": "Link to this piece" });
+    const address = make("input", { type: "text", readonly: true, value: new URL(url, document.baseURI).href, "aria-label": "Link to this piece" });
     this.show(make("div", { class: "share" }, make("p", { class: "hint" }, `Whoever has this link can hear the piece and see its request until ${new Date(1000 * until).toLocaleDateString()}.`),
       make("div", { class: "tools" }, address, button("quiet", "Copy", attempt(async () => {
         address.select();

@@ -59,7 +59,7 @@ function send(blob, title) {
     if (blob.size > most * 1e6) {
       throw new Error(`${title} is ${Math.round(blob.size / 1e6)} MB; at most ${most} MB can be given: cut it, or give it as MP3 or FLAC`);
     }
-    return [await ask("/studio/uploads", "POST", blob), title];
+    return [await ask("studio/uploads", "POST", blob), title];
   });
 }
 
@@ -100,7 +100,7 @@ function show(found, part = {}) {
   from = time("create-from", "From", String(part.from ?? 0));
   to = time("create-to", "To", String(part.to ?? Math.floor(found.seconds * 100) / 100));
   only = make("input", { type: "checkbox", id: "create-only-new", checked: Boolean(part.only_new), onchange: changed });
-  const piece = { id: found.upload, title: found.title, url: `/studio/uploads/${found.upload}`, peaks: found.peaks.map((p) => p / 100), seconds: found.seconds };
+  const piece = { id: found.upload, title: found.title, url: `studio/uploads/${found.upload}`, peaks: found.peaks.map((p) => p / 100), seconds: found.seconds };
   const wave = new Waveform(piece, [], 0, 72);
   const hear = button("quiet", "Play this part", () => player.play(piece, toSeconds(from.value), toSeconds(to.value)), { class: "quiet region-play" });
   region.replaceChildren(wave.node, make("div", { class: "tools" }, make("label", {}, "From ", from), make("label", {}, "to ", to), " s", hear),
@@ -140,6 +140,6 @@ export const sound = {
   },
   // The sound and the part of it that an earlier request used.
   takePart: (part) => take("Reading the sound used before…", async () =>
-    [await ask(`/studio/uploads/${part.upload}/about`), part.title || "The sound used before", part]),
-  takeResult: (id, title) => take("Reading your piece…", async () => [await ask(`/studio/results/${id}/as-prompt`, "POST"), title]),
+    [await ask(`studio/uploads/${part.upload}/about`), part.title || "The sound used before", part]),
+  takeResult: (id, title) => take("Reading your piece…", async () => [await ask(`studio/results/${id}/as-prompt`, "POST"), title]),
 };

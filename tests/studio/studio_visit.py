@@ -50,7 +50,7 @@ class Visit:
         if name in FRAMED:
             frame = self.page.locator(f"#panel-{name.lower()} iframe")
             frame.wait_for()
-            self.page.goto(self.address + frame.get_attribute("src"))
+            self.page.goto(f"{self.address}/{frame.get_attribute('src')}")
 
     def ask_for(self, prompt: str, seconds: float) -> None:
         """Fill the form and press its button."""
