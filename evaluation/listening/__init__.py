@@ -1,14 +1,12 @@
 """Blinded listening tests: from a study file to tables one may print.
 
-`read_study` -> `prepare` -> `RaterDesk` (what a rater's page talks to) -> `results` -> export.
+`read_study` -> `prepare` -> `RatingService` (what a rater's page talks to) -> `results` -> export.
 No page in here: the studio shows what this room computes.
 """
 
+from evaluation.listening.clips.preparation import Prepared, prepare, prepared_folder, read_prepared
 from evaluation.listening.command import default_database
-from evaluation.listening.desk import RaterDesk, RaterView, StudyView, TrialView
-from evaluation.listening.export import result_files
-from evaluation.listening.persistence import persistence_warning
-from evaluation.listening.power import (
+from evaluation.listening.design.power import (
     ITEMS,
     RATERS,
     Spread,
@@ -16,27 +14,29 @@ from evaluation.listening.power import (
     power_table,
     raters_needed,
 )
-from evaluation.listening.preparation import Prepared, prepare, prepared_folder, read_prepared
-from evaluation.listening.result_report import report_tables, screening_table
-from evaluation.listening.result_tables import (
+from evaluation.listening.design.study import Study
+from evaluation.listening.design.study_file import read_study
+from evaluation.listening.service import RaterView, RatingService, StudyView, TrialView
+from evaluation.listening.store.persistence import persistence_warning
+from evaluation.listening.store.storage import Store, new_token
+from evaluation.listening.tables.export import result_files
+from evaluation.listening.tables.result_report import report_tables, screening_table
+from evaluation.listening.tables.result_tables import (
     PaperTable,
-    Progress,
     ResultTable,
     ResultTables,
+    StudyProgress,
     progress,
     results,
 )
-from evaluation.listening.storage import Store, new_token
-from evaluation.listening.study import Study
-from evaluation.listening.study_file import read_study
 
 __all__ = [
     "ITEMS",
     "RATERS",
     "PaperTable",
     "Prepared",
-    "Progress",
-    "RaterDesk",
+    "StudyProgress",
+    "RatingService",
     "RaterView",
     "ResultTable",
     "ResultTables",

@@ -12,21 +12,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InputError, StudioError
-from evaluation.listening import simulation, study_file
-from evaluation.listening.assignment import cells, plan_trials
-from evaluation.listening.backup import backup, restore
-from evaluation.listening.check_raters import check_raters
-from evaluation.listening.desk import RaterDesk
-from evaluation.listening.export import result_files, write_export
-from evaluation.listening.persistence import persistence_warning
-from evaluation.listening.power import Spread, power_text
-from evaluation.listening.preparation import Prepared, prepare, prepared_folder, require_comparable
-from evaluation.listening.printing import results_text
-from evaluation.listening.result_tables import results
-from evaluation.listening.schema import database_url
-from evaluation.listening.storage import Store, new_token
-from evaluation.listening.study import Study
-from evaluation.listening.study_file import read_study
+from evaluation.listening.checks.check_raters import check_raters
+from evaluation.listening.clips.preparation import (
+    Prepared,
+    prepare,
+    prepared_folder,
+    require_comparable,
+)
+from evaluation.listening.design import simulation, study_file
+from evaluation.listening.design.assignment import cells, plan_trials
+from evaluation.listening.design.power import Spread, power_text
+from evaluation.listening.design.study import Study
+from evaluation.listening.design.study_file import read_study
+from evaluation.listening.service import RatingService
+from evaluation.listening.store.backup import backup, restore
+from evaluation.listening.store.persistence import persistence_warning
+from evaluation.listening.store.schema import database_url
+from evaluation.listening.store.storage import Store, new_token
+from evaluation.listening.tables.export import result_files, write_export
+from evaluation.listening.tables.printing import results_text
+from evaluation.listening.tables.result_tables import results
 
 DATABASE_VARIABLE = "STUDIO_DATABASE"
 
@@ -172,7 +177,7 @@ def _preview(arguments: argparse.Namespace) -> None:
     scratch = arguments.out / "preview"
     store = Store(f"sqlite:///{scratch / 'answers.sqlite'}")
     try:
-        view = RaterDesk(study, made, store).start(new_token(), consent=True)
+        view = RatingService(study, made, store).start(new_token(), consent=True)
         print(json.dumps(dataclasses.asdict(view), ensure_ascii=False))
     finally:
         store.close()

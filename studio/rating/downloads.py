@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 
-from evaluation.listening import RaterDesk, result_files, results
+from evaluation.listening import RatingService, result_files, results
 
 
-def results_archive(desk: RaterDesk) -> bytes:
+def results_archive(desk: RatingService) -> bytes:
     """A ZIP of the answers and of every table as CSV."""
     found = results(desk.study, desk.store)
     packed = io.BytesIO()

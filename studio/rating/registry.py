@@ -11,7 +11,7 @@ from core.errors import FailureError, InputError
 from core.workspace import work_folder
 from evaluation.listening import (
     Prepared,
-    RaterDesk,
+    RatingService,
     Store,
     Study,
     default_database,
@@ -36,14 +36,14 @@ class Studies:
 
     def __init__(self) -> None:
         self.folder = work_folder() / "studies"
-        self._desks: dict[str, RaterDesk] = {}
+        self._desks: dict[str, RatingService] = {}
         self._opening = threading.Lock()
 
     def names(self) -> list[str]:
         """Every study there is, open or not."""
         return sorted(path.parent.name for path in self.folder.glob("*/study.yaml"))
 
-    def desk(self, name: str) -> RaterDesk:
+    def desk(self, name: str) -> RatingService:
         """The desk of an open study.
 
         Raises: InputError for what is none, FailureError when it could be opened another time;
@@ -58,7 +58,7 @@ class Studies:
             raise FailureError("study", "", "cannot be opened now; try again in a moment") from None
         raise InputError("study", "", "is not open")
 
-    def researchers_desk(self, name: str) -> RaterDesk:
+    def researchers_desk(self, name: str) -> RatingService:
         """As `desk`, but the error says what is wrong."""
         if not isinstance(name, str) or not STUDY_NAME.fullmatch(name):
             raise InputError("study", name, "is no name of a study")
@@ -67,7 +67,7 @@ class Studies:
                 self._desks[name] = self._open(name)
             return self._desks[name]
 
-    def _open(self, name: str) -> RaterDesk:
+    def _open(self, name: str) -> RatingService:
         study = read_study(self.folder / name / "study.yaml")
         if study.name != name:
             raise InputError("study name", study.name, f"must be that of its folder, {name}")
@@ -76,7 +76,7 @@ class Studies:
         warning = persistence_warning(database)
         if warning:
             log.warning("study %s: %s", name, warning)
-        return RaterDesk(study, prepared, Store(database))
+        return RatingService(study, prepared, Store(database))
 
 
 def _prepared(study: Study, inside: Path) -> Prepared:

@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from core.errors import InputError, StudioError
-from evaluation.listening import RaterDesk
+from evaluation.listening import RatingService
 from studio.rating.admin import AdminGate
 from studio.rating.downloads import results_archive
 from studio.rating.registry import Studies
@@ -92,7 +92,7 @@ def _add_views(app: FastAPI, studies: Studies) -> None:
         app.post(f"/{path}")(_route(studies, ask))
 
 
-def _route(studies: Studies, ask: Callable[[RaterDesk, dict], Any]) -> Callable:
+def _route(studies: Studies, ask: Callable[[RatingService, dict], Any]) -> Callable:
     async def answer(request: Request) -> JSONResponse:
         try:
             given = await _body(request)
@@ -104,15 +104,15 @@ def _route(studies: Studies, ask: Callable[[RaterDesk, dict], Any]) -> Callable:
     return answer
 
 
-def start(desk: RaterDesk, given: dict) -> dict:
+def start(desk: RatingService, given: dict) -> dict:
     return asdict(desk.start(given.get("token"), given.get("consent")))
 
 
-def view(desk: RaterDesk, given: dict) -> dict:
+def view(desk: RatingService, given: dict) -> dict:
     return asdict(desk.view(given.get("token")))
 
 
-def answer(desk: RaterDesk, given: dict) -> dict:
+def answer(desk: RatingService, given: dict) -> dict:
     listening = given.get("listening") or {}
     if not isinstance(listening, dict):
         raise InputError("listening log", "", "is not a JSON object")
@@ -127,7 +127,7 @@ def answer(desk: RaterDesk, given: dict) -> dict:
     )
 
 
-def note(desk: RaterDesk, given: dict) -> dict:
+def note(desk: RatingService, given: dict) -> dict:
     detail = given.get("detail") or {}
     if not isinstance(detail, dict):
         raise InputError("event detail", "", "is not a JSON object")
@@ -135,7 +135,7 @@ def note(desk: RaterDesk, given: dict) -> dict:
     return {"state": "noted"}
 
 
-def withdraw(desk: RaterDesk, given: dict) -> dict:
+def withdraw(desk: RatingService, given: dict) -> dict:
     return asdict(desk.withdraw(given.get("token")))
 
 

@@ -16,9 +16,9 @@ from core.errors import InputError, StudioError
 from evaluation.listening import (
     ITEMS,
     RATERS,
-    Progress,
-    RaterDesk,
+    RatingService,
     Spread,
+    StudyProgress,
     persistence_warning,
     power_table,
     progress,
@@ -201,7 +201,7 @@ def _address(request: gr.Request) -> str:
     return client.host if client else ""
 
 
-def _filled(parts: _Parts, desk: RaterDesk, screened: bool) -> dict:
+def _filled(parts: _Parts, desk: RatingService, screened: bool) -> dict:
     study, found = desk.study, results(desk.study, desk.store)
     table = found.screened if screened else found.everyone
     tables = [*report_tables(study, found, screened), screening_table(found)]
@@ -213,9 +213,9 @@ def _filled(parts: _Parts, desk: RaterDesk, screened: bool) -> dict:
     return dict(zip(parts.shown, [shown, *charts, _progress_html(desk)]))
 
 
-def _progress_html(desk: RaterDesk) -> str:
+def _progress_html(desk: RatingService) -> str:
     study, store = desk.study, desk.store
-    now: Progress = progress(study, store.raters(study.name), store.answers(study.name))
+    now: StudyProgress = progress(study, store.raters(study.name), store.answers(study.name))
     warning = persistence_warning(str(store.url.render_as_string(hide_password=True)))
     told = f'<p class="field-error" role="alert">{html.escape(warning)}</p>' if warning else ""
     return told + (

@@ -7,9 +7,15 @@ from collections import Counter
 
 import pytest
 
-from evaluation.listening.assignment import Trial, cells, choose_cells, plan_trials, spread_items
-from evaluation.listening.preparation import prepare
-from evaluation.listening.sample_study import write_sample_study
+from evaluation.listening.checks.sample_study import write_sample_study
+from evaluation.listening.clips.preparation import prepare
+from evaluation.listening.design.assignment import (
+    Trial,
+    cells,
+    choose_cells,
+    plan_trials,
+    spread_items,
+)
 
 
 @pytest.fixture(scope="module")

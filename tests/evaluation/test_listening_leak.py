@@ -13,10 +13,10 @@ from difflib import SequenceMatcher
 import pytest
 import soundfile
 
-from evaluation.listening.desk import RaterDesk
-from evaluation.listening.preparation import prepare
-from evaluation.listening.sample_study import write_sample_study
-from evaluation.listening.storage import Store, new_token
+from evaluation.listening.checks.sample_study import write_sample_study
+from evaluation.listening.clips.preparation import prepare
+from evaluation.listening.service import RatingService
+from evaluation.listening.store.storage import Store, new_token
 
 HEADER_BYTES = 44
 SYSTEMS, ITEMS = 3, 12
@@ -26,15 +26,15 @@ CHANCE_LIMIT = 1e-6  # a blinded study fails this test once in a million runs
 def views_of(study, prepared, folder, raters=4):
     """Everything raters are handed from link to code."""
     store = Store(f"sqlite:///{folder / 'answers.sqlite'}")
-    desk = RaterDesk(study, prepared, store)
+    service = RatingService(study, prepared, store)
     scores = {axis.name: study.scale[1] for axis in study.axes}
-    handed = [desk.study_view()]
+    handed = [service.study_view()]
     for _ in range(raters):
         token = new_token()
-        view = desk.start(token, True)
+        view = service.start(token, True)
         while view.state == "trial":
             handed.append(view)
-            view = desk.answer(token, view.trial.id, scores)
+            view = service.answer(token, view.trial.id, scores)
         handed.append(view)
     store.close()
     return handed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.listening.persistence import persistence_warning
+from evaluation.listening.store.persistence import persistence_warning
 
 MOUNTS = "overlay / overlay rw\ntmpfs /tmp tmpfs rw\n/dev/sda1 /home ext4 rw\n"
 

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 from core.errors import InputError
+from evaluation.listening.checks.sample_study import write_clips, write_sample_study
+from evaluation.listening.clips.preparation import prepare, read_prepared
 from evaluation.listening.command import main
-from evaluation.listening.preparation import prepare, read_prepared
-from evaluation.listening.sample_study import write_clips, write_sample_study
 
 
 def samples(prepared, record):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.listening.check_raters import CheckSize, check_database
-from evaluation.listening.loopback_postgres import loopback_postgres, postgres_programs
+from evaluation.listening.checks.check_raters import CheckSize, check_database
+from evaluation.listening.checks.loopback_postgres import loopback_postgres, postgres_programs
 
 SMALL = CheckSize(raters=8, systems=3, items=4, trials=5, servers=1)
 

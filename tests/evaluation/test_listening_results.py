@@ -8,16 +8,16 @@ import random
 
 import pytest
 
+from evaluation.listening.checks.sample_study import write_sample_study
+from evaluation.listening.clips.preparation import prepare
 from evaluation.listening.command import main
-from evaluation.listening.desk import RaterDesk
-from evaluation.listening.export import csv_text, result_files
-from evaluation.listening.preparation import prepare
-from evaluation.listening.printing import results_text
-from evaluation.listening.result_report import report_tables
-from evaluation.listening.result_tables import results
-from evaluation.listening.sample_study import write_sample_study
+from evaluation.listening.service import RatingService
 from evaluation.listening.statistics import METHOD
-from evaluation.listening.storage import Store, new_token
+from evaluation.listening.store.storage import Store, new_token
+from evaluation.listening.tables.export import csv_text, result_files
+from evaluation.listening.tables.printing import results_text
+from evaluation.listening.tables.result_report import report_tables
+from evaluation.listening.tables.result_tables import results
 from evaluation.report import safe_cell
 
 QUALITY = {"system-a": 2, "system-b": 3, "system-c": 4}
@@ -26,17 +26,17 @@ QUALITY = {"system-a": 2, "system-b": 3, "system-c": 4}
 def run_study(folder, answer, raters, **entries):
     """Raters 0..n-1 answer every trial with `answer(rater, stored trial) -> scores`."""
     study = write_sample_study(folder, **entries)
-    desk = RaterDesk(
+    service = RatingService(
         study, prepare(study, folder / "prepared"), Store(f"sqlite:///{folder / 'answers.sqlite'}")
     )
     for rater in range(raters):
         token = new_token()
-        view = desk.start(token, True)
-        seat = desk.store.seat(study, token)
-        for stored in desk.store.trials(seat.rater_id):
+        view = service.start(token, True)
+        seat = service.store.seat(study, token)
+        for stored in service.store.trials(seat.rater_id):
             assert stored.id == view.trial.id
             score = answer(rater, stored.trial)
-            view = desk.answer(
+            view = service.answer(
                 token,
                 stored.id,
                 {axis.name: score for axis in study.axes},
@@ -44,7 +44,7 @@ def run_study(folder, answer, raters, **entries):
                 {"heard": [1.0] * len(view.trial.clips)},
             )
         assert view.state == "finished"
-    return study, desk.store
+    return study, service.store
 
 
 def rating(rater, trial):
@@ -207,11 +207,11 @@ def test_answers_of_pairs_name_what_was_heard(tmp_path):
 def test_a_study_without_answers_and_one_with_a_single_rater_have_results(tmp_path):
     study, store = run_study(tmp_path, rating, 0, systems=2, items=3, trials=6)
     assert "raters 0" in results_text(study, results(study, store))
-    desk = RaterDesk(study, prepare(study, tmp_path / "prepared"), store)
+    service = RatingService(study, prepare(study, tmp_path / "prepared"), store)
     token = new_token()
-    view = desk.start(token, True)
+    view = service.start(token, True)
     while view.state == "trial":
-        view = desk.answer(token, view.trial.id, {axis.name: 3 for axis in study.axes})
+        view = service.answer(token, view.trial.id, {axis.name: 3 for axis in study.axes})
     assert "n too small" in results_text(study, results(study, store))
 
 
@@ -251,11 +251,11 @@ def test_commands_from_check_to_restore(tmp_path, monkeypatch, capsys):
     assert main(["preview", str(folder), "--out", str(tmp_path / "preview")]) == 0
     assert "main--system-a--item-00.wav" in capsys.readouterr().out
     database = tmp_path / "work" / "listening" / "sample" / "answers.sqlite"
-    desk = RaterDesk(study, prepare(study, database.parent), Store(f"sqlite:///{database}"))
+    service = RatingService(study, prepare(study, database.parent), Store(f"sqlite:///{database}"))
     token = new_token()
-    view = desk.start(token, True)
+    view = service.start(token, True)
     while view.state == "trial":
-        view = desk.answer(token, view.trial.id, {axis.name: 3 for axis in study.axes})
+        view = service.answer(token, view.trial.id, {axis.name: 3 for axis in study.axes})
     assert main(["report", str(folder)]) == 0
     assert main(["export", str(folder), "--out", str(tmp_path / "tables")]) == 0
     assert (tmp_path / "tables" / "answers.csv").read_text().count("\n") == 1 + 6 * 4

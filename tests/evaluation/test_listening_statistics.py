@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.listening.power import Spread, difference_power, raters_needed
-from evaluation.listening.simulation import SETTINGS, Setting, draw, simulate, true_score
+from evaluation.listening.design.power import Spread, difference_power, raters_needed
+from evaluation.listening.design.simulation import (
+    SETTINGS,
+    SimulationSetting,
+    draw,
+    simulate,
+    true_score,
+)
 from evaluation.listening.statistics import (
     ComparisonTable,
     RatingTable,
@@ -150,7 +156,7 @@ def test_true_score_is_the_mean_of_endless_scores():
 
 
 def test_power_equals_the_share_of_simulated_studies_that_find_the_difference():
-    setting = Setting(12, 20, 0.4, 0.3, 0.15, 0.7)
+    setting = SimulationSetting(12, 20, 0.4, 0.3, 0.15, 0.7)
     scores = draw(setting, 3000, np.random.default_rng(1))
     mean, half, _ = dense_half_widths(scores[0] - scores[1])
     # Rounding adds 1/12 to the variance of the noise.

@@ -9,14 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from core.errors import FailureError, InputError
-from evaluation.listening.assignment import cells
-from evaluation.listening.backup import backup, restore
-from evaluation.listening.desk import RaterDesk
-from evaluation.listening.loopback_postgres import loopback_postgres, postgres_programs
-from evaluation.listening.preparation import prepare
-from evaluation.listening.sample_study import write_sample_study
-from evaluation.listening.schema import metadata, rater_table, schema_version
-from evaluation.listening.storage import Store, new_token
+from evaluation.listening.checks.loopback_postgres import loopback_postgres, postgres_programs
+from evaluation.listening.checks.sample_study import write_sample_study
+from evaluation.listening.clips.preparation import prepare
+from evaluation.listening.design.assignment import cells
+from evaluation.listening.service import RatingService
+from evaluation.listening.store.backup import backup, restore
+from evaluation.listening.store.schema import metadata, rater_table, schema_version
+from evaluation.listening.store.storage import Store, new_token
 
 NASTY = [
     "'; DROP TABLE answer; --",
@@ -66,61 +66,61 @@ def store(request, tmp_path):
 
 
 @pytest.fixture
-def desk(study, prepared, store):
-    return RaterDesk(study, prepared, store)
+def service(study, prepared, store):
+    return RatingService(study, prepared, store)
 
 
 SCORES = {"quality": 4, "overall": 2}
 
 
-def finish(desk, token, scores=None):
-    view = desk.start(token, True)
+def finish(service, token, scores=None):
+    view = service.start(token, True)
     while view.state == "trial":
-        view = desk.answer(token, view.trial.id, scores or SCORES)
+        view = service.answer(token, view.trial.id, scores or SCORES)
     return view
 
 
-def test_from_link_to_completion_code_and_back_to_the_same_trial(desk):
+def test_from_link_to_completion_code_and_back_to_the_same_trial(service):
     token = new_token()
-    first = desk.start(token, True)
+    first = service.start(token, True)
     assert (first.trial.position, first.trial.total) == (1, 4)
-    second = desk.answer(token, first.trial.id, SCORES)
+    second = service.answer(token, first.trial.id, SCORES)
     assert second.stored and second.trial.position == 2
-    assert desk.start(token, True).trial == desk.view(token).trial == second.trial
-    end = finish(desk, token)
+    assert service.start(token, True).trial == service.view(token).trial == second.trial
+    end = finish(service, token)
     assert end.state == "finished" and len(end.completion_code) == 8
-    assert desk.view(token).completion_code == end.completion_code
+    assert service.view(token).completion_code == end.completion_code
 
 
-def test_a_repeated_request_adds_nothing_and_changes_nothing(desk, study):
+def test_a_repeated_request_adds_nothing_and_changes_nothing(service, study):
     token = new_token()
-    trial = desk.start(token, True).trial
-    desk.answer(token, trial.id, SCORES, "first", {"heard": [0.9]})
-    again = desk.answer(token, trial.id, {"quality": 1, "overall": 1}, "second")
+    trial = service.start(token, True).trial
+    service.answer(token, trial.id, SCORES, "first", {"heard": [0.9]})
+    again = service.answer(token, trial.id, {"quality": 1, "overall": 1}, "second")
     assert not again.stored and again.trial.position == 2
-    answers = desk.store.answers(study.name)
+    answers = service.store.answers(study.name)
     assert [(a.scores, a.comment, a.listening) for a in answers] == [
         (SCORES, "first", {"heard": [0.9]})
     ]
 
 
-def test_the_database_itself_refuses_to_change_an_answer(desk):
+def test_the_database_itself_refuses_to_change_an_answer(service):
     token = new_token()
-    desk.answer(token, desk.start(token, True).trial.id, SCORES)
+    service.answer(token, service.start(token, True).trial.id, SCORES)
     with pytest.raises(sa.exc.DBAPIError, match="append-only"):
-        with desk.store.engine.begin() as connection:
+        with service.store.engine.begin() as connection:
             connection.execute(sa.text("UPDATE answer SET scores = '{}'"))
 
 
-def test_answers_come_in_order_and_only_from_their_rater(desk):
+def test_answers_come_in_order_and_only_from_their_rater(service):
     mine, other = new_token(), new_token()
-    trial, foreign = desk.start(mine, True).trial, desk.start(other, True).trial
-    later = desk.store.trials(desk.store.seat(desk.study, mine).rater_id)[2]
+    trial, foreign = service.start(mine, True).trial, service.start(other, True).trial
+    later = service.store.trials(service.store.seat(service.study, mine).rater_id)[2]
     with pytest.raises(InputError, match="answer trial 1 first"):
-        desk.answer(mine, later.id, SCORES)
+        service.answer(mine, later.id, SCORES)
     with pytest.raises(InputError, match="not one of this rater's"):
-        desk.answer(mine, foreign.id, SCORES)
-    assert desk.view(mine).trial == trial
+        service.answer(mine, foreign.id, SCORES)
+    assert service.view(mine).trial == trial
 
 
 @pytest.mark.parametrize(
@@ -137,65 +137,65 @@ def test_answers_come_in_order_and_only_from_their_rater(desk):
         None,
     ],
 )
-def test_scores_outside_the_scale_are_refused(desk, scores):
+def test_scores_outside_the_scale_are_refused(service, scores):
     token = new_token()
-    trial = desk.start(token, True).trial
+    trial = service.start(token, True).trial
     with pytest.raises(InputError):
-        desk.answer(token, trial.id, scores)
-    assert desk.view(token).trial == trial
+        service.answer(token, trial.id, scores)
+    assert service.view(token).trial == trial
 
 
-def test_no_seat_without_consent_or_with_another_link(desk, study):
+def test_no_seat_without_consent_or_with_another_link(service, study):
     with pytest.raises(InputError, match="consent"):
-        desk.start(new_token(), False)
+        service.start(new_token(), False)
     for token in ("", "short", "x" * 200, "'; --" * 8, None):
         with pytest.raises(InputError, match="link"):
-            desk.start(token, True)
+            service.start(token, True)
     with pytest.raises(InputError, match="not known"):
-        desk.view(new_token())
-    assert desk.store.raters(study.name) == []
+        service.view(new_token())
+    assert service.store.raters(study.name) == []
 
 
-def test_withdrawing_deletes_the_answers_and_frees_the_trials(desk, study):
+def test_withdrawing_deletes_the_answers_and_frees_the_trials(service, study):
     leaving = new_token()
-    finish(desk, leaving)
-    desk.note(leaving, "p1", "pause")
-    assert desk.withdraw(leaving) == desk.withdraw(leaving)
-    assert desk.start(leaving, True).state == "withdrawn"
+    finish(service, leaving)
+    service.note(leaving, "p1", "pause")
+    assert service.withdraw(leaving) == service.withdraw(leaving)
+    assert service.start(leaving, True).state == "withdrawn"
     with pytest.raises(InputError):
-        desk.answer(leaving, "x", SCORES)
-    assert desk.store.answers(study.name) == []
+        service.answer(leaving, "x", SCORES)
+    assert service.store.answers(study.name) == []
     for _ in range(3):
-        finish(desk, new_token())
+        finish(service, new_token())
     counts = {cell: 0 for cell in cells(study)}
-    for answer in desk.store.answers(study.name):
+    for answer in service.store.answers(study.name):
         counts[answer.trial.system, answer.trial.item] += 1
     assert set(counts.values()) == {2}
 
 
-def test_trials_of_a_rater_who_fell_silent_go_to_others(desk, study):
+def test_trials_of_a_rater_who_fell_silent_go_to_others(service, study):
     silent = new_token()
-    desk.answer(silent, desk.start(silent, True).trial.id, SCORES)
-    with desk.store.engine.begin() as connection:
+    service.answer(silent, service.start(silent, True).trial.id, SCORES)
+    with service.store.engine.begin() as connection:
         connection.execute(
             rater_table.update().values(seen_at=rater_table.c.seen_at - 60 * study.seat_minutes - 1)
         )
     for _ in range(4):
-        finish(desk, new_token())
+        finish(service, new_token())
     counts = {cell: 0 for cell in cells(study)}
-    for answer in desk.store.answers(study.name):
+    for answer in service.store.answers(study.name):
         counts[answer.trial.system, answer.trial.item] += 1
     assert max(counts.values()) - min(counts.values()) <= 1
-    assert finish(desk, silent).state == "finished"
+    assert finish(service, silent).state == "finished"
 
 
-def test_raters_who_join_at_once_get_even_lists(desk, study):
+def test_raters_who_join_at_once_get_even_lists(service, study):
     tokens = [token for token in (new_token() for _ in range(6)) for _ in range(2)]
     errors = []
 
     def join(token):
         try:
-            desk.start(token, True)
+            service.start(token, True)
         except Exception as error:  # noqa: BLE001 - shown by the assertion below
             errors.append(error)
 
@@ -205,19 +205,19 @@ def test_raters_who_join_at_once_get_even_lists(desk, study):
     for thread in threads:
         thread.join()
     assert not errors
-    raters = desk.store.raters(study.name)
+    raters = service.store.raters(study.name)
     assert [rater.number for rater in raters] == [1, 2, 3, 4, 5, 6]
     counts = {cell: 0 for cell in cells(study)}
     for rater in raters:
-        for stored in desk.store.trials(rater.rater_id):
+        for stored in service.store.trials(rater.rater_id):
             counts[stored.trial.system, stored.trial.item] += 1
     assert set(counts.values()) == {4}
 
 
-def test_a_link_is_not_in_the_database_and_no_column_holds_a_person(desk):
+def test_a_link_is_not_in_the_database_and_no_column_holds_a_person(service):
     token = new_token()
-    finish(desk, token)
-    with desk.store.engine.connect() as connection:
+    finish(service, token)
+    with service.store.engine.connect() as connection:
         for table in metadata.sorted_tables:
             for row in connection.execute(sa.select(table)):
                 assert token not in str(row)
@@ -225,12 +225,12 @@ def test_a_link_is_not_in_the_database_and_no_column_holds_a_person(desk):
     assert not columns & {"ip", "address", "user_agent", "email"}
 
 
-def test_nasty_comments_come_back_as_text(desk, study):
+def test_nasty_comments_come_back_as_text(service, study):
     token = new_token()
-    view = desk.start(token, True)
+    view = service.start(token, True)
     for comment in NASTY[:4]:
-        view = desk.answer(token, view.trial.id, SCORES, comment)
-    stored = [answer.comment for answer in desk.store.answers(study.name)]
+        view = service.answer(token, view.trial.id, SCORES, comment)
+    stored = [answer.comment for answer in service.store.answers(study.name)]
     assert stored == [*NASTY[:3], "nul  end"]
 
 
@@ -244,59 +244,59 @@ def test_nasty_comments_come_back_as_text(desk, study):
         {"heard": [float("nan")]},
     ],
 )
-def test_a_listening_log_of_another_shape_is_refused(desk, listening):
+def test_a_listening_log_of_another_shape_is_refused(service, listening):
     token = new_token()
-    trial = desk.start(token, True).trial
+    trial = service.start(token, True).trial
     with pytest.raises(InputError):
-        desk.answer(token, trial.id, SCORES, "", listening)
+        service.answer(token, trial.id, SCORES, "", listening)
 
 
-def test_only_names_of_clips_lead_to_files(desk):
-    trial = desk.start(new_token(), True).trial
-    assert desk.clip_path(trial.clips[0]).is_file()
+def test_only_names_of_clips_lead_to_files(service):
+    trial = service.start(new_token(), True).trial
+    assert service.clip_path(trial.clips[0]).is_file()
     for name in ("../key.json", "/etc/passwd", "", "key.json"):
         with pytest.raises(InputError, match="not a clip"):
-            desk.clip_path(name)
+            service.clip_path(name)
 
 
-def test_a_changed_study_is_refused_once_opened(desk, study, prepared):
+def test_a_changed_study_is_refused_once_opened(service, study, prepared):
     changed = dataclasses.replace(study, seed=study.seed + 1)
     with pytest.raises(InputError, match="changed since it was opened"):
-        desk.store.open_study(changed)
+        service.store.open_study(changed)
     with pytest.raises(InputError, match="another version"):
-        RaterDesk(changed, prepared, desk.store)
+        RatingService(changed, prepared, service.store)
 
 
-def test_a_backup_moves_to_another_database_and_goes_on_there(desk, study, prepared, tmp_path):
+def test_a_backup_moves_to_another_database_and_goes_on_there(service, study, prepared, tmp_path):
     done, halfway = new_token(), new_token()
-    code = finish(desk, done).completion_code
-    trial = desk.answer(halfway, desk.start(halfway, True).trial.id, SCORES, "日本語").trial
-    rows = backup(desk.store, tmp_path / "backup.jsonl")
+    code = finish(service, done).completion_code
+    trial = service.answer(halfway, service.start(halfway, True).trial.id, SCORES, "日本語").trial
+    rows = backup(service.store, tmp_path / "backup.jsonl")
     other = Store(f"sqlite:///{tmp_path / 'other.sqlite'}")
     assert restore(tmp_path / "backup.jsonl", other) == rows
-    moved = RaterDesk(study, prepared, other)
-    assert other.answers(study.name) == desk.store.answers(study.name)
+    moved = RatingService(study, prepared, other)
+    assert other.answers(study.name) == service.store.answers(study.name)
     assert moved.view(done).completion_code == code
     assert moved.view(halfway).trial == trial
     assert finish(moved, halfway).state == "finished"
     with pytest.raises(InputError, match="empty"):
         restore(tmp_path / "backup.jsonl", other)
-    if desk.store.engine.dialect.name == "postgresql":
+    if service.store.engine.dialect.name == "postgresql":
         backup(other, tmp_path / "back.jsonl")
-        desk.store.close()
-        metadata.drop_all(desk.store.engine)
-        again = Store(desk.store.url.render_as_string(hide_password=False))
+        service.store.close()
+        metadata.drop_all(service.store.engine)
+        again = Store(service.store.url.render_as_string(hide_password=False))
         restore(tmp_path / "back.jsonl", again)
         assert again.answers(study.name) == other.answers(study.name)
-        assert finish(RaterDesk(study, prepared, again), new_token()).state == "finished"
+        assert finish(RatingService(study, prepared, again), new_token()).state == "finished"
         again.close()
     other.close()
 
 
-def test_a_damaged_backup_is_refused(desk, tmp_path):
-    finish(desk, new_token())
+def test_a_damaged_backup_is_refused(service, tmp_path):
+    finish(service, new_token())
     path = tmp_path / "backup.jsonl"
-    backup(desk.store, path)
+    backup(service.store, path)
     path.write_bytes(path.read_bytes().replace(b'\\"quality\\": 4', b'\\"quality\\": 5', 1))
     other = Store(f"sqlite:///{tmp_path / 'other.sqlite'}")
     with pytest.raises(InputError, match="damaged"):

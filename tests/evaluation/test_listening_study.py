@@ -13,9 +13,9 @@ from core.errors import InputError
 from core.request import GenerationRequest
 from evaluation.benchmark.generation import record_of
 from evaluation.datasets import inspect_folder, write_manifest
-from evaluation.listening.preparation import prepare
-from evaluation.listening.sample_study import write_clips, write_sample_study
-from evaluation.listening.study_file import read_study, study_from
+from evaluation.listening.checks.sample_study import write_clips, write_sample_study
+from evaluation.listening.clips.preparation import prepare
+from evaluation.listening.design.study_file import read_study, study_from
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from evaluation.listening import Study, prepare
-from evaluation.listening.sample_study import write_sample_study
+from evaluation.listening.checks.sample_study import write_sample_study
 from studio.rating import AdminGate, add_rating
 
 TOKEN = "an-admin-token-of-the-tests"

@@ -15,7 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 from rating_visit import open_study, rating_app, work_folder_of_its_own
 
-from evaluation.listening import RaterDesk, Store, new_token, prepare
+from evaluation.listening import RatingService, Store, new_token, prepare
 from studio.rating import Studies
 
 SYSTEMS, ITEMS = 3, 10
@@ -127,6 +127,6 @@ def test_blinded_clips_tell_nothing_and_raw_files_would(work):
 def test_it_can_tell_when_blinding_is_off(work, tmp_path):
     study = Studies().desk("blind").study
     prepared = prepare(study, tmp_path / "prepared", blind=False)
-    desk = RaterDesk(study, prepared, Store(f"sqlite:///{tmp_path / 'answers.sqlite'}"))
+    desk = RatingService(study, prepared, Store(f"sqlite:///{tmp_path / 'answers.sqlite'}"))
     client = TestClient(rating_app(SimpleNamespace(desk=lambda name: desk)))
     assert "url" in look(client, prepared, "blind")[1]

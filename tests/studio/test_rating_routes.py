@@ -13,7 +13,7 @@ from rating_visit import TOKEN, open_study, rating_app, work_folder_of_its_own
 
 from core.errors import FailureError, InputError
 from evaluation.listening import new_token, prepare
-from evaluation.listening.sample_study import write_sample_study
+from evaluation.listening.checks.sample_study import write_sample_study
 from studio.rating import AdminGate, Studies
 
 FORMULA = '=HYPERLINK("http://x")<script>alert(1)</script>\'; DROP TABLE answer; --'

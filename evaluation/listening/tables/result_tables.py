@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.listening.assignment import TRAINING, cells
-from evaluation.listening.preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
-from evaluation.listening.screening import Verdict, screen
+from evaluation.listening.clips.preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.design.assignment import TRAINING, cells
+from evaluation.listening.design.study import CCR, CONTINUATION, METHOD_NAMES, MOS, Study
 from evaluation.listening.statistics import (
     METHOD,
     NAIVE_METHOD,
@@ -27,8 +27,8 @@ from evaluation.listening.statistics import (
     system_means,
 )
 from evaluation.listening.statistics.ratings import means_by_rater
-from evaluation.listening.storage import Store, StoredAnswer, StoredRater
-from evaluation.listening.study import CCR, CONTINUATION, METHOD_NAMES, MOS, Study
+from evaluation.listening.store.storage import Store, StoredAnswer, StoredRater
+from evaluation.listening.tables.screening import Verdict, screen
 
 PAPER_NOTE = f"± is the half width of a 95 % interval ({METHOD}), not what the paper prints as ±."
 
@@ -81,7 +81,7 @@ class PaperTable:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StudyProgress:
     """Live figures of a running study; fewest and most main answers of any cell."""
 
     raters: int
@@ -103,7 +103,7 @@ class ResultTables:
     study_digest: str
     interval_method: str
     naive_method: str
-    progress: Progress
+    progress: StudyProgress
     everyone: ResultTable
     screened: ResultTable
     verdicts: list[Verdict]
@@ -140,11 +140,11 @@ def results(study: Study, store: Store) -> ResultTables:
 
 def progress(
     study: Study, raters: Sequence[StoredRater], answers: Sequence[StoredAnswer]
-) -> Progress:
+) -> StudyProgress:
     """How far a study is and how even its cells are filled."""
     counts = Counter((a.trial.system, a.trial.item) for a in answers if a.trial.kind == MAIN)
     filled = [counts.get(cell, 0) for cell in cells(study)]
-    return Progress(
+    return StudyProgress(
         len(raters),
         sum(rater.finished_at is not None for rater in raters),
         sum(rater.withdrawn_at is not None for rater in raters),

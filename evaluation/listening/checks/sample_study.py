@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 import yaml
 
-from evaluation.listening.study import Study
-from evaluation.listening.study_file import read_study
+from evaluation.listening.design.study import Study
+from evaluation.listening.design.study_file import read_study
 
 SECONDS = 1.0
 

@@ -12,8 +12,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.listening.preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE, Prepared
-from evaluation.listening.study import CCR, Study
+from evaluation.listening.clips.preparation import (
+    ANCHOR,
+    ATTENTION,
+    IDENTICAL,
+    MAIN,
+    REFERENCE,
+    Prepared,
+)
+from evaluation.listening.design.study import CCR, Study
 
 TRAINING = "training"
 Cell = tuple[str, str]  # system, item

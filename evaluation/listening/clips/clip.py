@@ -11,7 +11,7 @@ from scipy import signal
 
 from core import audio
 from core.errors import FailureError, InputError
-from evaluation.listening.study import ClipFormat
+from evaluation.listening.design.study import ClipFormat
 
 PEAK_LIMIT = 10 ** (-1 / 20)  # -1 dBFS
 LOUDNESS_BLOCK = 0.4  # seconds, ITU-R BS.1770

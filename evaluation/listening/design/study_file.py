@@ -29,8 +29,8 @@ from typing import Any
 import yaml
 
 from core.errors import InputError
-from evaluation.listening import language, sources
-from evaluation.listening.study import (
+from evaluation.listening.design import language, sources
+from evaluation.listening.design.study import (
     CCR,
     CONTINUATION,
     MOS,
@@ -41,9 +41,9 @@ from evaluation.listening.study import (
     Controls,
     Screening,
     Study,
-    System,
+    StudySystem,
 )
-from evaluation.listening.study_rules import require_sound_study
+from evaluation.listening.design.study_rules import require_sound_study
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _TOP = {
@@ -181,13 +181,13 @@ def _text(name: str, content: Mapping[str, Any], default: str) -> str:
     return given.strip()
 
 
-def _system(name: Any, given: Any) -> System:
+def _system(name: Any, given: Any) -> StudySystem:
     name = _name("system", name)
     entries = _mapping(f"system {name}", given, {"folder", "run", "label"})
     if ("folder" in entries) == ("run" in entries):
         raise InputError("system", name, "give either folder or run")
     is_run = "run" in entries
-    return System(
+    return StudySystem(
         name, str(entries.get("label", name)), str(entries["run" if is_run else "folder"]), is_run
     )
 

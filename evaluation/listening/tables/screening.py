@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.listening.assignment import TRAINING
-from evaluation.listening.preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.clips.preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.design.assignment import TRAINING
+from evaluation.listening.design.study import CCR, Study
 from evaluation.listening.statistics import CONTROL_LIMIT
-from evaluation.listening.storage import StoredAnswer, StoredRater
-from evaluation.listening.study import CCR, Study
+from evaluation.listening.store.storage import StoredAnswer, StoredRater
 
 FEWEST_FOR_CORRELATION = 3
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evaluation.listening.result_report import report_tables, screening_table
-from evaluation.listening.result_tables import ResultTables
-from evaluation.listening.study import Study
+from evaluation.listening.design.study import Study
+from evaluation.listening.tables.result_report import report_tables, screening_table
+from evaluation.listening.tables.result_tables import ResultTables
 from evaluation.report import table_text
 
 

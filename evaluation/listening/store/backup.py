@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from core.errors import InputError
-from evaluation.listening.schema import (
+from evaluation.listening.store.schema import (
     SCHEMA_VERSION,
     answer_table,
     event_table,
@@ -26,7 +26,7 @@ from evaluation.listening.schema import (
     trial_table,
     writing,
 )
-from evaluation.listening.storage import Store
+from evaluation.listening.store.storage import Store
 
 FORMAT = "listening-backup"
 TABLES = {

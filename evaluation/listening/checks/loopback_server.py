@@ -1,6 +1,6 @@
-"""Serves one study on loopback as JSON, for checks: the desk alone, without a page.
+"""Serves one study on loopback as JSON, for checks: the service alone, without a page.
 
-`python -m evaluation.listening.loopback_server STUDY CLIPS DATABASE PORT`. Routes:
+`python -m evaluation.listening.checks.loopback_server STUDY CLIPS DATABASE PORT`. Routes:
 POST /listening_start {token, consent}, /listening_answer {token, trial_id, scores},
 /listening_withdraw {token}; each answers with a RaterView. What is wrong is 400, what failed 500.
 """
@@ -14,22 +14,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from core.errors import InputError, StudioError
-from evaluation.listening.desk import RaterDesk
-from evaluation.listening.preparation import read_prepared
-from evaluation.listening.storage import Store
-from evaluation.listening.study_file import read_study
+from evaluation.listening.clips.preparation import read_prepared
+from evaluation.listening.design.study_file import read_study
+from evaluation.listening.service import RatingService
+from evaluation.listening.store.storage import Store
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, desk: RaterDesk, port: int) -> None:
+    def __init__(self, service: RatingService, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.routes = {
-            "/listening_start": desk.start,
-            "/listening_answer": desk.answer,
-            "/listening_withdraw": desk.withdraw,
+            "/listening_start": service.start,
+            "/listening_answer": service.answer,
+            "/listening_withdraw": service.withdraw,
         }
 
 
@@ -60,8 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
 def main() -> None:
     study_path, clips, database, port = sys.argv[1:]
     study = read_study(study_path)
-    desk = RaterDesk(study, read_prepared(study, Path(clips)), Store(database))
-    _Server(desk, int(port)).serve_forever()
+    service = RatingService(study, read_prepared(study, Path(clips)), Store(database))
+    _Server(service, int(port)).serve_forever()
 
 
 if __name__ == "__main__":

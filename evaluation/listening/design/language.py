@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluation.listening.study import CCR, CONTINUATION, MOS, TEXT_TO_MUSIC, Axis
+from evaluation.listening.design.study import CCR, CONTINUATION, MOS, TEXT_TO_MUSIC, Axis
 
 STRINGS = {
     "welcome": "Listening test",

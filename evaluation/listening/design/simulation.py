@@ -22,7 +22,7 @@ MEANS = (3.2, 3.0)  # of the two systems, before rounding
 
 
 @dataclass(frozen=True)
-class Setting:
+class SimulationSetting:
     """Size of a study and standard deviations of what makes up a score."""
 
     raters: int
@@ -40,14 +40,14 @@ class Setting:
 
 
 SETTINGS = (
-    Setting(10, 30, 0.40, 0.30, 0.15, 0.70),
-    Setting(10, 30, 0.25, 0.30, 0.10, 0.80),
-    Setting(30, 30, 0.40, 0.30, 0.15, 0.70),
+    SimulationSetting(10, 30, 0.40, 0.30, 0.15, 0.70),
+    SimulationSetting(10, 30, 0.25, 0.30, 0.10, 0.80),
+    SimulationSetting(30, 30, 0.40, 0.30, 0.15, 0.70),
 )
 
 
 @dataclass(frozen=True)
-class Coverage:
+class IntervalCoverage:
     """Share of runs whose interval held the true value, and the mean half width."""
 
     reported: float
@@ -58,12 +58,12 @@ class Coverage:
 
 @dataclass(frozen=True)
 class SettingCoverage:
-    """Coverage for the mean of one system and for the paired difference of two."""
+    """IntervalCoverage for the mean of one system and for the paired difference of two."""
 
-    setting: Setting
+    setting: SimulationSetting
     runs: int
-    system_mean: Coverage
-    difference: Coverage
+    system_mean: IntervalCoverage
+    difference: IntervalCoverage
 
 
 def true_score(mean: float, sd: float) -> float:
@@ -72,7 +72,7 @@ def true_score(mean: float, sd: float) -> float:
     return float(LOWEST + stats.norm.sf(edges, mean, sd).sum())
 
 
-def draw(setting: Setting, runs: int, random: np.random.Generator) -> np.ndarray:
+def draw(setting: SimulationSetting, runs: int, random: np.random.Generator) -> np.ndarray:
     """Scores [2 systems, runs, raters, items] of `runs` simulated studies."""
     shape = (runs, setting.raters, setting.items)
     rater = random.normal(0, setting.sd_rater, (1, runs, setting.raters, 1))
@@ -90,8 +90,8 @@ def _held(scores: np.ndarray, true: float) -> np.ndarray:
     return np.stack([miss <= half, half, miss <= naive_half, naive_half])
 
 
-def simulate(setting: Setting, runs: int = RUNS, seed: int = SEED) -> SettingCoverage:
-    """Coverage over `runs` studies; the same seed gives the same figures."""
+def simulate(setting: SimulationSetting, runs: int = RUNS, seed: int = SEED) -> SettingCoverage:
+    """IntervalCoverage over `runs` studies; the same seed gives the same figures."""
     random = np.random.default_rng(seed)
     true = [true_score(mean, setting.sd_total) for mean in MEANS]
     of_mean, of_difference = [], []
@@ -102,7 +102,9 @@ def simulate(setting: Setting, runs: int = RUNS, seed: int = SEED) -> SettingCov
     averages = [
         np.concatenate(held, axis=1).mean(axis=1).tolist() for held in (of_mean, of_difference)
     ]
-    return SettingCoverage(setting, runs, Coverage(*averages[0]), Coverage(*averages[1]))
+    return SettingCoverage(
+        setting, runs, IntervalCoverage(*averages[0]), IntervalCoverage(*averages[1])
+    )
 
 
 def simulation_text(results: list[SettingCoverage], seed: int) -> str:

@@ -22,9 +22,9 @@ import numpy as np
 from core.audio import SILENCE_RMS, fade
 from core.errors import InputError
 from core.workspace import work_folder
-from evaluation.listening import clip as sound
-from evaluation.listening import sources
-from evaluation.listening.study import Study
+from evaluation.listening.clips import clip as sound
+from evaluation.listening.design import sources
+from evaluation.listening.design.study import Study
 
 MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION, LEVEL = (
     "main",

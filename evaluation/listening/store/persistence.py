@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from evaluation.listening.schema import database_url
+from evaluation.listening.store.schema import database_url
 
 MOUNTS = Path("/proc/mounts")
 SPACE_DISK = Path("/data")  # where a Hugging Face Space mounts its persistent disk

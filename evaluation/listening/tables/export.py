@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evaluation.listening.assignment import TRAINING, Trial
-from evaluation.listening.preparation import ATTENTION, IDENTICAL, MAIN
-from evaluation.listening.result_tables import ResultTable, ResultTables, signed_score
+from evaluation.listening.clips.preparation import ATTENTION, IDENTICAL, MAIN
+from evaluation.listening.design.assignment import TRAINING, Trial
+from evaluation.listening.design.study import Study
 from evaluation.listening.statistics import MeanInterval
-from evaluation.listening.storage import Store
-from evaluation.listening.study import Study
+from evaluation.listening.store.storage import Store
+from evaluation.listening.tables.result_tables import ResultTable, ResultTables, signed_score
 from evaluation.report import safe_cell
 
 INTERVAL_COLUMNS = (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from evaluation.datasets import Manifest, read_manifest
-from evaluation.listening.study import Item, Study, System
+from evaluation.listening.design.study import Study, StudyItem, StudySystem
 
 EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
 _ITEM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")  # YouTube's may begin with - or _
@@ -81,7 +81,9 @@ def _run_captions(folder: Path) -> dict[str, str]:
     return captions
 
 
-def items_of(systems: tuple[System, ...], items_file: object, folder: Path) -> dict[str, Item]:
+def items_of(
+    systems: tuple[StudySystem, ...], items_file: object, folder: Path
+) -> dict[str, StudyItem]:
     """Items by id, in order: of `items_file` (CSV: id, caption), else those all runs share.
 
     Raises: InputError when neither is there, or runs disagree about a caption.
@@ -90,7 +92,7 @@ def items_of(systems: tuple[System, ...], items_file: object, folder: Path) -> d
         if not isinstance(items_file, str):
             raise InputError("items", items_file, "name a CSV file with columns id and caption")
         rows = _items(folder / items_file, ("id", "caption"))
-        return {key: Item(key, (row["caption"] or "").strip()) for key, row in rows.items()}
+        return {key: StudyItem(key, (row["caption"] or "").strip()) for key, row in rows.items()}
     runs = [_run_captions(folder / system.source) for system in systems if system.is_run]
     if not runs:
         raise InputError("items", None, "name a CSV file with columns id and caption")
@@ -100,7 +102,7 @@ def items_of(systems: tuple[System, ...], items_file: object, folder: Path) -> d
             raise InputError(
                 "caption of item", key, "differs between the runs; name an items file that decides"
             )
-    return {key: Item(key, runs[0][key]) for key in shared}
+    return {key: StudyItem(key, runs[0][key]) for key in shared}
 
 
 def _in_folder(folder: Path, item: str) -> Path | None:
@@ -132,7 +134,7 @@ def _require_all(what: str, paths: dict[str, Path | None]) -> dict[str, Path]:
     return {item: path for item, path in paths.items() if path is not None}
 
 
-def system_clips(study: Study, system: System) -> dict[str, Path]:
+def system_clips(study: Study, system: StudySystem) -> dict[str, Path]:
     """{item id: file} of a system, training items included. Raises: InputError if any lacks."""
     folder = study.folder / system.source
     ids = [item.id for item in (*study.items, *study.training_items)]

@@ -19,17 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import FailureError
-from evaluation.listening.assignment import cells
-from evaluation.listening.loopback_postgres import free_port, loopback_postgres
-from evaluation.listening.preparation import MAIN, prepare
-from evaluation.listening.sample_study import write_sample_study
-from evaluation.listening.simulated_raters import Acknowledged, LoopbackClient, SimulatedRater
-from evaluation.listening.storage import Store
-from evaluation.listening.study import Study
+from evaluation.listening.checks.loopback_postgres import free_port, loopback_postgres
+from evaluation.listening.checks.sample_study import write_sample_study
+from evaluation.listening.checks.simulated_raters import (
+    Acknowledged,
+    LoopbackClient,
+    SimulatedRater,
+)
+from evaluation.listening.clips.preparation import MAIN, prepare
+from evaluation.listening.design.assignment import cells
+from evaluation.listening.design.study import Study
+from evaluation.listening.store.storage import Store
 
 WITHDRAWN_SHARE = 0.1
 TIMEOUT_SECONDS = 600
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def server_command(study: Study, database: str, port: int) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "evaluation.listening.loopback_server",
+        "evaluation.listening.checks.loopback_server",
         str(study.folder),
         str(study.folder / "prepared"),
         database,

@@ -18,9 +18,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.errors import InputError
-from evaluation.listening.assignment import Cell, Trial
-from evaluation.listening.preparation import MAIN
-from evaluation.listening.schema import (
+from evaluation.listening.clips.preparation import MAIN
+from evaluation.listening.design.assignment import Cell, Trial
+from evaluation.listening.design.study import Study
+from evaluation.listening.store.schema import (
     answer_table,
     database_url,
     event_table,
@@ -31,7 +32,6 @@ from evaluation.listening.schema import (
     trial_table,
     writing,
 )
-from evaluation.listening.study import Study
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22,128}")
 Planner = Callable[[Mapping[Cell, int], int], Sequence[Trial]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from evaluation.listening.result_tables import PaperTable, ResultTable, ResultTables
-from evaluation.listening.screening import Verdict
+from evaluation.listening.design.study import Study
 from evaluation.listening.statistics import MeanInterval
-from evaluation.listening.study import Study
+from evaluation.listening.tables.result_tables import PaperTable, ResultTable, ResultTables
+from evaluation.listening.tables.screening import Verdict
 from evaluation.report import Cell, Column, Row, Table
 
 _SIZES = tuple(Column(name, digits=0, charted=False) for name in ("raters", "items", "ratings"))

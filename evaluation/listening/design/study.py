@@ -19,7 +19,7 @@ SCALES = {MOS: (1, 5), CCR: (-3, 3)}
 
 
 @dataclass(frozen=True)
-class System:
+class StudySystem:
     """What is compared. Its clips lie in a folder (`<item id>.<ext>`) or in what a benchmark run
     made of a system (`RUN/generated/SYSTEM`); `source` is relative to the study file."""
 
@@ -30,7 +30,7 @@ class System:
 
 
 @dataclass(frozen=True)
-class Item:
+class StudyItem:
     """One prompt: its id and the text raters read (empty where the task has none)."""
 
     id: str
@@ -130,9 +130,9 @@ class Study:
     task: str
     method: str
     seed: int
-    systems: tuple[System, ...]
-    items: tuple[Item, ...]
-    training_items: tuple[Item, ...]
+    systems: tuple[StudySystem, ...]
+    items: tuple[StudyItem, ...]
+    training_items: tuple[StudyItem, ...]
     axes: tuple[Axis, ...]
     baseline: str | None
     trials_per_rater: int
@@ -153,7 +153,7 @@ class Study:
         return SCALES[self.method]
 
     @property
-    def compared(self) -> tuple[System, ...]:
+    def compared(self) -> tuple[StudySystem, ...]:
         """Systems that are scored: all (MOS), or all but the baseline (CCR)."""
         return tuple(system for system in self.systems if system.name != self.baseline)
 

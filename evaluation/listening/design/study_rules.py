@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.errors import InputError
-from evaluation.listening.study import CCR, CONTINUATION, MOS, Study
+from evaluation.listening.design.study import CCR, CONTINUATION, MOS, Study
 
 LONGEST_CLIP = 60.0
 SHORTEST_CLIP = 1.0  # loudness is measured over blocks of 0.4 s

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
-from evaluation.listening.assignment import TRAINING, plan_trials
-from evaluation.listening.preparation import ATTENTION, CLIPS, LEVEL, Prepared
-from evaluation.listening.storage import Seat, Store, StoredTrial
-from evaluation.listening.study import CCR, Axis, Study
+from evaluation.listening.clips.preparation import ATTENTION, CLIPS, LEVEL, Prepared
+from evaluation.listening.design.assignment import TRAINING, plan_trials
+from evaluation.listening.design.study import CCR, Axis, Study
+from evaluation.listening.store.storage import Seat, Store, StoredTrial
 
 LONGEST_COMMENT = 2000
 LONGEST_LOG = 16_000  # characters of JSON
@@ -75,7 +75,7 @@ class RaterView:
     stored: bool = False
 
 
-class RaterDesk:
+class RatingService:
     """Serves the raters of one study; keeps no state of its own, so any process may answer."""
 
     def __init__(self, study: Study, prepared: Prepared, store: Store) -> None:

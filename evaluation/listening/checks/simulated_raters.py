@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.errors import FailureError
-from evaluation.listening.storage import new_token
-from evaluation.listening.study import Study
+from evaluation.listening.design.study import Study
+from evaluation.listening.store.storage import new_token
 
 RETRY_SECONDS = 0.2
 REQUEST_SECONDS = 60

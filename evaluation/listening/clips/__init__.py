@@ -1,0 +1,1 @@
+"""The sound files that raters hear."""

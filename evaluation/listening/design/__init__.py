@@ -1,0 +1,1 @@
+"""What a study is, who hears what in it, and how large it has to be."""

@@ -1,0 +1,1 @@
+"""From stored answers to tables and files."""
