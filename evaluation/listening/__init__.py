@@ -18,7 +18,8 @@ from evaluation.listening.design.study import Study
 from evaluation.listening.design.study_file import read_study
 from evaluation.listening.service import RaterView, RatingService, StudyView, TrialView
 from evaluation.listening.store.persistence import persistence_warning
-from evaluation.listening.store.storage import Store, new_token
+from evaluation.listening.store.records import new_token
+from evaluation.listening.store.storage import Store
 from evaluation.listening.tables.export import result_files
 from evaluation.listening.tables.result_report import report_tables, screening_table
 from evaluation.listening.tables.result_tables import (

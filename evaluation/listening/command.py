@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InputError, StudioError
+from core.workspace import work_folder
 from evaluation.listening.checks.check_raters import check_raters
 from evaluation.listening.clips.preparation import (
     Prepared,
@@ -25,11 +26,16 @@ from evaluation.listening.design.power import Spread, power_text
 from evaluation.listening.design.study import Study
 from evaluation.listening.design.study_file import read_study
 from evaluation.listening.service import RatingService
+from evaluation.listening.store import people
 from evaluation.listening.store.backup import backup, restore
 from evaluation.listening.store.persistence import persistence_warning
+from evaluation.listening.store.records import new_token
+from evaluation.listening.store.registration import STATES, set_state, stored_study
 from evaluation.listening.store.schema import database_url
-from evaluation.listening.store.storage import Store, new_token
+from evaluation.listening.store.storage import Store
+from evaluation.listening.tables.answer_files import payment_csv
 from evaluation.listening.tables.export import result_files, write_export
+from evaluation.listening.tables.honest_raters import honest_losses, losses_text
 from evaluation.listening.tables.printing import results_text
 from evaluation.listening.tables.result_tables import results
 
@@ -66,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", _check, "read a study and all its clips, write nothing"),
         ("prepare", _prepare, "make the clips raters hear"),
         ("preview", _preview, "make clips with telling names and show one rater's list"),
+        ("raters", _people, "open, pause, close; invited links; one rater out; who is to be paid"),
         ("export", _export, "answers and tables as CSV"),
         ("report", _report, "tables as text"),
         ("backup", _backup, "the study's whole database into one file"),
@@ -81,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         )
         if name in ("export", "preview"):
             command.add_argument("--out", type=Path, required=True, metavar="DIR")
+        if name == "raters":
+            _add_people_options(command)
         if name in ("backup", "restore"):
             command.add_argument("file", type=Path, metavar="FILE")
     simulate = commands.add_parser("simulate", help="coverage of the reported intervals")
@@ -106,12 +115,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_people_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--state", choices=STATES, help="what the study is from now on")
+    command.add_argument("--invite", type=int, metavar="N", help="make N links for one rater each")
+    command.add_argument("--batch", default="links", help="name of these links (default: links)")
+    command.add_argument("--address", default="", help="of the studio, put before the links")
+    command.add_argument("--revoke", metavar="BATCH", help="close a batch's links nobody used")
+    command.add_argument("--remove", metavar="ID", help="a rater or participant to take out")
+    command.add_argument("--payment", action="store_true", help="ids and codes as CSV")
+
+
 def _database(arguments: argparse.Namespace, study: Study) -> str:
     return arguments.database or default_database(study)
 
 
-def _answered_store(arguments: argparse.Namespace, study: Study) -> Store:
-    """The database of a study that was opened already, and did not change since."""
+def _answered(arguments: argparse.Namespace) -> tuple[Study, Store]:
+    """A study that was opened already, and its database.
+
+    Where the file differs from what raters were given, the stored study is taken and it is said.
+    """
+    study = read_study(arguments.study)
     url = _database(arguments, study)
     parsed = database_url(url)
     if parsed.drivername == "sqlite" and not Path(str(parsed.database)).is_file():
@@ -121,8 +144,15 @@ def _answered_store(arguments: argparse.Namespace, study: Study) -> Store:
             "does not exist; nobody answered yet, or name it with --database",
         )
     store = Store(url)
-    store.open_study(study)
-    return store
+    try:
+        store.open_study(study)
+    except InputError as error:
+        stored = stored_study(store.engine, study.name)
+        if stored is None:
+            raise
+        print(f"WARNING: {error}; going on with the stored study", file=sys.stderr)
+        study = stored
+    return study, store
 
 
 def _warn(url: str) -> None:
@@ -131,17 +161,9 @@ def _warn(url: str) -> None:
         print(f"WARNING: {warning}", file=sys.stderr)
 
 
-def _say_prompt_spread(study: Study, spread: float) -> None:
-    if study.continuation is not None:
-        print(
-            f"advice: an item's prompt differs by up to {spread:.1f} dB between its clips, "
-            "because whole clips are made equally loud; raters may hear that"
-        )
-
-
 def _check(arguments: argparse.Namespace) -> None:
     study = read_study(arguments.study)
-    spread = require_comparable(study)
+    require_comparable(study)
     _warn(_database(arguments, study))
     count, trials = len(cells(study)), study.trials_per_rater
     print(
@@ -149,12 +171,12 @@ def _check(arguments: argparse.Namespace) -> None:
         f"{len(study.items)} items, {count} cells, {trials} main trials a rater: "
         f"every cell once for every {count / trials:.1f} raters"
     )
-    if study.method == "MOS" and trials % len(study.compared):
+    if not study.is_pairs and trials % len(study.compared):
         print(
             f"advice: trials_per_rater {trials} is no multiple of {len(study.compared)} "
             "systems, so some (rater, item) will lack a system and drop out of differences"
         )
-    _say_prompt_spread(study, spread)
+    print(losses_text(honest_losses(study)))
     print(f"study digest {study.digest}")
 
 
@@ -162,8 +184,35 @@ def _prepare(arguments: argparse.Namespace) -> None:
     study = read_study(arguments.study)
     _warn(_database(arguments, study))
     made = prepare(study)
-    _say_prompt_spread(study, made.prompt_spread)
     print(f"{len(made.clips)} clips at {made.target:.2f} LUFS in {made.folder}")
+    served = studies_folder() / study.name
+    here = served.is_dir() and served.samefile(study.folder)
+    place = "" if here else f"put the study's folder at {served}, then "
+    print(f"next: {place}start the studio (make studio); raters open /rate?study={study.name}")
+
+
+def studies_folder() -> Path:
+    """Where the studio looks for studies, a folder each."""
+    return work_folder() / "studies"
+
+
+def _people(arguments: argparse.Namespace) -> None:
+    study = read_study(arguments.study)
+    store = Store(_database(arguments, study))
+    store.open_study(study)
+    if arguments.state:
+        set_state(store.engine, study.name, arguments.state)
+        print(f"{study.name} is {arguments.state}")
+    if arguments.invite:
+        for token in people.invite(store.engine, study.name, arguments.invite, arguments.batch):
+            print(f"{arguments.address.rstrip('/')}/rate?study={study.name}#{token}")
+    if arguments.revoke:
+        print(f"{people.revoke(store.engine, study.name, arguments.revoke)} links revoked")
+    if arguments.remove:
+        removed = people.remove(store.engine, study.name, arguments.remove)
+        print(f"removed: {', '.join(removed)}; the answers stay in the export, marked")
+    if arguments.payment:
+        print(payment_csv(study, store), end="")
 
 
 def _preview(arguments: argparse.Namespace) -> None:
@@ -186,21 +235,20 @@ def _preview(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    study = read_study(arguments.study)
-    store = _answered_store(arguments, study)
+    study, store = _answered(arguments)
     files = result_files(study, store, results(study, store))
     for path in write_export(arguments.out, files):
         print(path)
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    study = read_study(arguments.study)
-    print(results_text(study, results(study, _answered_store(arguments, study))))
+    study, store = _answered(arguments)
+    print(results_text(study, results(study, store)))
 
 
 def _backup(arguments: argparse.Namespace) -> None:
-    study = read_study(arguments.study)
-    print(f"{backup(_answered_store(arguments, study), arguments.file)} rows")
+    _, store = _answered(arguments)
+    print(f"{backup(store, arguments.file)} rows")
 
 
 def _restore(arguments: argparse.Namespace) -> None:

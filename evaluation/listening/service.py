@@ -1,28 +1,36 @@
 """What a rater's page asks and gets: the only door between raters and the study.
 
 Everything handed out is a view made of fields that may be known; system names, kinds of trial
-and sources never pass. A page turns a view into JSON with `dataclasses.asdict`.
+and sources never pass. A clip has another name in every trial, and other bytes: its last bits
+are dithered by that name, so that neither tells which clips are the same. A page turns a view
+into JSON with `dataclasses.asdict`.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from core.errors import InputError
-from evaluation.listening.clips.preparation import ATTENTION, CLIPS, LEVEL, Prepared
+from evaluation.listening.clips.clip import blinded_wav
+from evaluation.listening.clips.preparation import ATTENTION, CLIPS, LEVEL, PROMPT, Prepared
 from evaluation.listening.design.assignment import TRAINING, plan_trials
-from evaluation.listening.design.study import CCR, Axis, Study
-from evaluation.listening.store.storage import Seat, Store, StoredTrial
+from evaluation.listening.design.study import ARENA, Axis, Study
+from evaluation.listening.store.records import Seat, StoredTrial
+from evaluation.listening.store.storage import Store
 
 LONGEST_COMMENT = 2000
 LONGEST_LOG = 16_000  # characters of JSON
 EVENT_KINDS = ("level_check", "pause", "resume", "play_failed")
 
 TRIAL, FINISHED, WITHDRAWN = "trial", "finished", "withdrawn"
+PROLIFIC_RETURN = "https://app.prolific.com/submissions/complete?cc={}"
+_CLIP_NAME = re.compile(r"([0-9a-f]{16})([01])\.wav")
+_PLATFORM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class StudyView:
     """What the page shows of a study before and around the trials.
 
     `level_clip` is noise at the loudness of all clips, to set the level and check headphones by.
+    `words_on_scale`: whether the steps of the scale are words rather than numbers.
     """
 
     name: str
@@ -39,6 +48,7 @@ class StudyView:
     axes: tuple[Axis, ...]
     scale: tuple[int, int]
     pairs: bool
+    words_on_scale: bool
     min_heard: float
     level_clip: str
 
@@ -67,12 +77,14 @@ class RaterView:
     """Where a rater stands: a trial to answer, or finished with a code, or withdrawn.
 
     `stored` tells after an answer whether it was new; a repeated one is acknowledged as well.
+    `return_url`: where the platform that sent the rater wants to be told; empty otherwise.
     """
 
     state: str
     trial: TrialView | None = None
     completion_code: str = ""
     stored: bool = False
+    return_url: str = ""
 
 
 class RatingService:
@@ -84,10 +96,12 @@ class RatingService:
             raise InputError(
                 "prepared clips", prepared.folder, "belong to another version of the study"
             )
-        store.open_study(study)
+        self.text_version = store.open_study(study)
         self.study, self.prepared, self.store = study, prepared, store
         self._captions = {item.id: item.caption for item in (*study.items, *study.training_items)}
-        self._names = {clip.name for clip in prepared.clips}
+        self._level_clip = prepared.of_kind(LEVEL)[0].name
+        self._names = set() if prepared.is_blind else {clip.name for clip in prepared.clips}
+        self._prompts = {clip.item: clip.name for clip in prepared.of_kind(PROMPT)}
 
     def study_view(self) -> StudyView:
         """The page's configuration, the same for every rater."""
@@ -99,15 +113,22 @@ class RatingService:
             dict(study.language),
             study.axes,
             study.scale,
-            study.method == CCR,
+            study.is_pairs,
+            study.method == ARENA,
             study.min_heard,
-            self.prepared.of_kind(LEVEL)[0].name,
+            self._level_clip,
         )
 
-    def start(self, token: str, consent: bool) -> RaterView:
+    def start(
+        self, token: str, consent: bool, participant: Mapping[str, str] | None = None
+    ) -> RaterView:
         """Join with a fresh link, or come back with a known one; safe to repeat.
 
-        Raises: InputError without consent or for a token that is none.
+        Args:
+            participant: {"participant", "study", "session"} as the study's platform calls them.
+
+        Raises: InputError without consent, for a token that is none or not invited, and for a
+            participant who takes part already.
         """
         if consent is not True:
             raise InputError("consent", "not given", "nobody takes part without it")
@@ -115,6 +136,7 @@ class RatingService:
             self.study,
             token,
             lambda given, number: plan_trials(self.study, self.prepared, given, number),
+            self._participant(participant),
         )
         return self._view(seat)
 
@@ -128,7 +150,7 @@ class RatingService:
         trial_id: str,
         scores: Mapping[str, int],
         comment: str = "",
-        listening: Mapping | None = None,
+        listening: Mapping[str, Any] | None = None,
     ) -> RaterView:
         """Store the answer of the trial that is next; returns what comes then.
 
@@ -150,10 +172,13 @@ class RatingService:
             self._scores(scores),
             _comment(comment),
             _listening(listening or {}),
+            self.text_version,
         )
         return self._view(self._seat(token), stored)
 
-    def note(self, token: str, key: str, kind: str, detail: Mapping | None = None) -> None:
+    def note(
+        self, token: str, key: str, kind: str, detail: Mapping[str, Any] | None = None
+    ) -> None:
         """Store a pause, a resume, a level check or a clip that would not play, once per key."""
         if kind not in EVENT_KINDS:
             raise InputError("event", kind, f"use {', '.join(EVENT_KINDS)}")
@@ -168,11 +193,30 @@ class RatingService:
         self.store.withdraw(self._seat(token).rater_id)
         return self.view(token)
 
-    def clip_path(self, name: str) -> Path:
-        """The file of a clip name from a view. Raises: InputError for any other name."""
-        if name not in self._names:
+    def clip(self, name: str) -> bytes:
+        """The WAV of a clip name from a view. Raises: InputError for any other name."""
+        folder = self.prepared.folder / CLIPS
+        if isinstance(name, str) and (name == self._level_clip or name in self._names):
+            return (folder / name).read_bytes()
+        parts = _CLIP_NAME.fullmatch(name) if isinstance(name, str) else None
+        trial = self.store.trial(self.study.name, parts[1]) if parts else None
+        file = trial and (trial.first, trial.second)[int(parts[2])] if parts else None
+        if trial is None or not file:
             raise InputError("clip", name, "is not a clip of this study")
-        return self.prepared.folder / CLIPS / name
+        prompt = None if trial.kind == ATTENTION else self._prompts.get(trial.item)
+        return blinded_wav([folder / one for one in (prompt, file) if one], name)
+
+    def _participant(self, given: Mapping[str, str] | None) -> tuple[str, str, str] | None:
+        """Participant, study and session; None where nobody sent the rater."""
+        if not given or not self.study.recruitment.platform:
+            return None
+        ids = [given.get(key, "") for key in ("participant", "study", "session")]
+        if not ids[0]:
+            return None
+        for text in ids:
+            if not isinstance(text, str) or (text and not _PLATFORM_ID.fullmatch(text)):
+                raise InputError("participant", "", "is not an id of a platform")
+        return ids[0], ids[1], ids[2]
 
     def _seat(self, token: str) -> Seat:
         seat = self.store.seat(self.study, token)
@@ -181,16 +225,39 @@ class RatingService:
         return seat
 
     def _view(self, seat: Seat, stored: bool = False) -> RaterView:
+        recruitment = self.study.recruitment
         if seat.withdrawn:
-            return RaterView(WITHDRAWN)
+            return RaterView(WITHDRAWN, return_url=self._return_url(recruitment.withdrawn))
         trials = self.store.trials(seat.rater_id)
         waiting = next((trial for trial in trials if not trial.answered), None)
-        if waiting is None:
-            return RaterView(FINISHED, None, seat.completion_code, stored)
-        return RaterView(TRIAL, self._trial_view(waiting, len(trials)), "", stored)
+        if waiting is not None:
+            return RaterView(TRIAL, self._trial_view(waiting, len(trials)), "", stored)
+        code = recruitment.completed
+        if recruitment.screened_out and not self._attentive(seat.rater_id):
+            code = recruitment.screened_out
+        return RaterView(
+            FINISHED, None, code or seat.completion_code, stored, self._return_url(code)
+        )
+
+    def _attentive(self, rater_id: str) -> bool:
+        """Whether the rater's attention checks suffice for the study's rule."""
+        least = self.study.screening.min_attention
+        shares = [
+            all(score == int(answer.trial.item) for score in answer.scores.values())
+            for answer in self.store.answers(self.study.name)
+            if answer.rater_id == rater_id and answer.trial.kind == ATTENTION
+        ]
+        return least is None or not shares or sum(shares) / len(shares) >= least
+
+    def _return_url(self, code: str) -> str:
+        is_prolific = self.study.recruitment.platform == "prolific"
+        return PROLIFIC_RETURN.format(code) if is_prolific and code else ""
 
     def _trial_view(self, stored: StoredTrial, total: int) -> TrialView:
         trial, language = stored.trial, dict(self.study.language)
+        files = (trial.first, trial.second) if trial.second else (trial.first,)
+        if not self._names:
+            files = tuple(f"{stored.id}{side}.wav" for side in range(len(files)))
         is_check = trial.kind == ATTENTION
         instruction = language["attention_pair" if trial.second else "attention"]
         return TrialView(
@@ -198,7 +265,7 @@ class RatingService:
             stored.position,
             total,
             trial.kind == TRAINING,
-            (trial.first, trial.second) if trial.second else (trial.first,),
+            files,
             self.study.clip_seconds,
             0.0 if is_check else self.study.prompt_seconds,
             "" if is_check else self._captions[trial.item],
@@ -230,7 +297,7 @@ def _comment(comment: str) -> str:
     return _clean(comment)
 
 
-def _small(record: Mapping, name: str) -> dict:
+def _small(record: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A JSON object short enough to store. Raises: InputError otherwise."""
     try:
         text = json.dumps(dict(record), allow_nan=False)
@@ -241,7 +308,7 @@ def _small(record: Mapping, name: str) -> dict:
     return json.loads(text)
 
 
-def _listening(log: Mapping) -> dict:
+def _listening(log: Mapping[str, Any]) -> dict[str, Any]:
     record = _small(log, "listening log")
     if not set(record) <= {"heard", "events"}:
         raise InputError("listening log", ", ".join(sorted(record)), "holds heard and events only")

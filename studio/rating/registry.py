@@ -23,7 +23,6 @@ from evaluation.listening import (
 from studio.credentials import DATABASE, credential
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-BLIND_NAME = re.compile(r"[0-9a-f]{24}\.wav")
 log = logging.getLogger("studio.rating")
 
 
@@ -85,7 +84,7 @@ def _prepared(study: Study, inside: Path) -> Prepared:
 
 def require_blind(prepared: Prepared) -> Prepared:
     """The same clips. Raises: InputError for a preview, whose names tell whose clips they are."""
-    if not all(BLIND_NAME.fullmatch(clip.name) for clip in prepared.clips):
+    if not prepared.is_blind:
         raise InputError(
             "prepared clips",
             prepared.folder,

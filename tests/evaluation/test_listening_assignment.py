@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import random
 from collections import Counter
 
+import numpy as np
 import pytest
+import soundfile
 
 from evaluation.listening.checks.sample_study import write_sample_study
 from evaluation.listening.clips.preparation import prepare
@@ -21,6 +25,19 @@ from evaluation.listening.design.assignment import (
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     return write_sample_study(tmp_path_factory.mktemp("mos"), systems=3, items=7, trials=8)
+
+
+@pytest.fixture(scope="module")
+def long_pairs(tmp_path_factory):
+    study = write_sample_study(
+        tmp_path_factory.mktemp("long"),
+        systems=3,
+        items=10,
+        trials=1,
+        method="CCR",
+        baseline="system-a",
+    )
+    return study, prepare(study, study.folder / "prepared")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +67,7 @@ def test_counts_never_differ_by_more_than_one(study):
 
 def test_whole_items_are_heard_together_so_that_differences_are_paired(study):
     chosen = choose_cells(study, {}, random.Random(3))
-    systems_by_item = Counter(item for _, item in chosen)
+    systems_by_item = Counter(cell.item for cell in chosen)
     assert sorted(systems_by_item.values()) == [2, 3, 3]
 
 
@@ -99,10 +116,34 @@ def test_pairs_hold_the_baseline_and_their_order_is_even(pairs):
     }
 
 
-def test_an_identical_pair_has_two_names_of_one_sound(pairs):
+def test_an_identical_pair_is_one_sound_with_other_names_and_other_bytes(pairs):
     study, prepared = pairs
     folder = prepared.folder / "clips"
     for trial in plan_trials(study, prepared, {}, 5):
         if trial.kind == "identical":
             assert trial.first != trial.second
-            assert (folder / trial.first).read_bytes() == (folder / trial.second).read_bytes()
+            one, other = (folder / name for name in (trial.first, trial.second))
+            assert one.read_bytes() != other.read_bytes()
+            first, second = (soundfile.read(path, dtype="int16")[0] for path in (one, other))
+            assert np.abs(first.astype(int) - second).max() <= 1
+
+
+@pytest.mark.parametrize("trials", range(1, 21))
+def test_the_order_of_pairs_is_even_over_the_whole_plan(long_pairs, trials):
+    """For every number of raters, over all pairs and over those of each system."""
+    study, prepared = long_pairs
+    study = dataclasses.replace(study, trials_per_rater=trials)
+    given: Counter = Counter()
+    second, heard = Counter(), Counter()
+    for number in range(1, 21):
+        planned = plan_trials(study, prepared, given, number)
+        main = [trial for trial in planned if trial.kind == "main"]
+        given.update(trial.cell for trial in main)
+        for trial in main:
+            for key in ("all", trial.system):
+                heard[key] += 1
+                second[key] += trial.system_second
+        assert len(main) == trials
+        assert abs(2 * second["all"] - heard["all"]) <= 1, f"{number} raters"
+    for name in ("system-b", "system-c"):
+        assert abs(2 * second[name] - heard[name]) <= 2 * math.sqrt(heard[name])

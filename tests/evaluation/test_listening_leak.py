@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
 import json
 import math
 import re
@@ -10,21 +12,23 @@ import shutil
 from collections import Counter
 from difflib import SequenceMatcher
 
+import numpy as np
 import pytest
 import soundfile
 
 from evaluation.listening.checks.sample_study import write_sample_study
 from evaluation.listening.clips.preparation import prepare
 from evaluation.listening.service import RatingService
-from evaluation.listening.store.storage import Store, new_token
+from evaluation.listening.store.records import new_token
+from evaluation.listening.store.storage import Store
 
 HEADER_BYTES = 44
 SYSTEMS, ITEMS = 3, 12
 CHANCE_LIMIT = 1e-6  # a blinded study fails this test once in a million runs
 
 
-def views_of(study, prepared, folder, raters=4):
-    """Everything raters are handed from link to code."""
+def views_of(study, prepared, folder, raters=1):
+    """The service, and everything raters are handed from link to code."""
     store = Store(f"sqlite:///{folder / 'answers.sqlite'}")
     service = RatingService(study, prepared, store)
     scores = {axis.name: study.scale[1] for axis in study.axes}
@@ -36,27 +40,24 @@ def views_of(study, prepared, folder, raters=4):
             handed.append(view)
             view = service.answer(token, view.trial.id, scores)
         handed.append(view)
-    store.close()
-    return handed
+    return service, handed
 
 
-def features(path, trial):
-    """What a script sees of a clip without decoding it, by name of the feature."""
-    data, stat = path.read_bytes(), path.stat()
-    sound = soundfile.SoundFile(path)
+def features(name, data, trial):
+    """What a script sees of a clip without listening, by name of the feature."""
+    sound = soundfile.SoundFile(io.BytesIO(data))
     return {
-        "name": path.name,
+        "name": name,
         "bytes": str(len(data)),
         "header": data[:HEADER_BYTES].hex(),
         "tags": str(sound.copy_metadata()),
         "rate": str(sound.samplerate),
         "channels": str(sound.channels),
-        "date": str(int(stat.st_mtime)),
-        "mode": str(stat.st_mode),
-        "end": str(len(data) - sound.frames * 2),
-        "seconds": str(trial["seconds"]),
-        "prompt": str(trial["prompt_seconds"]),
-        "instruction": trial["instruction"],
+        "end": str(len(data) - sound.frames * 2 * sound.channels),
+        "seconds": str(trial.seconds),
+        "prompt": str(trial.prompt_seconds),
+        "instruction": trial.instruction,
+        "content": hashlib.sha256(data).hexdigest(),
     }
 
 
@@ -75,24 +76,26 @@ def guesses(clips, feature):
     return right
 
 
-def telling_features(study, prepared, handed):
-    """Features from which systems are guessed better than chance allows."""
-    systems = {record.name: record.system for record in prepared.clips}
-    seen = {}
-    for view in handed:
-        content = json.loads(json.dumps(dataclasses.asdict(view)))
-        if content.get("trial"):
-            for name in content["trial"]["clips"]:
-                seen[name] = content["trial"]
-    clips = [
-        (features(prepared.folder / "clips" / name, trial), systems[name])
-        for name, trial in sorted(seen.items())
-    ]
-    assert Counter(system for _, system in clips) == {
-        system.name: ITEMS for system in study.systems
-    }
-    n, chance = len(clips), 1 / SYSTEMS
-    found = []
+def telling_features(service, handed):
+    """Features from which systems are guessed better than chance allows.
+
+    What is handed more than once, by name or by content, is a feature too.
+    """
+    clips, found = [], []
+    for view in handed[1:]:
+        if view.trial is None:
+            continue
+        stored = service.store.trial(service.study.name, view.trial.id)
+        sides = (stored.first, stored.second) if stored.second else (stored.first,)
+        systems = {record.name: record.system for record in service.prepared.clips}
+        for name, file in zip(view.trial.clips, sides, strict=True):
+            clips.append((features(name, service.clip(name), view.trial), systems[file]))
+    for feature in ("name", "content"):  # what comes twice is heard to be the baseline
+        if len({own[feature] for own, _ in clips}) < len(clips):
+            found.append(f"repeated {feature}")
+    n, counts = len(clips), Counter(system for _, system in clips)
+    assert len(counts) == SYSTEMS and min(counts.values()) >= ITEMS
+    chance = max(counts.values()) / n
     for feature in clips[0][0]:
         right = guesses(clips, feature)
         p = sum(math.comb(n, k) * chance**k * (1 - chance) ** (n - k) for k in range(right, n + 1))
@@ -101,29 +104,93 @@ def telling_features(study, prepared, handed):
     return found
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
+@pytest.fixture(scope="module", params=["MOS", "CCR"])
+def study(request, tmp_path_factory):
+    pairs = {"method": "CCR", "baseline": "system-a"} if request.param == "CCR" else {}
+    compared = SYSTEMS - (request.param == "CCR")
     return write_sample_study(
-        tmp_path_factory.mktemp("study"), systems=SYSTEMS, items=ITEMS, trials=SYSTEMS * ITEMS
+        tmp_path_factory.mktemp("study"),
+        systems=SYSTEMS,
+        items=ITEMS,
+        trials=compared * ITEMS,
+        **pairs,
     )
 
 
 def test_blinded_clips_tell_nothing(study, tmp_path):
     prepared = prepare(study, tmp_path / "prepared")
-    assert telling_features(study, prepared, views_of(study, prepared, tmp_path)) == []
+    assert telling_features(*views_of(study, prepared, tmp_path)) == []
 
 
 def test_unblinded_clips_tell(study, tmp_path):
     prepared = prepare(study, tmp_path / "prepared", blind=False)
-    assert "name" in telling_features(study, prepared, views_of(study, prepared, tmp_path))
+    told = telling_features(*views_of(study, prepared, tmp_path))
+    assert "name" in told
+    if study.is_pairs:  # the baseline comes again and again
+        assert {"repeated name", "repeated content"} <= set(told)
 
 
-def test_unprepared_files_tell_by_rate_header_and_length(study, tmp_path):
+def test_unprepared_files_tell_by_rate_header_and_length(study, tmp_path, monkeypatch):
     prepared = prepare(study, tmp_path / "prepared")
-    handed = views_of(study, prepared, tmp_path)
     for record in prepared.of_kind("main"):
         shutil.copyfile(record.source, prepared.folder / "clips" / record.name)
-    assert {"rate", "header", "bytes"} <= set(telling_features(study, prepared, handed))
+    service, handed = views_of(study, prepared, tmp_path)
+    folder = prepared.folder / "clips"
+
+    def as_it_lies(name):
+        stored = service.store.trial(study.name, name[:16])
+        return (folder / (stored.second if name[16] == "1" else stored.first)).read_bytes()
+
+    monkeypatch.setattr(service, "clip", as_it_lies)
+    assert {"rate", "header", "bytes"} <= set(telling_features(service, handed))
+
+
+def test_names_are_drawn_anew_for_every_trial_and_no_bytes_come_twice(tmp_path):
+    study = write_sample_study(
+        tmp_path,
+        systems=3,
+        items=4,
+        trials=8,
+        method="CCR",
+        baseline="system-a",
+        controls={"identical_pairs": 2, "attention": 2},
+    )
+    prepared = prepare(study, tmp_path / "prepared")
+    service, handed = views_of(study, prepared, tmp_path, raters=2)
+    names = [name for view in handed[1:] if view.trial for name in view.trial.clips]
+    assert len(names) == 2 * 2 * 12 == len(set(names))
+    contents = [service.clip(name) for name in names]
+    assert len(set(contents)) == len(names)
+    assert service.clip(names[0]) == contents[0]  # asked again, the same
+
+
+def test_every_system_goes_on_from_one_prompt(tmp_path):
+    rate, random = 16000, np.random.default_rng(5)
+    for folder, seconds in (("prompts", 3), ("system-a", 2), ("system-b", 2)):
+        (tmp_path / folder).mkdir()
+        for item in ("item-00", "item-01"):
+            sound = random.normal(0, 0.1 if folder != "system-b" else 0.02, seconds * rate)
+            soundfile.write(tmp_path / folder / f"{item}.wav", sound, rate, subtype="FLOAT")
+    study = write_sample_study(
+        tmp_path,
+        systems=2,
+        items=2,
+        trials=4,
+        task="continuation",
+        continuation={"prompts": "prompts", "prompt_seconds": 1.0},
+    )
+    prepared = prepare(study, tmp_path / "prepared")
+    assert len(prepared.of_kind("prompt")) == 2
+    service, handed = views_of(study, prepared, tmp_path)
+    heard = {}
+    for view in handed[1:]:
+        if view.trial:
+            sound, _ = soundfile.read(io.BytesIO(service.clip(view.trial.clips[0])), dtype="int16")
+            assert len(sound) == 2 * rate
+            item = service.store.trial(study.name, view.trial.id).item
+            heard.setdefault(item, []).append(sound[:rate].astype(int))
+    for one, other in heard.values():
+        assert np.abs(one - other).max() <= 2  # the dither
 
 
 @pytest.mark.parametrize("method", ["MOS", "CCR"])
@@ -140,7 +207,8 @@ def test_no_word_of_the_design_is_handed_out(tmp_path, method):
         **(pairs if method == "CCR" else single),
     )
     prepared = prepare(study, tmp_path / "prepared")
-    text = json.dumps([dataclasses.asdict(view) for view in views_of(study, prepared, tmp_path)])
+    _, handed = views_of(study, prepared, tmp_path, raters=4)
+    text = json.dumps([dataclasses.asdict(view) for view in handed])
     for word in (
         "system-",
         "anchor",
@@ -171,7 +239,7 @@ def test_no_word_of_the_design_is_handed_out(tmp_path, method):
 def test_controls_look_like_any_other_trial(tmp_path):
     study = write_sample_study(tmp_path, systems=2, items=4, trials=4, controls={"anchors": 2})
     prepared = prepare(study, tmp_path / "prepared")
-    handed = [view for view in views_of(study, prepared, tmp_path, 1)[1:] if view.trial]
+    handed = [view for view in views_of(study, prepared, tmp_path)[1][1:] if view.trial]
     shapes = {
         (
             len(view.trial.clips),

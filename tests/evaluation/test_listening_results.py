@@ -13,8 +13,10 @@ from evaluation.listening.clips.preparation import prepare
 from evaluation.listening.command import main
 from evaluation.listening.service import RatingService
 from evaluation.listening.statistics import METHOD
-from evaluation.listening.store.storage import Store, new_token
-from evaluation.listening.tables.export import csv_text, result_files
+from evaluation.listening.store.records import new_token
+from evaluation.listening.store.storage import Store
+from evaluation.listening.tables.answer_files import csv_text
+from evaluation.listening.tables.export import result_files
 from evaluation.listening.tables.printing import results_text
 from evaluation.listening.tables.result_report import report_tables
 from evaluation.listening.tables.result_tables import results

@@ -153,7 +153,7 @@ def _verify(study: Study, store: Store, acknowledged: Acknowledged, seats: int) 
         rater for rater in here if rater.answered != rater.given or rater.finished_at is None
     ]
     _require(not unfinished, "raters", len(unfinished), "have no answer for some trial")
-    counts = Counter((a.trial.system, a.trial.item) for a in answers if a.trial.kind == MAIN)
+    counts = Counter(a.trial.cell for a in answers if a.trial.kind == MAIN)
     ideal = sum(counts.values()) / len(cells(study))
     filled = [counts.get(cell, 0) for cell in cells(study)]
     _require(

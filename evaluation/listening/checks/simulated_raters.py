@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from core.errors import FailureError
 from evaluation.listening.design.study import Study
-from evaluation.listening.store.storage import new_token
+from evaluation.listening.store.records import new_token
 
 RETRY_SECONDS = 0.2
 REQUEST_SECONDS = 60

@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +27,19 @@ from evaluation.listening.clips import clip as sound
 from evaluation.listening.design import sources
 from evaluation.listening.design.study import Study
 
-MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION, LEVEL = (
+MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION, LEVEL, PROMPT = (
     "main",
     "anchor",
     "reference",
     "identical",
     "attention",
     "level",
+    "prompt",
 )
 CLIPS, KEY = "clips", "key.json"
 FIXED_TIME = 946_684_800  # 2000-01-01: a file's date tells nothing
 NAME_BYTES = 12
+_BLIND_NAME = re.compile(rf"[0-9a-f]{{{2 * NAME_BYTES}}}\.wav")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class ClipRecord:
     `system` is empty for attention checks, whose `item` is the number of beeps, and for the
     noise of the level check; anchors and identical copies keep the system they were made of.
     `loudness` is that of the source cut in LUFS, `gain_db` what was added, `peak` what results.
-    `join_db` was added to the new part of a continuation before, to fit it to the prompt clip.
+    In a continuation study an item's prompt is one clip, which is played before the new part of
+    every system; where a file holds its own prompt, `join_db` fits it to the prompt clip, and
+    `loudness` is the prompt clip's, so that the level goes on as the system made it.
     """
 
     name: str
@@ -78,18 +83,14 @@ class Prepared:
     def of_kind(self, kind: str) -> list[ClipRecord]:
         return [record for record in self.clips if record.kind == kind]
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether names tell nothing; those of a preview do, and its clips are sent as they are."""
+        return all(_BLIND_NAME.fullmatch(record.name) for record in self.clips)
+
     def main_name(self, system: str, item: str) -> str:
         """File name of a system's clip of an item."""
         return next(record.name for record in self.clips if record.whose == (MAIN, system, item))
-
-    @property
-    def prompt_spread(self) -> float:
-        """Largest difference (dB) between the levels at which an item's prompt is heard.
-
-        Only in continuation studies: clips are equally loud as wholes, so a prompt before loud
-        music is softer than the same prompt before soft music.
-        """
-        return _prompt_spread((record.kind, record.item, record.loudness) for record in self.clips)
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,14 @@ def prepared_folder(study: Study) -> Path:
     return work_folder() / "listening" / study.name
 
 
-def _wanted(study: Study) -> list[_Wanted]:
+def _wanted(study: Study, prompts: Mapping[str, Path]) -> list[_Wanted]:
     by_system = {system.name: sources.system_clips(study, system) for system in study.systems}
     wanted = [
         _Wanted(MAIN, system, item, path)
         for system, clips in by_system.items()
         for item, path in clips.items()
     ]
+    wanted += [_Wanted(PROMPT, "", item, path) for item, path in prompts.items()]
     references, controls = sources.reference_clips(study), study.controls
     wanted += [_Wanted(REFERENCE, "", item, path) for item, path in references.items()]
     chooser = random.Random(f"{study.seed}/controls")
@@ -139,21 +141,23 @@ def _wanted(study: Study) -> list[_Wanted]:
     return [*wanted, _Wanted(LEVEL, "", "", None)]
 
 
-def _join_gain(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> float:
+def _join_gain(study: Study, wanted: _Wanted, prompts: Mapping[str, Path]) -> float | None:
     """The factor that brings a whole file's own prompt to the level of the prompt clip.
 
-    1 where the file holds no prompt, or either is silent.
+    None where the file holds no prompt, or either is silent.
     """
-    if wanted.source is None or study.continuation is None or not study.continuation.whole:
-        return 1.0
+    holds_prompt = wanted.source is not None and wanted.kind != PROMPT
+    if not holds_prompt or study.continuation is None or not study.continuation.whole:
+        return None
+    assert wanted.source is not None
     prompt, seconds = prompts[wanted.item], study.continuation.prompt_seconds
     heard = sound.rms(sound.read_end(prompt, seconds, study.clip))
     start = max(0.0, sound.seconds_of(prompt) - seconds)
     own = sound.rms(sound.read_cut(wanted.source, start, seconds, study.clip))
-    return 1.0 if min(heard, own) < SILENCE_RMS else heard / own
+    return None if min(heard, own) < SILENCE_RMS else heard / own
 
 
-def _sound_of(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> np.ndarray:
+def _sound_of(study: Study, wanted: _Wanted, prompts: Mapping[str, Path]) -> np.ndarray:
     """The clip before levelling, [channels, T]."""
     form = study.clip
     if wanted.source is None:
@@ -163,50 +167,39 @@ def _sound_of(study: Study, wanted: _Wanted, prompts: dict[str, Path]) -> np.nda
             else sound.level_noise(study.clip_seconds, form)
         )
         return fade(made, form.sample_rate, form.fade, form.fade)
-    start, parts = form.start, []
-    if study.continuation is not None:
-        prompt = prompts[wanted.item]
-        length = study.continuation.prompt_seconds
-        parts.append(sound.read_end(prompt, length, form))
-        if study.continuation.whole:
-            start += sound.seconds_of(prompt)
-    # The file's prompt is replaced, so its level must not make a step at the join.
-    parts.append(
-        _join_gain(study, wanted, prompts)
-        * sound.read_cut(wanted.source, start, form.seconds, form)
-    )
-    samples = np.concatenate(parts, axis=1)  # [channels, T]
+    if wanted.kind == PROMPT:
+        end = sound.read_end(wanted.source, study.prompt_seconds, form)
+        return fade(end, form.sample_rate, form.fade, 0)
+    start = form.start
+    if study.continuation is not None and study.continuation.whole:
+        start += sound.seconds_of(prompts[wanted.item])
+    samples = sound.read_cut(wanted.source, start, form.seconds, form)
+    samples = samples * (_join_gain(study, wanted, prompts) or 1.0)
     if wanted.kind == ANCHOR:
         samples = sound.low_pass(samples, study.controls.anchor_cutoff, form.sample_rate)
-    return fade(samples, form.sample_rate, form.fade, form.fade)
+    # A continuation goes on from its prompt.
+    return fade(samples, form.sample_rate, 0 if study.continuation else form.fade, form.fade)
 
 
 def _measure(
-    study: Study, wanted: list[_Wanted], prompts: dict[str, Path]
+    study: Study, wanted: list[_Wanted], prompts: Mapping[str, Path]
 ) -> tuple[float, list[tuple[float, float]]]:
     """The loudness all can share without clipping, and each clip's loudness and peak."""
     measured = []
     for one in wanted:
         samples = _sound_of(study, one, prompts)
+        peak = float(np.max(np.abs(samples)))
         name = one.source.name if one.source else f"of the {one.kind} check"
-        measured.append(
-            (sound.loudness(samples, study.clip.sample_rate, name), float(np.max(np.abs(samples))))
-        )
+        if _join_gain(study, one, prompts) is not None:
+            prompt = _Wanted(PROMPT, "", one.item, prompts[one.item])
+            samples = _sound_of(study, prompt, prompts)
+        measured.append((sound.loudness(samples, study.clip.sample_rate, name), peak))
     # Lowering everybody keeps clips equal; limiting the loud ones would change their sound.
     target = min(
         study.clip.loudness,
         *(level + 20 * np.log10(sound.PEAK_LIMIT / peak) for level, peak in measured),
     )
     return float(target), measured
-
-
-def _prompt_spread(clips: Iterable[tuple[str, str, float]]) -> float:
-    """`Prepared.prompt_spread` of (kind, item, loudness before levelling)."""
-    levels: dict[str, list[float]] = {}
-    for kind, item, level in clips:
-        if kind in (MAIN, REFERENCE):  # the anchor's prompt is another sound
-            levels.setdefault(item, []).append(level)
-    return max(max(heard) - min(heard) for heard in levels.values())
 
 
 def _file_name(one: _Wanted, blind: bool) -> str:
@@ -224,7 +217,8 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
     holds clips of another version of the study.
     """
     folder = folder or prepared_folder(study)
-    wanted, prompts = _wanted(study), sources.prompt_clips(study)
+    prompts = sources.prompt_clips(study)
+    wanted = _wanted(study, prompts)
     hashes = {one.source: _sha256(one.source) for one in wanted if one.source}
     if (folder / KEY).exists():
         made = read_prepared(study, folder)
@@ -252,6 +246,9 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
             sound.write_wav(
                 unfinished / name, gain * _sound_of(study, one, prompts), study.clip.sample_rate
             )
+            if one.kind == IDENTICAL:
+                blinded = sound.blinded_wav([unfinished / name], name)
+                (unfinished / name).write_bytes(blinded)
             os.utime(unfinished / name, (FIXED_TIME, FIXED_TIME))
             records[index] = ClipRecord(
                 name,
@@ -263,7 +260,7 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
                 level,
                 target - level,
                 gain * peak,
-                float(20 * np.log10(_join_gain(study, one, prompts))),
+                float(20 * np.log10(_join_gain(study, one, prompts) or 1.0)),
             )
         shutil.rmtree(folder / CLIPS, ignore_errors=True)
         os.replace(unfinished, folder / CLIPS)
@@ -300,7 +297,7 @@ def read_prepared(study: Study, folder: Path | None = None) -> Prepared:
             "do not exist; run `python -m evaluation listening prepare STUDY`",
         )
     content = json.loads((folder / KEY).read_text(encoding="utf-8"))
-    if content["study_digest"] != study.digest:
+    if content["study_digest"] not in (study.digest, study.first_format_digest):
         raise InputError(
             "study",
             study.name,
@@ -314,7 +311,10 @@ def read_prepared(study: Study, folder: Path | None = None) -> Prepared:
             gone[0],
             f"and {len(gone) - 1} more are gone; restore them from a backup of the folder",
         )
-    return Prepared(folder, study.digest, content["target"], records)
+    made = Prepared(folder, study.digest, content["target"], records)
+    if content["study_digest"] != study.digest:
+        _write_key(made)  # of the first format, whose digest changes with a title
+    return made
 
 
 def _sha256(path: Path) -> str:
@@ -322,11 +322,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def require_comparable(study: Study) -> float:
-    """Raises: InputError for any clip that could not be prepared, without writing any.
-
-    Returns: `Prepared.prompt_spread` of the clips that would be made.
-    """
-    wanted = _wanted(study)
-    _, measured = _measure(study, wanted, sources.prompt_clips(study))
-    return _prompt_spread((one.kind, one.item, level) for one, (level, _) in zip(wanted, measured))
+def require_comparable(study: Study) -> None:
+    """Raises: InputError for any clip that could not be prepared, without writing any."""
+    prompts = sources.prompt_clips(study)
+    _measure(study, _wanted(study, prompts), prompts)

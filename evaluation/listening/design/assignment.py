@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from evaluation.listening.clips.preparation import (
     ANCHOR,
@@ -20,18 +21,26 @@ from evaluation.listening.clips.preparation import (
     REFERENCE,
     Prepared,
 )
-from evaluation.listening.design.study import CCR, Study
+from evaluation.listening.design.study import ARENA, BOTH_BAD, Study
 
 TRAINING = "training"
-Cell = tuple[str, str]  # system, item
+
+
+class Cell(NamedTuple):
+    """What is heard once: a system's clip of an item, or a pair; `other` is empty for one clip
+    and where the system is paired with the study's baseline."""
+
+    system: str
+    item: str
+    other: str = ""
 
 
 @dataclass(frozen=True)
 class Trial:
     """One screen. `first` and `second` are clip names as heard; `second` is empty for MOS.
 
-    `system_second`: in a pair, whether the system (not the baseline) is heard second. `item`
-    of an attention check is the right answer.
+    `system_second`: in a pair, whether the system (not `other`, or the study's baseline where
+    that is empty) is heard second. `item` of an attention check is the right answer.
     """
 
     kind: str
@@ -40,11 +49,28 @@ class Trial:
     first: str
     second: str = ""
     system_second: bool = False
+    other: str = ""
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.system, self.item, self.other)
+
+
+def signed_score(study: Study, trial: Trial, score: int) -> int:
+    """The score of one clip, or of a pair as system minus other.
+
+    An arena's "both bad" has no sides and stays.
+    """
+    has_sides = study.is_pairs and trial.kind in (MAIN, TRAINING)
+    is_both_bad = study.method == ARENA and score == BOTH_BAD
+    return -score if has_sides and not trial.system_second and not is_both_bad else score
 
 
 def cells(study: Study) -> list[Cell]:
-    """Everything a study compares, one (system, item) each."""
-    return [(system.name, item.id) for item in study.items for system in study.compared]
+    """Everything a study compares, item by item."""
+    return [
+        Cell(system, item.id, other) for item in study.items for system, other in study.contrasts
+    ]
 
 
 def choose_cells(study: Study, given: Mapping[Cell, int], random_: random.Random) -> list[Cell]:
@@ -58,7 +84,7 @@ def choose_cells(study: Study, given: Mapping[Cell, int], random_: random.Random
     item_rank = {item: rank for rank, item in enumerate(items)}
     everything = cells(study)
     random_.shuffle(everything)
-    everything.sort(key=lambda cell: (given.get(cell, 0), item_rank[cell[1]]))
+    everything.sort(key=lambda cell: (given.get(cell, 0), item_rank[cell.item]))
     return everything[: study.trials_per_rater]
 
 
@@ -91,13 +117,16 @@ def plan_trials(
     """
     random_ = random.Random(f"{study.seed}/{number}")
     names = {(clip.kind, clip.system, clip.item): clip.name for clip in prepared.clips}
-    systems = [system.name for system in study.compared]
-    training = [(random_.choice(systems), item.id) for item in study.training_items]
+    training = [
+        Cell(system, item.id, other)
+        for item in study.training_items
+        for system, other in [random_.choice(study.contrasts)]
+    ]
     chosen = choose_cells(study, given, random_)
-    main = spread_items(_main_trials(study, MAIN, chosen, names, random_), random_)
+    main = spread_items(_main_trials(study, MAIN, chosen, names, number, random_), random_)
     for control in _controls(study, prepared, names, random_):
         main.insert(random_.randint(min(1, len(main)), len(main)), control)
-    return _main_trials(study, TRAINING, training, names, random_) + main
+    return _main_trials(study, TRAINING, training, names, number, random_) + main
 
 
 def _main_trials(
@@ -105,18 +134,20 @@ def _main_trials(
     kind: str,
     chosen: Sequence[Cell],
     names: Mapping[tuple[str, str, str], str],
+    number: int,
     random_: random.Random,
 ) -> list[Trial]:
-    if study.method != CCR:
-        return [Trial(kind, system, item, names[MAIN, system, item]) for system, item in chosen]
-    # Half of a rater's pairs have the system second; which ones is chance.
-    second = [index % 2 == 0 for index in range(len(chosen))]
-    random_.shuffle(second)
+    if not study.is_pairs:
+        return [Trial(kind, c.system, c.item, names[MAIN, c.system, c.item]) for c in chosen]
+    # Chance decides which items of a contrast are heard which way round; how many, does not.
+    shuffled = random_.sample(list(chosen), len(chosen))
+    ordered = sorted(shuffled, key=lambda cell: (cell.system, cell.other))
     trials = []
-    for (system, item), system_second in zip(chosen, second):
-        heard = [names[MAIN, system, item], names[MAIN, str(study.baseline), item]]
+    for index, (system, item, other) in enumerate(ordered):
+        system_second = (index + number) % 2 == 0
+        heard = [names[MAIN, system, item], names[MAIN, other or str(study.baseline), item]]
         first, last = reversed(heard) if system_second else heard
-        trials.append(Trial(kind, system, item, first, last, system_second))
+        trials.append(Trial(kind, system, item, first, last, system_second, other))
     return trials
 
 
@@ -135,10 +166,9 @@ def _controls(
     for clip in random_.sample(prepared.of_kind(IDENTICAL), controls.identical_pairs):
         pair = [names[MAIN, clip.system, clip.item], clip.name]
         random_.shuffle(pair)
-        trials.append(Trial(IDENTICAL, clip.system, clip.item, *pair))
+        trials.append(Trial(IDENTICAL, clip.system, clip.item, pair[0], pair[1]))
     beeps = prepared.of_kind(ATTENTION)
     for clip in random_.choices(beeps, k=controls.attention) if beeps else []:
-        trials.append(
-            Trial(ATTENTION, "", clip.item, clip.name, clip.name if study.method == CCR else "")
-        )
+        second = clip.name if study.is_pairs else ""
+        trials.append(Trial(ATTENTION, "", clip.item, clip.name, second))
     return trials

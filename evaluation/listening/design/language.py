@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from evaluation.listening.design.study import CCR, CONTINUATION, MOS, TEXT_TO_MUSIC, Axis
+from dataclasses import replace
+
+from evaluation.listening.design.study import (
+    ARENA,
+    CCR,
+    CONTINUATION,
+    MOS,
+    TEXT_TO_MUSIC,
+    Axis,
+    Study,
+)
 
 STRINGS = {
     "welcome": "Listening test",
@@ -35,7 +45,13 @@ STRINGS = {
     "withdraw_sure": "Withdraw and delete all my answers?",
     "withdrawn": "Your answers have been deleted.",
     "closed": "This study is not open.",
+    "clip_failed": "A clip did not load. Check the connection, then press Play to try again.",
+    "listen_more_first": "Listen to A a little longer to answer.",
+    "listen_more_second": "Listen to B a little longer to answer.",
+    "answer_waiting": "Your answer is kept here and sent again.",
+    "return_to_platform": "Go back to the platform that sent you",
 }
+
 
 CONSENT = (
     "You will hear short pieces of music and score them. Taking part is voluntary; you may stop "
@@ -55,6 +71,7 @@ POINTS = {
         "Better",
         "Much better",
     ),
+    ARENA: ("A is better", "Tie", "B is better", "Both are bad"),
 }
 
 _LABELS = {
@@ -63,7 +80,7 @@ _LABELS = {
     "musicality": "Musicality",
     "overall": "Overall",
 }
-_QUESTIONS = {
+_QUESTIONS: dict[str, dict[str, str | dict[str, str]]] = {
     MOS: {
         "alignment": {
             TEXT_TO_MUSIC: "How well does the music fit the description?",
@@ -87,8 +104,22 @@ _QUESTIONS = {
         "musicality": "How musical is B, compared with A?",
         "overall": "How good is B overall, compared with A?",
     },
+    ARENA: {
+        "alignment": {
+            TEXT_TO_MUSIC: "Which fits the description better?",
+            CONTINUATION: "Which fits the prompt better?",
+        },
+        "quality": "Which sounds better?",
+        "musicality": "Which is more musical?",
+        "overall": "Which do you prefer?",
+    },
 }
 PAPER_AXES = tuple(_LABELS)
+
+
+def default_axes(method: str) -> tuple[str, ...]:
+    """The paper's four axes; an arena asks for the preference alone."""
+    return ("overall",) if method == ARENA else PAPER_AXES
 
 
 def paper_axis(name: str, method: str, task: str) -> Axis:
@@ -96,3 +127,11 @@ def paper_axis(name: str, method: str, task: str) -> Axis:
     question = _QUESTIONS[method][name]
     worded = question if isinstance(question, str) else question[task]
     return Axis(name, _LABELS[name], worded, POINTS[method])
+
+
+def with_every_string(study: Study) -> Study:
+    """A study that was stored before the page had all of these texts, with their defaults."""
+    given = dict(study.language)
+    return replace(
+        study, language=tuple((key, given.get(key, text)) for key, text in STRINGS.items())
+    )

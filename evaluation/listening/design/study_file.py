@@ -31,6 +31,7 @@ import yaml
 from core.errors import InputError
 from evaluation.listening.design import language, sources
 from evaluation.listening.design.study import (
+    ARENA,
     CCR,
     CONTINUATION,
     MOS,
@@ -39,6 +40,7 @@ from evaluation.listening.design.study import (
     ClipFormat,
     Continuation,
     Controls,
+    Recruitment,
     Screening,
     Study,
     StudySystem,
@@ -67,6 +69,9 @@ _TOP = {
     "ablation",
     "consent",
     "language",
+    "pairs",
+    "public",
+    "recruitment",
 }
 
 
@@ -95,7 +100,7 @@ def study_from(content: Any, folder: Path) -> Study:
         if entry not in content:
             raise InputError("study", entry, "is missing; every study file names it")
     task = _choice("task", content["task"], (TEXT_TO_MUSIC, CONTINUATION))
-    method = _choice("method", content["method"], (MOS, CCR))
+    method = _choice("method", content["method"], (MOS, CCR, ARENA))
     systems = tuple(
         _system(name, given) for name, given in _mapping("systems", content["systems"]).items()
     )
@@ -113,8 +118,8 @@ def study_from(content: Any, folder: Path) -> Study:
         systems=systems,
         items=tuple(item for key, item in found.items() if key not in training),
         training_items=tuple(found[key] for key in training),
-        axes=_axes(content.get("axes", language.PAPER_AXES), method, task),
-        baseline=content.get("baseline"),
+        axes=_axes(content.get("axes", language.default_axes(method)), method, task),
+        baseline=_baseline(content, method),
         clip=_record(ClipFormat, "clip", content),
         trials_per_rater=_whole("trials_per_rater", content["trials_per_rater"]),
         continuation=_continuation(content),
@@ -128,10 +133,30 @@ def study_from(content: Any, folder: Path) -> Study:
         ),
         consent=_text("consent", content, language.CONSENT),
         language=_strings(content.get("language", {})),
+        public=_flag("public", content.get("public", False)),
+        recruitment=_record(Recruitment, "recruitment", content),
         folder=folder,
     )
     require_sound_study(study)
     return study
+
+
+def _flag(name: str, given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise InputError(name, given, "give true or false")
+    return given
+
+
+def _baseline(content: Mapping[str, Any], method: str) -> str | None:
+    given = content.get("baseline")
+    if given is not None:
+        _name("baseline", given)
+    if _choice("pairs", content.get("pairs", "baseline"), ("baseline", "all")) == "all":
+        if given is not None or method == MOS:
+            raise InputError("pairs", "all", "compares every two systems, without a baseline (CCR)")
+    elif method == CCR and given is None:
+        raise InputError("baseline", None, "name the system that pairs compare with, or pairs: all")
+    return given
 
 
 def _mapping(name: str, given: Any, known: Iterable[str] | None = None) -> Mapping[str, Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from core.errors import InputError
-from evaluation.listening.design.study import CCR, CONTINUATION, MOS, Study
+from evaluation.listening.design.study import ARENA, CCR, CONTINUATION, MOS, Study
 
 LONGEST_CLIP = 60.0
 SHORTEST_CLIP = 1.0  # loudness is measured over blocks of 0.4 s
+PLATFORMS = ("", "prolific", "mturk")
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 RATES = (16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -17,30 +21,33 @@ def require_sound_study(study: Study) -> None:
     _require_controls(study)
     _require_screening(study)
     _require_axes(study)
+    _require_recruitment(study)
 
 
 def _require_design(study: Study) -> None:
     names = [system.name for system in study.systems]
-    if study.method == CCR and study.baseline not in names:
+    if study.baseline is not None and study.baseline not in names:
         raise InputError(
             "baseline",
             study.baseline,
             f"a CCR study compares with one of its systems: {', '.join(names)}",
         )
-    if study.method == MOS and study.baseline is not None:
+    if study.method != CCR and study.baseline is not None:
         raise InputError("baseline", study.baseline, "belongs to method CCR only")
-    if not study.compared:
+    if study.method == ARENA and len(names) < 3:
+        raise InputError("systems", ", ".join(names), "an arena compares three or more")
+    if not study.contrasts:
         raise InputError(
             "systems", ", ".join(names), "name one to score and, for CCR, another as baseline"
         )
     if not study.items:
         raise InputError("items", "none", "give at least one item that is not for training")
-    cells = len(study.compared) * len(study.items)
+    cells = len(study.contrasts) * len(study.items)
     if not 1 <= study.trials_per_rater <= cells:
         raise InputError(
             "trials_per_rater",
             study.trials_per_rater,
-            f"give 1 to {cells} (systems x items), so that no rater hears a trial twice",
+            f"give 1 to {cells} (systems, or pairs, x items), so that no rater hears a trial twice",
         )
     if (study.task == CONTINUATION) != (study.continuation is not None):
         raise InputError(
@@ -73,11 +80,11 @@ def _require_clip(study: Study) -> None:
         raise InputError("clip channels", clip.channels, "give 1 or 2")
     if not -40 <= clip.loudness <= -10:
         raise InputError("clip loudness", clip.loudness, "give -40 to -10 LUFS")
-    if study.continuation and not 0 < study.continuation.prompt_seconds <= LONGEST_CLIP:
+    if study.continuation and not 0.5 <= study.continuation.prompt_seconds <= LONGEST_CLIP:
         raise InputError(
             "prompt_seconds",
             study.continuation.prompt_seconds,
-            f"give more than 0 and at most {LONGEST_CLIP:g}",
+            f"give 0.5 (its loudness is measured) to {LONGEST_CLIP:g}",
         )
 
 
@@ -87,7 +94,13 @@ def _require_controls(study: Study) -> None:
         raise InputError(
             "controls identical_pairs", controls.identical_pairs, "belong to method CCR"
         )
-    if study.method == CCR and (controls.anchors or controls.references):
+    if study.method == ARENA and (controls.attention or controls.identical_pairs):
+        raise InputError(
+            "controls",
+            f"{controls.attention}, {controls.identical_pairs}",
+            "attention checks and identical pairs have no answer in an arena; leave them out",
+        )
+    if study.is_pairs and (controls.anchors or controls.references):
         raise InputError(
             "controls anchors and references",
             f"{controls.anchors}, {controls.references}",
@@ -112,10 +125,15 @@ def _require_screening(study: Study) -> None:
         "min_attention": rules.min_attention,
         "min_identical": rules.min_identical,
         "min_heard": rules.min_heard,
+        "max_same": rules.max_same,
     }
     for name, share in shares.items():
         if share is not None and not 0 <= share <= 1:
             raise InputError(f"screening {name}", share, "give a share from 0 to 1")
+    if rules.anchor_tolerance < 0:
+        raise InputError(
+            "screening anchor_tolerance", rules.anchor_tolerance, "give 0 or more steps"
+        )
     if rules.min_correlation is not None and not -1 <= rules.min_correlation <= 1:
         raise InputError("screening min_correlation", rules.min_correlation, "give -1 to 1")
 
@@ -132,3 +150,15 @@ def _require_axes(study: Study) -> None:
                 len(axis.points),
                 f"give {high - low + 1} words, for {low} to {high}",
             )
+
+
+def _require_recruitment(study: Study) -> None:
+    recruitment = study.recruitment
+    if recruitment.platform not in PLATFORMS:
+        raise InputError(
+            "recruitment platform", recruitment.platform, "choose prolific or mturk, or none"
+        )
+    for name in ("completed", "screened_out", "withdrawn"):
+        code = getattr(recruitment, name)
+        if code and not _CODE.fullmatch(code):
+            raise InputError(f"recruitment {name}", code, "use 1 to 40 letters, digits, '-', '_'")

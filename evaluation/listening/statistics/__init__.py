@@ -6,12 +6,20 @@ Annex E (CCR) and P.808 (controls).
 """
 
 from evaluation.listening.statistics.agreement import (
+    FEWEST_UNITS,
     Agreement,
     IntraclassCorrelation,
     intraclass_correlation,
     krippendorff_alpha,
     rater_agreement,
     score_matrix,
+)
+from evaluation.listening.statistics.arena import (
+    ARENA_METHOD,
+    ArenaResult,
+    ArenaTable,
+    Strength,
+    arena,
 )
 from evaluation.listening.statistics.comparison import (
     CONTROL_LIMIT,
@@ -20,13 +28,15 @@ from evaluation.listening.statistics.comparison import (
     IdenticalPairs,
     SystemComparison,
     compare,
+    compare_axes,
     identical_pairs,
 )
 from evaluation.listening.statistics.interval import (
     METHOD,
     NAIVE_METHOD,
+    TEST,
     MeanInterval,
-    dense_half_widths,
+    batch_half_widths,
     mean_interval,
 )
 from evaluation.listening.statistics.ratings import (
@@ -38,9 +48,15 @@ from evaluation.listening.statistics.ratings import (
     paired_differences,
     system_means,
 )
-from evaluation.listening.statistics.signed_rank import SignedRank, holm, signed_rank
+from evaluation.listening.statistics.signed_rank import SignedRank, adjusted_p, holm, signed_rank
 
 __all__ = [
+    "ARENA_METHOD",
+    "ArenaResult",
+    "ArenaTable",
+    "Strength",
+    "arena",
+    "FEWEST_UNITS",
     "Agreement",
     "IntraclassCorrelation",
     "rater_agreement",
@@ -53,11 +69,13 @@ __all__ = [
     "IdenticalPairs",
     "SystemComparison",
     "compare",
+    "compare_axes",
     "identical_pairs",
     "METHOD",
     "NAIVE_METHOD",
+    "TEST",
     "MeanInterval",
-    "dense_half_widths",
+    "batch_half_widths",
     "mean_interval",
     "PairedDifference",
     "RaterMeans",
@@ -67,6 +85,7 @@ __all__ = [
     "paired_differences",
     "system_means",
     "SignedRank",
+    "adjusted_p",
     "holm",
     "signed_rank",
 ]

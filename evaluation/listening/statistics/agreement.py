@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+FEWEST_UNITS = 5  # complete units that an intraclass correlation needs
+
 
 @dataclass(frozen=True)
 class IntraclassCorrelation:
     """ICC(2,1) and ICC(2,k) (Shrout and Fleiss 1979) with 95 % bounds (McGraw and Wong 1996).
 
-    Over the units that every rater scored; None where fewer than two units or raters are left
-    or the scores do not vary.
+    Over the units that every rater scored; None where fewer than five units or two raters are
+    left or the scores do not vary.
     """
 
     n_complete_units: int
@@ -91,7 +93,7 @@ def intraclass_correlation(scores: np.ndarray) -> IntraclassCorrelation:
     """ICC(2,1) and ICC(2,k) by two-way analysis of variance on complete units."""
     table = scores[:, ~np.isnan(scores).any(axis=0)].T  # [units, raters]
     n, k = table.shape
-    if n < 2 or k < 2 or np.ptp(table) == 0:
+    if n < FEWEST_UNITS or k < 2 or np.ptp(table) == 0:
         return IntraclassCorrelation(n, k)
     grand = table.mean()
     by_unit = k * np.sum((table.mean(axis=1) - grand) ** 2)
@@ -102,7 +104,10 @@ def intraclass_correlation(scores: np.ndarray) -> IntraclassCorrelation:
     single = (ms_unit - ms_error) / (ms_unit + (k - 1) * ms_error + k * (ms_rater - ms_error) / n)
     average = (ms_unit - ms_error) / (ms_unit + (ms_rater - ms_error) / n)
     bounds = _single_bounds(single, ms_unit, ms_rater, ms_error, n, k)
-    stepped = bounds and tuple(k * bound / (1 + (k - 1) * bound) for bound in bounds)
+    stepped = None
+    if bounds:
+        low, high = (k * bound / (1 + (k - 1) * bound) for bound in bounds)
+        stepped = (low, high)
     return IntraclassCorrelation(n, k, float(single), bounds, float(average), stepped)
 
 

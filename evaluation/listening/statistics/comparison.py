@@ -6,13 +6,14 @@ baseline" before anything is averaged; what stays unturned measures the order ef
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evaluation.listening.statistics.interval import MeanInterval, mean_interval
 from evaluation.listening.statistics.ratings import RaterMeans, means_by_rater, over_rater_means
-from evaluation.listening.statistics.signed_rank import SignedRank, holm, signed_rank
+from evaluation.listening.statistics.signed_rank import SignedRank, adjusted_p, holm, signed_rank
 
 CONTROL_LIMIT = 1  # an identical pair is answered well within this distance of 0 (P.808)
 
@@ -58,7 +59,12 @@ class ComparisonTable:
 
 @dataclass(frozen=True)
 class SystemComparison:
-    """One system against the baseline: mean of system - baseline, and how often it won."""
+    """One system against the baseline: mean of system - baseline, and how often it won.
+
+    `interval.p` is the reported test; p_adjusted_axis corrects it (Holm) over the systems of
+    this axis, p_adjusted_all over the systems of every axis. `test` and `p_holm` (over the
+    systems of this axis) take the items as fixed: Wilcoxon on the raters' means.
+    """
 
     system: str
     interval: MeanInterval
@@ -69,6 +75,8 @@ class SystemComparison:
     rater_means: RaterMeans
     test: SignedRank
     p_holm: float = 1.0
+    p_adjusted_axis: float | None = None
+    p_adjusted_all: float | None = None
 
     @property
     def win_share(self) -> float:
@@ -142,19 +150,34 @@ def identical_pairs(rows: ComparisonTable) -> IdenticalPairs | None:
 
 
 def compare(table: ComparisonTable) -> ComparisonResult:
-    """Everything a CCR study says about one axis."""
+    """Everything pairs say about one axis; p_adjusted_all is set by `compare_axes`."""
     main = table.select(~table.is_control)
     names = [str(name) for name in np.unique(main.systems)]
     by_name = {name: main.select(main.systems == name) for name in names}
     systems = [_against_baseline(rows, name) for name, rows in by_name.items()]
-    corrected = holm([system.test.p_exact for system in systems])
+    fixed = holm([system.test.p_exact for system in systems])
+    adjusted = adjusted_p([system.interval.p for system in systems])
     order = {
         name: mean_interval(rows.scores, rows.raters, rows.items) for name, rows in by_name.items()
     }
     over_all = mean_interval(main.scores, main.raters, main.items) if main.scores.size else None
     return ComparisonResult(
-        [replace(s, p_holm=p) for s, p in zip(systems, corrected)],
+        [replace(s, p_holm=p, p_adjusted_axis=q) for s, p, q in zip(systems, fixed, adjusted)],
         order,
         over_all,
         identical_pairs(table),
     )
+
+
+def compare_axes(tables: Mapping[str, ComparisonTable]) -> dict[str, ComparisonResult]:
+    """`compare` of every axis, corrected over the systems of all of them too."""
+    found = {axis: compare(table) for axis, table in tables.items()}
+    everything = [system for result in found.values() for system in result.systems]
+    over_all = iter(adjusted_p([system.interval.p for system in everything]))
+    return {
+        axis: replace(
+            result,
+            systems=[replace(system, p_adjusted_all=next(over_all)) for system in result.systems],
+        )
+        for axis, result in found.items()
+    }

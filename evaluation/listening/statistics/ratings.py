@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from evaluation.listening.statistics.interval import MeanInterval, mean_interval
-from evaluation.listening.statistics.signed_rank import SignedRank, holm, signed_rank
+from evaluation.listening.statistics.signed_rank import SignedRank, adjusted_p, holm, signed_rank
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,10 @@ class RaterMeans:
 class PairedDifference:
     """system_a - system_b on one axis, over (rater, item) that scored both.
 
-    `test` is on the raters' mean differences; p_holm_axis corrects over the pairs of this
-    axis, p_holm_all over the pairs of every axis.
+    `interval.p` is the reported test: raters and items both random, the same verdict as the
+    interval; p_adjusted_axis and p_adjusted_all correct it (Holm) over the pairs of this axis
+    and of every axis. `test`, p_holm_axis and p_holm_all take the items as fixed: Wilcoxon on
+    the raters' mean differences.
     """
 
     axis: str
@@ -80,6 +82,8 @@ class PairedDifference:
     test: SignedRank
     p_holm_axis: float = 1.0
     p_holm_all: float = 1.0
+    p_adjusted_axis: float | None = None
+    p_adjusted_all: float | None = None
 
 
 def system_means(table: RatingTable) -> list[SystemMean]:
@@ -152,11 +156,18 @@ def paired_differences(table: RatingTable) -> list[PairedDifference]:
         for a, b in itertools.combinations(systems, 2)
         if (pair := paired_difference(table, axis, a, b)) is not None
     ]
-    over_all = holm([pair.test.p_exact for pair in pairs])
-    corrected = [replace(pair, p_holm_all=p) for pair, p in zip(pairs, over_all)]
+    fixed = holm([pair.test.p_exact for pair in pairs])
+    over_all = adjusted_p([pair.interval.p for pair in pairs])
+    pairs = [
+        replace(pair, p_holm_all=p, p_adjusted_all=q) for pair, p, q in zip(pairs, fixed, over_all)
+    ]
     final = []
     for axis in axes:
-        group = [pair for pair in corrected if pair.axis == axis]
-        within = holm([pair.test.p_exact for pair in group])
-        final.extend(replace(pair, p_holm_axis=p) for pair, p in zip(group, within))
+        group = [pair for pair in pairs if pair.axis == axis]
+        fixed = holm([pair.test.p_exact for pair in group])
+        within = adjusted_p([pair.interval.p for pair in group])
+        final.extend(
+            replace(pair, p_holm_axis=p, p_adjusted_axis=q)
+            for pair, p, q in zip(group, fixed, within)
+        )
     return final

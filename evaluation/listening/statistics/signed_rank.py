@@ -79,3 +79,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
         floor = max(floor, min(1.0, (count - rank) * p_values[index]))
         adjusted[index] = floor
     return adjusted
+
+
+def adjusted_p(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjusted p values over those that are known; None stays None."""
+    known = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(known) for p in p_values]

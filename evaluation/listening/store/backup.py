@@ -20,9 +20,12 @@ from evaluation.listening.store.schema import (
     SCHEMA_VERSION,
     answer_table,
     event_table,
+    invitation_table,
+    participant_table,
     rater_table,
     reading,
     study_table,
+    study_version_table,
     trial_table,
     writing,
 )
@@ -31,7 +34,16 @@ from evaluation.listening.store.storage import Store
 FORMAT = "listening-backup"
 TABLES = {
     table.name: table
-    for table in (study_table, rater_table, trial_table, answer_table, event_table)
+    for table in (
+        study_table,
+        study_version_table,
+        invitation_table,
+        rater_table,
+        trial_table,
+        answer_table,
+        event_table,
+        participant_table,
+    )
 }
 ROWS_AT_ONCE = 500
 
@@ -95,7 +107,7 @@ def _checked_rows(path: Path) -> list[tuple[str, dict]]:
         sound = False
     if not sound:
         raise InputError("backup", path, "is damaged or not a backup of answers")
-    if head["schema_version"] != SCHEMA_VERSION:
+    if head["schema_version"] not in (1, SCHEMA_VERSION):  # later columns have defaults
         raise InputError(
             "backup's schema version",
             head["schema_version"],

@@ -1,12 +1,14 @@
 """Tables of the answers, for SQLite and PostgreSQL alike, and how a database is opened.
 
 Raters are a random id; of their link only a hash is kept, so the database opens no one's
-session. Nothing else about a person or a device has a column.
+session. What a platform calls a rater stands in `participant` alone, which no export of answers
+reads. Nothing else about a person or a device has a column.
 """
 
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.errors import FailureError, InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 is brought to 2 when it is opened
 BUSY_SECONDS = 60
 _SCHEMA_LOCK = 7_305_110  # any fixed number: PostgreSQL's advisory lock while tables are made
 
@@ -29,6 +31,16 @@ study_table = sa.Table(
     "study",
     metadata,
     sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("opened_at", sa.Double, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, server_default="open"),
+)
+study_version_table = sa.Table(
+    "study_version",
+    metadata,
+    sa.Column("study", sa.ForeignKey("study.name"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("opened_at", sa.Double, nullable=False),
@@ -46,6 +58,7 @@ rater_table = sa.Table(
     sa.Column("seen_at", sa.Double, nullable=False),
     sa.Column("finished_at", sa.Double),
     sa.Column("withdrawn_at", sa.Double),
+    sa.Column("removed_at", sa.Double),
     sa.UniqueConstraint("study", "token_hash"),
     sa.UniqueConstraint("study", "number"),
 )
@@ -61,6 +74,7 @@ trial_table = sa.Table(
     sa.Column("first", sa.String(255), nullable=False),
     sa.Column("second", sa.String(255), nullable=False),
     sa.Column("system_second", sa.Boolean, nullable=False),
+    sa.Column("other", sa.String(80), nullable=False, server_default=""),
     sa.UniqueConstraint("rater_id", "position"),
 )
 answer_table = sa.Table(
@@ -72,6 +86,7 @@ answer_table = sa.Table(
     sa.Column("comment", sa.Text, nullable=False),
     sa.Column("listening", sa.Text, nullable=False),
     sa.Column("answered_at", sa.Double, nullable=False),
+    sa.Column("text_version", sa.Integer, nullable=False, server_default="1"),
 )
 event_table = sa.Table(
     "event",
@@ -81,6 +96,31 @@ event_table = sa.Table(
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
+)
+participant_table = sa.Table(
+    "participant",
+    metadata,
+    sa.Column("rater_id", sa.ForeignKey("rater.id"), primary_key=True),
+    sa.Column("platform", sa.String(16), nullable=False),
+    sa.Column("participant_id", sa.String(64), nullable=False),
+    sa.Column("study_id", sa.String(64), nullable=False),
+    sa.Column("session_id", sa.String(64), nullable=False),
+)
+invitation_table = sa.Table(
+    "invitation",
+    metadata,
+    sa.Column("study", sa.ForeignKey("study.name"), primary_key=True),
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("batch", sa.String(80), nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("revoked_at", sa.Double),
+)
+# What version 2 added to tables of version 1.
+_LATER_COLUMNS = (
+    study_table.c.state,
+    rater_table.c.removed_at,
+    trial_table.c.other,
+    answer_table.c.text_version,
 )
 
 # Answers are append-only: the database itself refuses to change one (withdrawal deletes them).
@@ -158,7 +198,9 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
     Raises: FailureError when the database does not answer.
     """
-    options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    options: dict[str, str] = (
+        {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    )
     with _as_failure(), engine.execution_options(**options).begin() as connection:
         yield connection
 
@@ -187,7 +229,7 @@ def _one_at_a_time(url: sa.URL) -> Iterator[None]:
         yield
 
 
-def _sqlite_connected(connection, _record) -> None:
+def _sqlite_connected(connection: sqlite3.Connection, _record: object) -> None:
     # SQLAlchemy must not start transactions by itself: _sqlite_begins chooses their kind.
     connection.isolation_level = None
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -215,9 +257,20 @@ def _make_tables(connection: sa.Connection) -> None:
         for statement in _FINAL_POSTGRES if postgres else (_FINAL_SQLITE,):
             connection.exec_driver_sql(statement)
     found = connection.execute(sa.select(schema_version.c.version)).scalar_one()
-    if found != SCHEMA_VERSION:
+    if found == 1:
+        _bring_up(connection)
+    elif found != SCHEMA_VERSION:
         raise FailureError(
             "schema version of the database",
             found,
             f"this program knows {SCHEMA_VERSION}; use a matching version",
         )
+
+
+def _bring_up(connection: sa.Connection) -> None:
+    """Tables of version 1 become those of version 2; no row changes."""
+    metadata.create_all(connection)
+    for column in _LATER_COLUMNS:
+        definition = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}")
+    connection.execute(schema_version.update().values(version=SCHEMA_VERSION))

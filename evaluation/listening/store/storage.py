@@ -6,13 +6,13 @@ second one for the same trial, so a client may send until it is told.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,11 +21,21 @@ from core.errors import InputError
 from evaluation.listening.clips.preparation import MAIN
 from evaluation.listening.design.assignment import Cell, Trial
 from evaluation.listening.design.study import Study
+from evaluation.listening.store import people, queries, registration
+from evaluation.listening.store.records import (
+    Participant,
+    Seat,
+    StoredAnswer,
+    StoredRater,
+    StoredTrial,
+    sha256,
+)
 from evaluation.listening.store.schema import (
     answer_table,
     database_url,
     event_table,
     open_engine,
+    participant_table,
     rater_table,
     reading,
     study_table,
@@ -34,65 +44,12 @@ from evaluation.listening.store.schema import (
 )
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22,128}")
+MOST_NOTES = 500  # events of one rater
+CHECKPOINT_TRIES, CHECKPOINT_PAUSE = 50, 0.1  # seconds; readers of a moment may be in the way
 Planner = Callable[[Mapping[Cell, int], int], Sequence[Trial]]
 
 
-@dataclass(frozen=True)
-class Seat:
-    """A rater's place in a study."""
-
-    rater_id: str
-    number: int
-    completion_code: str
-    finished: bool
-    withdrawn: bool
-
-
-@dataclass(frozen=True)
-class StoredTrial:
-    """A trial of a rater's list, and whether it was answered."""
-
-    id: str
-    position: int
-    trial: Trial
-    answered: bool
-
-
-@dataclass(frozen=True)
-class StoredAnswer:
-    """One answer with its trial. `listening` is the page's log of what was played."""
-
-    rater_id: str
-    trial_id: str
-    position: int
-    trial: Trial
-    scores: Mapping[str, int]
-    comment: str
-    listening: Mapping
-    answered_at: float
-
-
-@dataclass(frozen=True)
-class StoredRater:
-    """What is known of a rater: counters and times, no person."""
-
-    rater_id: str
-    number: int
-    joined_at: float
-    seen_at: float
-    finished_at: float | None
-    withdrawn_at: float | None
-    answered: int
-    given: int
-
-
-def new_token() -> str:
-    """The secret of a personal link (192 bits)."""
-    return secrets.token_urlsafe(24)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+_CELL = (trial_table.c.system, trial_table.c.item, trial_table.c.other)
 
 
 class Store:
@@ -107,29 +64,15 @@ class Store:
     def close(self) -> None:
         self.engine.dispose()
 
-    def open_study(self, study: Study) -> None:
-        """Register a study, or check that it is still the registered one.
+    def open_study(self, study: Study) -> int:
+        """Register a study, or check that its design is the registered one.
 
-        Raises: InputError when the study changed since: its design and screening rules are
-        fixed from the first rater on.
+        Returns: the version of its texts, which every answer keeps.
+        Raises: InputError that names what differs, when the design did change.
         """
-        row = {
-            "name": study.name,
-            "digest": study.digest,
-            "opened_at": time.time(),
-            "content": json.dumps(study.as_dict()),
-        }
         with writing(self.engine) as connection:
-            connection.execute(self._insert(study_table).values(row).on_conflict_do_nothing())
-            digest = connection.execute(
-                sa.select(study_table.c.digest).where(study_table.c.name == study.name)
-            ).scalar_one()
-        if digest != study.digest:
-            raise InputError(
-                "study",
-                study.name,
-                "changed since it was opened; give the changed study a new name",
-            )
+            connection.execute(sa.select(study_table.c.name).with_for_update())
+            return registration.register(connection, study)
 
     def seat(self, study: Study, token: str) -> Seat | None:
         """The seat of a link, None when nobody joined with it. Raises: InputError for a token
@@ -137,22 +80,35 @@ class Store:
         with reading(self.engine) as connection:
             return self._seat(connection, study, token)
 
-    def join(self, study: Study, token: str, planner: Planner) -> Seat:
+    def join(
+        self,
+        study: Study,
+        token: str,
+        planner: Planner,
+        participant: tuple[str, str, str] | None = None,
+    ) -> Seat:
         """Take (or find again) the seat of a link; one request or many give one seat.
 
         `planner(counts, number)` is called inside the transaction with what was given so far,
-        so two raters who join at once get lists that count each other.
+        so two raters who join at once get lists that count each other. `participant`: what the
+        study's platform calls rater, study and session.
+
+        Raises: InputError for a link that is not invited, or a study that takes nobody new.
         """
         now = time.time()
         with writing(self.engine) as connection:
             # Raters of one study join one after another; SQLite's writers always do.
-            connection.execute(
-                sa.select(study_table.c.name)
+            state = connection.execute(
+                sa.select(study_table.c.state)
                 .where(study_table.c.name == study.name)
                 .with_for_update()
             ).scalar_one()
             seat = self._seat(connection, study, token)
             if seat is None:
+                if state != registration.OPEN:
+                    raise InputError("participation", "", f"is not possible now: study is {state}")
+                if study.recruitment.invited_only:
+                    people.require_invited(connection, study.name, token)
                 number = (
                     1
                     + connection.execute(
@@ -168,8 +124,8 @@ class Store:
                         id=seat.rater_id,
                         study=study.name,
                         number=number,
-                        token_hash=_sha256(token),
-                        consent_hash=_sha256(study.consent),
+                        token_hash=sha256(token),
+                        consent_hash=sha256(study.consent),
                         joined_at=now,
                         seen_at=now,
                         completion_code=seat.completion_code,
@@ -182,11 +138,16 @@ class Store:
                             "id": secrets.token_hex(8),
                             "rater_id": seat.rater_id,
                             "position": position,
-                            **vars(trial),
+                            **asdict(trial),
                         }
                         for position, trial in enumerate(trials, start=1)
                     ],
                 )
+                if participant is not None:
+                    platform = study.recruitment.platform
+                    people.keep_participant(
+                        connection, study.name, Participant(seat.rater_id, platform, *participant)
+                    )
             elif not seat.withdrawn:
                 connection.execute(
                     rater_table.update()
@@ -204,7 +165,7 @@ class Store:
             )
         row = connection.execute(
             sa.select(rater_table).where(
-                rater_table.c.study == study.name, rater_table.c.token_hash == _sha256(token)
+                rater_table.c.study == study.name, rater_table.c.token_hash == sha256(token)
             )
         ).one_or_none()
         return row and Seat(
@@ -213,42 +174,33 @@ class Store:
             row.completion_code,
             row.finished_at is not None,
             row.withdrawn_at is not None,
+            row.removed_at is not None,
         )
 
     def _given(self, connection: sa.Connection, study: Study, now: float) -> dict[Cell, int]:
         """Main trials per cell that are answered, or still awaited from a rater who is there."""
         awaited_since = now - 60 * study.seat_minutes
         rows = connection.execute(
-            sa.select(trial_table.c.system, trial_table.c.item, sa.func.count())
+            sa.select(*_CELL, sa.func.count())
             .join(rater_table, rater_table.c.id == trial_table.c.rater_id)
             .outerjoin(answer_table, answer_table.c.trial_id == trial_table.c.id)
             .where(
                 rater_table.c.study == study.name,
                 rater_table.c.withdrawn_at.is_(None),
+                rater_table.c.removed_at.is_(None),
                 trial_table.c.kind == MAIN,
                 sa.or_(
                     answer_table.c.trial_id.is_not(None), rater_table.c.seen_at >= awaited_since
                 ),
             )
-            .group_by(trial_table.c.system, trial_table.c.item)
+            .group_by(*_CELL)
         )
-        return {(system, item): count for system, item, count in rows}
+        return {Cell(*cell): count for *cell, count in rows}
 
     def trials(self, rater_id: str) -> list[StoredTrial]:
         """A rater's list in order."""
         with reading(self.engine) as connection:
-            return self._trials(connection, rater_id)
-
-    def _trials(self, connection: sa.Connection, rater_id: str) -> list[StoredTrial]:
-        rows = connection.execute(
-            sa.select(trial_table, answer_table.c.trial_id.label("answer"))
-            .outerjoin(answer_table, answer_table.c.trial_id == trial_table.c.id)
-            .where(trial_table.c.rater_id == rater_id)
-            .order_by(trial_table.c.position)
-        )
-        return [
-            StoredTrial(row.id, row.position, _trial(row), row.answer is not None) for row in rows
-        ]
+            return queries.trials(connection, rater_id)
 
     def answer(
         self,
@@ -256,7 +208,8 @@ class Store:
         trial_id: str,
         scores: Mapping[str, int],
         comment: str,
-        listening: Mapping,
+        listening: Mapping[str, Any],
+        text_version: int = 1,
     ) -> bool:
         """Store an answer once. Returns: False when the trial had one, which stands.
 
@@ -269,7 +222,12 @@ class Store:
             ).one()
             if rater.withdrawn_at is not None:
                 raise InputError("rater", "withdrawn", "no more answers are taken")
-            trials = self._trials(connection, rater_id)
+            state = connection.execute(
+                sa.select(study_table.c.state).where(study_table.c.name == rater.study)
+            ).scalar_one()
+            if state == registration.CLOSED:
+                raise InputError("participation", "", "is over: the study is closed")
+            trials = queries.trials(connection, rater_id)
             mine = next((trial for trial in trials if trial.id == trial_id), None)
             if mine is None:
                 raise InputError("trial", trial_id, "is not one of this rater's")
@@ -288,6 +246,7 @@ class Store:
                     comment=comment,
                     listening=json.dumps(dict(listening)),
                     answered_at=now,
+                    text_version=text_version,
                 )
             )
             finished = {"finished_at": now} if len(waiting) == 1 else {}
@@ -298,7 +257,7 @@ class Store:
             )
         return True
 
-    def note(self, rater_id: str, key: str, kind: str, detail: Mapping) -> None:
+    def note(self, rater_id: str, key: str, kind: str, detail: Mapping[str, Any]) -> None:
         """Store something that happened (pause, resume, level check) once per key."""
         now = time.time()
         row = {
@@ -314,85 +273,57 @@ class Store:
                 .where(rater_table.c.id == rater_id)
                 .with_for_update()
             ).scalar_one()
-            if withdrawn is None:
+            count = connection.execute(
+                sa.select(sa.func.count()).where(event_table.c.rater_id == rater_id)
+            ).scalar_one()
+            if withdrawn is None and count < MOST_NOTES:
                 connection.execute(self._insert(event_table).values(row).on_conflict_do_nothing())
                 connection.execute(
                     rater_table.update().values(seen_at=now).where(rater_table.c.id == rater_id)
                 )
 
     def withdraw(self, rater_id: str) -> None:
-        """Delete a rater's answers and events; the empty seat stays, so its trials go to others."""
+        """Delete a rater's answers, events and platform ids, also from SQLite's log of writes.
+
+        The empty seat stays, so its trials go to others. What PostgreSQL's log and backups hold
+        goes when they are recycled.
+        """
         with writing(self.engine) as connection:
             connection.execute(
                 sa.select(rater_table.c.id).where(rater_table.c.id == rater_id).with_for_update()
             ).one()
-            for table in (answer_table, event_table):
+            for table in (answer_table, event_table, participant_table):
                 connection.execute(table.delete().where(table.c.rater_id == rater_id))
             connection.execute(
                 rater_table.update()
                 .values(withdrawn_at=time.time(), finished_at=None)
                 .where(rater_table.c.id == rater_id, rater_table.c.withdrawn_at.is_(None))
             )
+        self._empty_log()
+
+    def _empty_log(self) -> None:
+        """Write SQLite's log into the database and cut it to nothing, once no reader needs it."""
+        if self.engine.dialect.name != "sqlite":
+            return
+        for _ in range(CHECKPOINT_TRIES):
+            raw = self.engine.raw_connection()
+            try:
+                is_busy = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                raw.close()
+            if not is_busy:
+                return
+            time.sleep(CHECKPOINT_PAUSE)
+
+    def trial(self, study_name: str, trial_id: str) -> Trial | None:
+        """One trial of a study; None for an id that is none."""
+        with reading(self.engine) as connection:
+            return queries.trial_of(connection, study_name, trial_id)
 
     def answers(self, study_name: str) -> list[StoredAnswer]:
         """Every answer of a study, by rater and position."""
-        with reading(self.engine) as connection:
-            rows = connection.execute(
-                sa.select(
-                    trial_table,
-                    answer_table.c.scores,
-                    answer_table.c.comment,
-                    answer_table.c.listening,
-                    answer_table.c.answered_at,
-                )
-                .join(answer_table, answer_table.c.trial_id == trial_table.c.id)
-                .join(rater_table, rater_table.c.id == trial_table.c.rater_id)
-                .where(rater_table.c.study == study_name)
-                .order_by(rater_table.c.number, trial_table.c.position)
-            ).all()
-        return [
-            StoredAnswer(
-                row.rater_id,
-                row.id,
-                row.position,
-                _trial(row),
-                json.loads(row.scores),
-                row.comment,
-                json.loads(row.listening),
-                row.answered_at,
-            )
-            for row in rows
-        ]
+        return queries.answers(self.engine, study_name)
 
     def raters(self, study_name: str) -> list[StoredRater]:
         """Every rater of a study, in the order they joined."""
-        with reading(self.engine) as connection:
-            rows = connection.execute(
-                sa.select(
-                    rater_table,
-                    sa.func.count(answer_table.c.trial_id).label("answered"),
-                    sa.func.count(trial_table.c.id).label("given"),
-                )
-                .join(trial_table, trial_table.c.rater_id == rater_table.c.id)
-                .outerjoin(answer_table, answer_table.c.trial_id == trial_table.c.id)
-                .where(rater_table.c.study == study_name)
-                .group_by(rater_table.c.id)
-                .order_by(rater_table.c.number)
-            ).all()
-        return [
-            StoredRater(
-                row.id,
-                row.number,
-                row.joined_at,
-                row.seen_at,
-                row.finished_at,
-                row.withdrawn_at,
-                row.answered,
-                row.given,
-            )
-            for row in rows
-        ]
-
-
-def _trial(row: sa.Row) -> Trial:
-    return Trial(row.kind, row.system, row.item, row.first, row.second, bool(row.system_second))
+        return queries.raters(self.engine, study_name)

@@ -1,21 +1,14 @@
-"""Answers and results as CSV files that no spreadsheet runs as formulas."""
+"""All results of a study as CSV files."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from evaluation.listening.clips.preparation import ATTENTION, IDENTICAL, MAIN
-from evaluation.listening.design.assignment import TRAINING, Trial
 from evaluation.listening.design.study import Study
 from evaluation.listening.statistics import MeanInterval
 from evaluation.listening.store.storage import Store
-from evaluation.listening.tables.result_tables import ResultTable, ResultTables, signed_score
-from evaluation.report import safe_cell
+from evaluation.listening.tables.answer_files import answers_csv, csv_text
+from evaluation.listening.tables.result_tables import ResultTable, ResultTables
 
 INTERVAL_COLUMNS = (
     "n_ratings",
@@ -26,89 +19,13 @@ INTERVAL_COLUMNS = (
     "half_95",
     "lo_95",
     "hi_95",
+    "p",
     "naive_half",
+    "two_way_half",
     "variance",
     "df",
     "note",
 )
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A CSV file's text with safe cells."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow([safe_cell(column) for column in columns])
-    writer.writerows([safe_cell(value) for value in row] for row in rows)
-    return stream.getvalue()
-
-
-def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
-    """One row per answer and axis. `kept` are the raters who passed screening.
-
-    `score` is as given; `signed` is system minus baseline for pairs, training too. `first` and
-    `second` name the systems heard in that order; the beeps of an attention check are none's.
-    """
-    columns = (
-        "study",
-        "study_digest",
-        "method",
-        "rater",
-        "position",
-        "kind",
-        "item",
-        "system",
-        "baseline",
-        "first",
-        "second",
-        "axis",
-        "score",
-        "signed",
-        "least_heard",
-        "comment",
-        "answered_at",
-        "passed_screening",
-    )
-    rows = []
-    for answer in store.answers(study.name):
-        trial = answer.trial
-        first, second = _heard(study, trial)
-        heard = answer.listening.get("heard")
-        when = datetime.fromtimestamp(answer.answered_at, UTC).isoformat(timespec="milliseconds")
-        for axis, score in answer.scores.items():
-            rows.append(
-                (
-                    study.name,
-                    study.digest[:12],
-                    study.method,
-                    answer.rater_id,
-                    answer.position,
-                    trial.kind,
-                    trial.item,
-                    trial.system,
-                    study.baseline if trial.kind in (MAIN, TRAINING) else None,
-                    first,
-                    second,
-                    axis,
-                    score,
-                    signed_score(study, answer, axis),
-                    min(heard) if heard else None,
-                    answer.comment,
-                    when,
-                    int(answer.rater_id in kept),
-                )
-            )
-    return csv_text(columns, rows)
-
-
-def _heard(study: Study, trial: Trial) -> tuple[str, str]:
-    if trial.kind == ATTENTION:
-        return "", ""
-    if trial.kind == IDENTICAL:
-        return trial.system, trial.system
-    if not trial.second:
-        return trial.system, ""
-    pair = (str(study.baseline), trial.system)
-    return pair if trial.system_second else pair[::-1]
 
 
 def _interval(interval: MeanInterval) -> tuple:
@@ -118,10 +35,12 @@ def _interval(interval: MeanInterval) -> tuple:
         interval.n_items,
         interval.mean,
         interval.sd,
-        interval.half,
-        interval.lo,
-        interval.hi,
+        interval.half_95,
+        interval.lo_95,
+        interval.hi_95,
+        interval.p,
         interval.naive_half,
+        interval.half,
         interval.variance,
         interval.df,
         interval.note,
@@ -136,6 +55,8 @@ def _pairs_rows(table: ResultTable, raters: str) -> list[tuple]:
             pair.system_a,
             pair.system_b,
             *_interval(pair.interval),
+            pair.p_adjusted_axis,
+            pair.p_adjusted_all,
             pair.test.n_nonzero,
             pair.test.statistic,
             pair.test.p_exact,
@@ -160,10 +81,15 @@ def _comparison_rows(table: ResultTable, raters: str) -> list[tuple]:
                     system.wins,
                     system.ties,
                     system.losses,
+                    system.n_system_second,
+                    system.p_adjusted_axis,
+                    system.p_adjusted_all,
                     system.test.p_exact,
                     system.p_holm,
                     order.mean,
-                    order.half,
+                    order.half_95,
+                    order.p,
+                    order.note,
                 )
             )
     return rows
@@ -173,6 +99,8 @@ def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, s
     """Every file of an export by name: answers and the tables with all and screened raters."""
     sets = (("all", found.everyone), ("screened", found.screened))
     kept = {verdict.rater_id for verdict in found.verdicts if verdict.kept}
+    raters = store.raters(study.name)
+    codes = {rater.rater_id: rater.completion_code for rater in raters}
     files = {"answers.csv": answers_csv(study, store, kept)}
     files["means.csv"] = csv_text(
         ("raters", "kind", "axis", "system", *INTERVAL_COLUMNS),
@@ -190,11 +118,13 @@ def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, s
             "system_a",
             "system_b",
             *INTERVAL_COLUMNS,
-            "wilcoxon_n",
-            "wilcoxon_W",
-            "p_exact",
             "p_holm_axis",
             "p_holm_all",
+            "wilcoxon_n",
+            "wilcoxon_W",
+            "wilcoxon_p",
+            "wilcoxon_holm_axis",
+            "wilcoxon_holm_all",
         ),
         [row for name, table in sets for row in _pairs_rows(table, name)],
     )
@@ -207,12 +137,48 @@ def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, s
             "wins",
             "ties",
             "losses",
-            "p_exact",
-            "p_holm",
+            "n_system_second",
+            "p_holm_axis",
+            "p_holm_all",
+            "wilcoxon_p",
+            "wilcoxon_holm_axis",
             "order_effect",
             "order_half_95",
+            "order_p",
+            "order_note",
         ),
         [row for name, table in sets for row in _comparison_rows(table, name)],
+    )
+    files["arena.csv"] = csv_text(
+        (
+            "raters",
+            "axis",
+            "system",
+            "strength",
+            "half_95",
+            "wins",
+            "ties",
+            "losses",
+            "both_bad",
+            "note",
+        ),
+        [
+            (
+                name,
+                axis,
+                one.system,
+                one.strength,
+                one.half_95,
+                one.wins,
+                one.ties,
+                one.losses,
+                one.both_bad,
+                one.note,
+            )
+            for name, table in sets
+            for axis, result in table.arenas.items()
+            for one in result.strengths
+        ],
     )
     files["agreement.csv"] = csv_text(
         (
@@ -225,7 +191,11 @@ def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, s
             "alpha_interval",
             "icc_units",
             "icc_2_1",
+            "icc_2_1_lo",
+            "icc_2_1_hi",
             "icc_2_k",
+            "icc_2_k_lo",
+            "icc_2_k_hi",
         ),
         [
             (
@@ -238,7 +208,9 @@ def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, s
                 a.alpha_interval,
                 a.icc.n_complete_units,
                 a.icc.single,
+                *(a.icc.single_ci or (None, None)),
                 a.icc.average,
+                *(a.icc.average_ci or (None, None)),
             )
             for name, table in sets
             for axis, a in table.agreement.items()
@@ -254,6 +226,8 @@ def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, s
             "heard",
             "anchor_gap",
             "correlation",
+            "same",
+            "completion_code",
             "reasons",
         ),
         [
@@ -266,6 +240,8 @@ def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, s
                 v.heard,
                 v.anchor_gap,
                 v.correlation,
+                v.same,
+                codes.get(v.rater_id, ""),
                 "; ".join(v.reasons),
             )
             for v in found.verdicts

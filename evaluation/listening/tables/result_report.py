@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from evaluation.listening.design.study import Study
-from evaluation.listening.statistics import MeanInterval
-from evaluation.listening.tables.result_tables import PaperTable, ResultTable, ResultTables
+from evaluation.listening.statistics import (
+    ARENA_METHOD,
+    FEWEST_UNITS,
+    TEST,
+    MeanInterval,
+    PairedDifference,
+    SystemComparison,
+)
+from evaluation.listening.tables.result_tables import (
+    PaperTable,
+    ResultTable,
+    ResultTables,
+    contrast_label,
+)
 from evaluation.listening.tables.screening import Verdict
 from evaluation.report import Cell, Column, Row, Table
 
 _SIZES = tuple(Column(name, digits=0, charted=False) for name in ("raters", "items", "ratings"))
 _NOTE = Column("note", charted=False)
-SCALE_OF_PAIRS = "-3 to +3, system minus baseline"
+SCALE_OF_PAIRS = "-3 to +3, system minus"
+_FIXED = "Test with these items fixed"
+_FIXED_NOTE = (
+    "Wilcoxon signed rank on the raters' means: whether raters in general prefer one system on "
+    "exactly these items. It says nothing about other items, and calls equal systems different "
+    "too often where systems suit some items better than others."
+)
+
+
+def _p(name: str) -> Column:
+    return Column(name, digits=4, charted=False)
+
+
+_TESTS = (_p("p"), _p("Holm, in axis"), _p("Holm, all"))
 
 
 def report_tables(study: Study, found: ResultTables, screened: bool) -> list[Table]:
@@ -21,7 +46,10 @@ def report_tables(study: Study, found: ResultTables, screened: bool) -> list[Tab
     made = [
         head.means("Mean by system", table.means),
         head.pairs(table),
+        head.fixed_items(table),
         head.comparisons(table),
+        head.fixed_items_comparisons(table),
+        head.arena(table),
         head.order(table),
         head.means("Hidden controls", table.controls),
         head.identical(table),
@@ -44,6 +72,7 @@ def screening_table(found: ResultTables) -> Table:
                 "heard",
                 "anchor gap",
                 "correlation",
+                "largest share of one score",
             )
         ),
         Column("why left out", charted=False),
@@ -64,6 +93,7 @@ def _verdict(verdict: Verdict) -> Row:
         verdict.heard,
         verdict.anchor_gap,
         verdict.correlation,
+        verdict.same,
     )
     return Row(
         (verdict.rater_id,),
@@ -125,64 +155,88 @@ class _Head:
             ],
         )
 
+    def _difference(self, pair: PairedDifference) -> tuple[str, str]:
+        labels = (self.study.label(name) for name in (pair.system_a, pair.system_b))
+        return self.axes[pair.axis], " − ".join(labels)
+
     def pairs(self, table: ResultTable) -> Table:
-        tests = (_p("Wilcoxon p"), _p("Holm, in axis"), _p("Holm, all"))
-        return self.table(
-            "Paired differences",
-            ("axis", "difference"),
-            (*self.interval, *tests, _NOTE),
-            [
-                Row(
-                    (
-                        self.axes[pair.axis],
-                        f"{self.study.label(pair.system_a)} − {self.study.label(pair.system_b)}",
-                    ),
-                    (
-                        *_interval(pair.interval),
-                        Cell(pair.test.p_exact),
-                        Cell(pair.p_holm_axis),
-                        Cell(pair.p_holm_all),
-                        Cell(text=pair.interval.note),
-                    ),
-                )
-                for pair in self.ordered(table.pairs)
-            ],
-            "Per (rater, item) that has both systems; Wilcoxon signed rank on means of raters.",
-        )
+        rows = [
+            Row(self._difference(pair), _tested(pair.interval, pair))
+            for pair in self.ordered(table.pairs)
+        ]
+        note = f"Per (rater, item) that has both systems. p: {TEST}."
+        columns = (*self.interval, *_TESTS, _NOTE)
+        return self.table("Paired differences", ("axis", "difference"), columns, rows, note)
+
+    def fixed_items(self, table: ResultTable) -> Table:
+        rows = [
+            Row(
+                self._difference(pair),
+                (Cell(pair.test.p_exact), Cell(pair.p_holm_axis), Cell(pair.p_holm_all)),
+            )
+            for pair in self.ordered(table.pairs)
+        ]
+        return self.table(_FIXED, ("axis", "difference"), _TESTS, rows, _FIXED_NOTE)
+
+    def _compared(self, axis: str, one: SystemComparison) -> tuple[str, str]:
+        return self.axes[axis], contrast_label(self.study, one.system)
 
     def comparisons(self, table: ResultTable) -> Table:
         columns = (
             *self.interval,
             Column("win / tie / loss", charted=False),
-            _p("Wilcoxon p"),
-            _p("Holm, in axis"),
+            Column("system second", digits=0, charted=False),
+            *_TESTS,
             _NOTE,
         )
+        rows = []
+        for axis, result in table.comparisons.items():
+            for one in result.systems:
+                interval, tests = _interval(one.interval), _tested(one.interval, one)[5:]
+                outcomes = Cell(text=_outcomes(one.wins, one.ties, one.losses))
+                cells = (*interval, outcomes, Cell(one.n_system_second), *tests)
+                rows.append(Row(self._compared(axis, one), cells))
+        is_baseline = self.study.baseline is not None
+        other = self.study.label(str(self.study.baseline)) if is_baseline else "the other system"
+        title = "Compared with the baseline" if is_baseline else "Compared in pairs"
+        note = f"{SCALE_OF_PAIRS} {other}. p: {TEST}."
+        return self.table(title, ("axis", "system"), columns, rows, note)
+
+    def fixed_items_comparisons(self, table: ResultTable) -> Table:
         rows = [
-            Row(
-                (self.axes[axis], self.study.label(one.system)),
-                (
-                    *_interval(one.interval),
-                    Cell(text=_outcomes(one.wins, one.ties, one.losses)),
-                    Cell(one.test.p_exact),
-                    Cell(one.p_holm),
-                    Cell(text=one.interval.note),
-                ),
-            )
+            Row(self._compared(axis, one), (Cell(one.test.p_exact), Cell(one.p_holm)))
             for axis, result in table.comparisons.items()
             for one in result.systems
         ]
-        return self.table(
-            "Compared with the baseline",
-            ("axis", "system"),
-            columns,
-            rows,
-            f"{SCALE_OF_PAIRS} {self.study.label(str(self.study.baseline))}.",
+        return self.table(_FIXED, ("axis", "system"), _TESTS[:2], rows, _FIXED_NOTE)
+
+    def arena(self, table: ResultTable) -> Table:
+        columns = (
+            Column("strength [95 %]", digits=0, note=ARENA_METHOD),
+            *(Column(n, digits=0, charted=False) for n in ("wins", "ties", "losses", "both bad")),
+            _NOTE,
         )
+        rows = []
+        for axis, result in table.arenas.items():
+            for one in result.strengths:
+                low = high = None
+                if one.strength is not None and one.half_95 is not None:
+                    low, high = one.strength - one.half_95, one.strength + one.half_95
+                counts = (one.wins, one.ties, one.losses, one.both_bad)
+                cells = (Cell(one.strength, low, high), *map(Cell, counts), Cell(text=one.note))
+                rows.append(Row((self.axes[axis], self.study.label(one.system)), cells))
+        votes = [
+            f"{self.axes[axis]}: {r.n} votes of {r.n_raters} raters on {r.n_items} items"
+            for axis, r in table.arenas.items()
+        ]
+        return self.table("Arena", ("axis", "system"), columns, rows, "; ".join(votes))
 
     def order(self, table: ResultTable) -> Table:
         rows = [
-            Row((self.axes[axis], self.study.label(name)), _interval(interval))
+            Row(
+                (self.axes[axis], contrast_label(self.study, name)),
+                (*_interval(interval), Cell(interval.p), Cell(text=interval.note)),
+            )
             for axis, result in table.comparisons.items()
             for name, interval in (
                 *result.order_by_system.items(),
@@ -192,7 +246,7 @@ class _Head:
         return self.table(
             "Order effect",
             ("axis", "system"),
-            self.interval,
+            (*self.interval, _p("p"), _NOTE),
             rows,
             "Mean of the scores as given; above 0 favours what is heard second.",
         )
@@ -215,17 +269,19 @@ class _Head:
         return self.table("Identical pairs", ("axis",), columns, rows)
 
     def agreement(self, table: ResultTable) -> Table:
-        columns = tuple(
-            Column(name, charted=False)
-            for name in ("Krippendorff alpha, ordinal", "ICC(2,1)", "ICC(2,k)")
-        ) + (Column("complete clips", digits=0, charted=False),)
+        columns = (
+            Column("Krippendorff alpha, ordinal", charted=False),
+            Column("ICC(2,1) [95 %]", digits=2, charted=False),
+            Column("ICC(2,k) [95 %]", digits=2, charted=False),
+            Column("complete clips", digits=0, charted=False),
+        )
         rows = [
             Row(
                 (self.axes[axis],),
                 (
                     Cell(a.alpha_ordinal),
-                    Cell(a.icc.single),
-                    Cell(a.icc.average),
+                    Cell(a.icc.single, *(a.icc.single_ci or (None, None))),
+                    Cell(a.icc.average, *(a.icc.average_ci or (None, None))),
                     Cell(a.icc.n_complete_units),
                 ),
             )
@@ -236,23 +292,25 @@ class _Head:
             ("axis",),
             columns,
             rows,
-            "ICC over clips that every rater scored.",
+            f"ICC over clips that every rater scored, from {FEWEST_UNITS} clips on.",
         )
-
-
-def _p(name: str) -> Column:
-    return Column(name, digits=4, charted=False)
 
 
 def _interval(interval: MeanInterval) -> tuple[Cell, ...]:
     naive = "" if interval.naive_half is None else f"± {interval.naive_half:.2f}"
     return (
-        Cell(interval.mean, interval.lo, interval.hi),
+        Cell(interval.mean, interval.lo_95, interval.hi_95),
         Cell(text=naive),
         Cell(interval.n_raters),
         Cell(interval.n_items),
         Cell(interval.n),
     )
+
+
+def _tested(interval: MeanInterval, row: PairedDifference | SystemComparison) -> tuple[Cell, ...]:
+    """Interval, sizes, and the one verdict: p and its corrections, and how the interval came."""
+    tests = (interval.p, row.p_adjusted_axis, row.p_adjusted_all)
+    return (*_interval(interval), *map(Cell, tests), Cell(text=interval.note))
 
 
 def _outcomes(*counts: int) -> str:

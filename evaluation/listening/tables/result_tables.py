@@ -9,27 +9,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.listening.clips.preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
-from evaluation.listening.design.assignment import TRAINING, cells
-from evaluation.listening.design.study import CCR, CONTINUATION, METHOD_NAMES, MOS, Study
+from evaluation.listening.design.assignment import Trial, cells, signed_score
+from evaluation.listening.design.study import ARENA, CCR, CONTINUATION, METHOD_NAMES, MOS, Study
 from evaluation.listening.statistics import (
     METHOD,
     NAIVE_METHOD,
     Agreement,
+    ArenaResult,
+    ArenaTable,
     ComparisonResult,
     ComparisonTable,
     MeanInterval,
     PairedDifference,
     RatingTable,
     SystemMean,
-    compare,
+    arena,
+    compare_axes,
     paired_differences,
     rater_agreement,
     system_means,
 )
 from evaluation.listening.statistics.ratings import means_by_rater
-from evaluation.listening.store.storage import Store, StoredAnswer, StoredRater
+from evaluation.listening.store.records import StoredAnswer, StoredRater
+from evaluation.listening.store.storage import Store
 from evaluation.listening.tables.screening import Verdict, screen
 
+VERSUS = " vs "
 PAPER_NOTE = f"± is the half width of a 95 % interval ({METHOD}), not what the paper prints as ±."
 
 
@@ -54,13 +59,15 @@ class RaterMean:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Results of one set of raters; `means` and `pairs` are MOS, `comparisons` CCR by axis."""
+    """Results of one set of raters; `means` and `pairs` are MOS, `comparisons` CCR by axis and
+    `arenas` arena by axis. A pair without a baseline is named "system vs other"."""
 
     n_raters: int
     n_answers: int
     means: list[SystemMean]
     pairs: list[PairedDifference]
     comparisons: dict[str, ComparisonResult]
+    arenas: dict[str, ArenaResult]
     controls: list[SystemMean]
     agreement: dict[str, Agreement]
     distributions: list[Distribution]
@@ -113,6 +120,8 @@ class ResultTables:
 def results(study: Study, store: Store) -> ResultTables:
     """Compute everything from the stored answers of a study."""
     raters, answers = store.raters(study.name), store.answers(study.name)
+    removed = {rater.rater_id for rater in raters if rater.removed_at is not None}
+    answers = [answer for answer in answers if answer.rater_id not in removed]
     verdicts = screen(study, raters, answers)
     kept = {verdict.rater_id for verdict in verdicts if verdict.kept}
     everyone = _table(study, answers)
@@ -142,7 +151,7 @@ def progress(
     study: Study, raters: Sequence[StoredRater], answers: Sequence[StoredAnswer]
 ) -> StudyProgress:
     """How far a study is and how even its cells are filled."""
-    counts = Counter((a.trial.system, a.trial.item) for a in answers if a.trial.kind == MAIN)
+    counts = Counter(a.trial.cell for a in answers if a.trial.kind == MAIN)
     filled = [counts.get(cell, 0) for cell in cells(study)]
     return StudyProgress(
         len(raters),
@@ -154,18 +163,17 @@ def progress(
     )
 
 
-def signed_score(study: Study, answer: StoredAnswer, axis: str) -> int:
-    """The score as MOS, or for a pair as system minus baseline."""
-    against_baseline = study.method == CCR and answer.trial.kind in (MAIN, TRAINING)
-    flip = against_baseline and not answer.trial.system_second
-    return -answer.scores[axis] if flip else answer.scores[axis]
-
-
 def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
     main = [answer for answer in answers if answer.trial.kind == MAIN]
     axes = [axis.name for axis in study.axes]
     rows = [
-        (a.rater_id, a.trial.item, a.trial.system, axis, signed_score(study, a, axis))
+        (
+            a.rater_id,
+            a.trial.item,
+            contrast(a.trial),
+            axis,
+            signed_score(study, a.trial, a.scores[axis]),
+        )
         for a in main
         for axis in axes
     ]
@@ -179,13 +187,15 @@ def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
         ]
     )
     is_mos = study.method == MOS
-    comparisons = {} if is_mos else {axis: _comparison(axis, answers) for axis in axes}
+    pairs = {axis: _comparison(axis, answers) for axis in axes if study.method == CCR}
+    battles = {axis: _battles(axis, main) for axis in axes if study.method == ARENA}
     return ResultTable(
         len({answer.rater_id for answer in answers}),
         len(main),
         system_means(table) if is_mos else [],
         paired_differences(table) if is_mos else [],
-        comparisons,
+        compare_axes(pairs),
+        {axis: arena(battle) for axis, battle in battles.items()},
         system_means(hidden),
         _agreement(table),
         _distributions(study, table),
@@ -193,22 +203,48 @@ def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
     )
 
 
-def _comparison(axis: str, answers: Sequence[StoredAnswer]) -> ComparisonResult:
-    return compare(
-        ComparisonTable.of(
-            [
-                (
-                    a.rater_id,
-                    a.trial.item,
-                    a.trial.system,
-                    a.trial.system_second,
-                    a.trial.kind == IDENTICAL,
-                    a.scores[axis],
-                )
-                for a in answers
-                if a.trial.kind in (MAIN, IDENTICAL)
-            ]
-        )
+def contrast(trial: Trial) -> str:
+    """What a row compares: a system, or "system vs other" where there is no baseline."""
+    return f"{trial.system}{VERSUS}{trial.other}" if trial.other else trial.system
+
+
+def contrast_label(study: Study, name: str) -> str:
+    """A contrast's name with the labels of its systems."""
+    return VERSUS.join(study.label(system) for system in name.split(VERSUS))
+
+
+def _comparison(axis: str, answers: Sequence[StoredAnswer]) -> ComparisonTable:
+    return ComparisonTable.of(
+        [
+            (
+                a.rater_id,
+                a.trial.item,
+                contrast(a.trial),
+                a.trial.system_second,
+                a.trial.kind == IDENTICAL,
+                a.scores[axis],
+            )
+            for a in answers
+            if a.trial.kind in (MAIN, IDENTICAL)
+        ]
+    )
+
+
+def _battles(axis: str, main: Sequence[StoredAnswer]) -> ArenaTable:
+    return ArenaTable.of(
+        [
+            (
+                a.rater_id,
+                a.trial.item,
+                *(
+                    (a.trial.other, a.trial.system)
+                    if a.trial.system_second
+                    else (a.trial.system, a.trial.other)
+                ),
+                a.scores[axis],
+            )
+            for a in main
+        ]
     )
 
 
@@ -255,7 +291,7 @@ def paper_cell(interval: MeanInterval | None) -> str:
     """`3.27 ± 0.24`, or the mean and why it carries no interval."""
     if interval is None:
         return "-"
-    half = f"± {interval.half:.2f}" if interval.half is not None else f"({interval.note})"
+    half = f"± {interval.half_95:.2f}" if interval.half_95 is not None else f"({interval.note})"
     return f"{interval.mean:.2f} {half}"
 
 
