@@ -14,13 +14,18 @@ from evaluation.listening.design.power import (
     power_table,
     raters_needed,
 )
-from evaluation.listening.design.study import Study
+from evaluation.listening.design.study import ARENA, CCR, METHOD_NAMES, MOS, Study
 from evaluation.listening.design.study_file import read_study
 from evaluation.listening.service import RaterView, RatingService, StudyView, TrialView
+from evaluation.listening.statistics import MeanInterval
+from evaluation.listening.store.people import invitations, invite, remove, revoke
 from evaluation.listening.store.persistence import persistence_warning
 from evaluation.listening.store.records import new_token
+from evaluation.listening.store.registration import CLOSED, OPEN, PAUSED, set_state, state_of
 from evaluation.listening.store.storage import Store
+from evaluation.listening.tables.answer_files import payment_csv
 from evaluation.listening.tables.export import result_files
+from evaluation.listening.tables.honest_raters import honest_losses, losses_text
 from evaluation.listening.tables.result_report import report_tables, screening_table
 from evaluation.listening.tables.result_tables import (
     PaperTable,
@@ -32,6 +37,23 @@ from evaluation.listening.tables.result_tables import (
 )
 
 __all__ = [
+    "ARENA",
+    "CCR",
+    "CLOSED",
+    "METHOD_NAMES",
+    "MOS",
+    "MeanInterval",
+    "OPEN",
+    "PAUSED",
+    "honest_losses",
+    "invitations",
+    "invite",
+    "losses_text",
+    "payment_csv",
+    "remove",
+    "revoke",
+    "set_state",
+    "state_of",
     "ITEMS",
     "RATERS",
     "PaperTable",

@@ -255,7 +255,7 @@ class RatingService:
 
     def _trial_view(self, stored: StoredTrial, total: int) -> TrialView:
         trial, language = stored.trial, dict(self.study.language)
-        files = (trial.first, trial.second) if trial.second else (trial.first,)
+        files: tuple[str, ...] = (trial.first, trial.second) if trial.second else (trial.first,)
         if not self._names:
             files = tuple(f"{stored.id}{side}.wav" for side in range(len(files)))
         is_check = trial.kind == ATTENTION

@@ -8,11 +8,11 @@ import zipfile
 from evaluation.listening import RatingService, result_files, results
 
 
-def results_archive(desk: RatingService) -> bytes:
+def results_archive(service: RatingService) -> bytes:
     """A ZIP of the answers and of every table as CSV."""
-    found = results(desk.study, desk.store)
+    found = results(service.study, service.store)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in result_files(desk.study, desk.store, found).items():
+        for name, text in result_files(service.study, service.store, found).items():
             archive.writestr(name, text)
     return packed.getvalue()

@@ -1,4 +1,4 @@
-"""The rater's page and what it asks for.
+"""The rater's page, the list of open studies, and what they ask for.
 
 Every answer is JSON of a view of `evaluation.listening`, which holds nothing that tells systems
 apart. Clips are sent whole and uncompressed under headers that are the same for all of them.
@@ -23,6 +23,8 @@ from core.errors import InputError, StudioError
 from evaluation.listening import RatingService
 from studio.rating.admin import AdminGate
 from studio.rating.downloads import results_archive
+from studio.rating.limits import RatingLimits
+from studio.rating.public_results import PublicResults
 from studio.rating.registry import Studies
 
 WEB = Path(__file__).parent / "web"
@@ -38,19 +40,26 @@ PAGE_HEADERS = PRIVATE | {
         "media-src blob:; img-src data:; base-uri 'none'; form-action 'none'"
     )
 }
+LIST_TITLE = "Listening tests"
+Given = dict[str, Any]  # a JSON object
+Ask = Callable[[RatingService, Given], Given]
 CLOSED = "This study is not open."
 LATER = "This study cannot be opened right now. Please try again in a moment."
 log = logging.getLogger("studio.rating")
 
 
 def add_rating(app: FastAPI, studies: Studies, gate: AdminGate) -> None:
-    """Add /rate, /listening_* and the researcher's download to the app."""
+    """Add /rate, /listening_*, public results and the researcher's download to the app."""
     page = (WEB / "rate.html").read_text(encoding="utf-8")
+    public = PublicResults()
 
     @app.get("/rate")
-    def rate(study: str = "") -> HTMLResponse:
+    def rate(study: str | None = None) -> HTMLResponse:
+        if study is None:
+            listed = {"studies": [asdict(one) for one in studies.listed()]}
+            return HTMLResponse(_filled(page, LIST_TITLE, listed), headers=PAGE_HEADERS)
         try:
-            view = studies.desk(study).study_view()
+            view = studies.service(study).study_view()
         except StudioError as error:
             told, status = (CLOSED, 404) if isinstance(error, InputError) else (LATER, 503)
             return HTMLResponse(_filled(page, told, {"closed": told}), status, PAGE_HEADERS)
@@ -59,7 +68,7 @@ def add_rating(app: FastAPI, studies: Studies, gate: AdminGate) -> None:
     @app.get("/rate/clips/{study}/{name}")
     def clip(study: str, name: str) -> Response:
         try:
-            content = studies.desk(study).clip_path(name).read_bytes()
+            content = studies.service(study).clip(name)
         except StudioError as error:
             return Response(
                 status_code=404 if isinstance(error, InputError) else 503, headers=PRIVATE
@@ -73,7 +82,7 @@ def add_rating(app: FastAPI, studies: Studies, gate: AdminGate) -> None:
         """Every table of the study as CSV, in one archive."""
         try:
             gate.check(x_admin_token, request.client.host if request.client else "")
-            content = results_archive(studies.researchers_desk(study))
+            content = results_archive(studies.researchers_service(study))
         except StudioError as error:
             return _refusal(error)
         return Response(
@@ -83,20 +92,31 @@ def add_rating(app: FastAPI, studies: Studies, gate: AdminGate) -> None:
             | {"Content-Disposition": 'attachment; filename="listening-results.zip"'},
         )
 
-    _add_views(app, studies)
+    @app.get("/rate/public/{study}")
+    def public_table(study: str) -> JSONResponse:
+        """The live table of a study whose results are public."""
+        try:
+            content = public.of(studies.service(study), studies.is_shipped(study))
+        except StudioError as error:
+            return _refusal(error)
+        return JSONResponse(content, headers=PRIVATE)
+
+    _add_views(app, studies, RatingLimits())
     app.mount("/rate/web", StaticFiles(directory=WEB))
 
 
-def _add_views(app: FastAPI, studies: Studies) -> None:
+def _add_views(app: FastAPI, studies: Studies, limits: RatingLimits) -> None:
     for path, ask in VIEWS.items():
-        app.post(f"/{path}")(_route(studies, ask))
+        app.post(f"/{path}")(_route(studies, limits, ask))
 
 
-def _route(studies: Studies, ask: Callable[[RatingService, dict], Any]) -> Callable:
+def _route(studies: Studies, limits: RatingLimits, ask: Ask) -> Callable[..., Any]:
     async def answer(request: Request) -> JSONResponse:
+        address = request.client.host if request.client else ""
         try:
             given = await _body(request)
-            view = await run_in_threadpool(lambda: ask(studies.desk(given.get("study")), given))
+            require_room(limits, ask, given, address)
+            view = await run_in_threadpool(lambda: ask(studies.service(_name(given)), given))
         except StudioError as error:
             return _refusal(error)
         return JSONResponse(view, headers=PRIVATE)
@@ -104,42 +124,58 @@ def _route(studies: Studies, ask: Callable[[RatingService, dict], Any]) -> Calla
     return answer
 
 
-def start(desk: RatingService, given: dict) -> dict:
-    return asdict(desk.start(given.get("token"), given.get("consent")))
+def _name(given: Given) -> str:
+    return given.get("study", "")
 
 
-def view(desk: RatingService, given: dict) -> dict:
-    return asdict(desk.view(given.get("token")))
+def require_room(limits: RatingLimits, ask: Ask, given: Given, address: str) -> None:
+    """Raises: InputError when an address or a study has had too much within the hour."""
+    study = str(given.get("study"))[:80]
+    if ask is start:
+        limits.join(study, address)
+    elif ask is answer:
+        limits.comment(study, address, len(str(given.get("comment", ""))))
 
 
-def answer(desk: RatingService, given: dict) -> dict:
+def start(service: RatingService, given: Given) -> Given:
+    participant = given.get("participant")
+    if participant is not None and not isinstance(participant, dict):
+        raise InputError("participant", "", "is not a JSON object")
+    return asdict(service.start(given.get("token", ""), given.get("consent", False), participant))
+
+
+def view(service: RatingService, given: Given) -> Given:
+    return asdict(service.view(given.get("token", "")))
+
+
+def answer(service: RatingService, given: Given) -> Given:
     listening = given.get("listening") or {}
     if not isinstance(listening, dict):
         raise InputError("listening log", "", "is not a JSON object")
     return asdict(
-        desk.answer(
-            given.get("token"),
-            given.get("trial_id"),
-            given.get("scores"),
+        service.answer(
+            given.get("token", ""),
+            given.get("trial_id", ""),
+            given.get("scores", {}),
             given.get("comment", ""),
             listening,
         )
     )
 
 
-def note(desk: RatingService, given: dict) -> dict:
+def note(service: RatingService, given: Given) -> Given:
     detail = given.get("detail") or {}
     if not isinstance(detail, dict):
         raise InputError("event detail", "", "is not a JSON object")
-    desk.note(given.get("token"), given.get("key"), given.get("kind"), detail)
+    service.note(given.get("token", ""), given.get("key", ""), given.get("kind", ""), detail)
     return {"state": "noted"}
 
 
-def withdraw(desk: RatingService, given: dict) -> dict:
-    return asdict(desk.withdraw(given.get("token")))
+def withdraw(service: RatingService, given: Given) -> Given:
+    return asdict(service.withdraw(given.get("token", "")))
 
 
-VIEWS = {
+VIEWS: dict[str, Ask] = {
     "listening_start": start,
     "listening_view": view,
     "listening_answer": answer,
@@ -148,7 +184,7 @@ VIEWS = {
 }
 
 
-async def _body(request: Request) -> dict:
+async def _body(request: Request) -> Given:
     """The request's JSON object. Raises: InputError."""
     content = bytearray()
     async for part in request.stream():
@@ -177,7 +213,7 @@ def _refusal(error: StudioError) -> JSONResponse:
     )
 
 
-def _filled(page: str, title: str, config: dict) -> str:
+def _filled(page: str, title: str, config: Given) -> str:
     """The page with a study's configuration as inert JSON that cannot end its element."""
     inert = json.dumps(config).replace("<", "\\u003c").replace(">", "\\u003e")
     return page.replace("STUDY_TITLE", html.escape(title), 1).replace("STUDY_CONFIG", inert, 1)

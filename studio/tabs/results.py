@@ -156,7 +156,7 @@ def _connect(studio: Studio, errors: FieldErrors, parts: _Parts, buttons: list) 
             return {
                 **errors.clear(),
                 parts.timer: gr.Timer(active=True),
-                **_filled(parts, studio.studies.researchers_desk(name), raters == SCREENED),
+                **_filled(parts, studio.studies.researchers_service(name), raters == SCREENED),
             }
         except StudioError as error:
             return errors.show(error)
@@ -164,7 +164,7 @@ def _connect(studio: Studio, errors: FieldErrors, parts: _Parts, buttons: list) 
     def tick(token: str, name: str, request: gr.Request) -> dict:
         try:
             studio.admin.check(token, _address(request))
-            return {parts.progress: _progress_html(studio.studies.researchers_desk(name))}
+            return {parts.progress: _progress_html(studio.studies.researchers_service(name))}
         except StudioError:  # until somebody opens or computes again
             return {parts.timer: gr.Timer(active=False)}
 
@@ -201,8 +201,8 @@ def _address(request: gr.Request) -> str:
     return client.host if client else ""
 
 
-def _filled(parts: _Parts, desk: RatingService, screened: bool) -> dict:
-    study, found = desk.study, results(desk.study, desk.store)
+def _filled(parts: _Parts, service: RatingService, screened: bool) -> dict:
+    study, found = service.study, results(service.study, service.store)
     table = found.screened if screened else found.everyone
     tables = [*report_tables(study, found, screened), screening_table(found)]
     charts: list[go.Figure | None] = [
@@ -210,11 +210,11 @@ def _filled(parts: _Parts, desk: RatingService, screened: bool) -> dict:
         for chart in (result_charts.forest, result_charts.distributions, result_charts.rater_map)
     ]
     shown = STYLE + f'<div class="results">{"".join(table_html(one) for one in tables)}</div>'
-    return dict(zip(parts.shown, [shown, *charts, _progress_html(desk)]))
+    return dict(zip(parts.shown, [shown, *charts, _progress_html(service)]))
 
 
-def _progress_html(desk: RatingService) -> str:
-    study, store = desk.study, desk.store
+def _progress_html(service: RatingService) -> str:
+    study, store = service.study, service.store
     now: StudyProgress = progress(study, store.raters(study.name), store.answers(study.name))
     warning = persistence_warning(str(store.url.render_as_string(hide_password=True)))
     told = f'<p class="field-error" role="alert">{html.escape(warning)}</p>' if warning else ""

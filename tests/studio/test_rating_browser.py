@@ -64,7 +64,7 @@ def test_from_link_to_completion_code(browser, address, studies):
         rater.page.click(".next")
     code = rater.page.locator("#code").inner_text()
 
-    store = studies.desk("mos").store
+    store = studies.service("mos").store
     (seat,) = store.raters("mos")
     answers = store.answers("mos")
     assert seat.finished_at is not None and len(code) == 8
@@ -101,7 +101,7 @@ def test_pairs_switch_at_one_position_and_rater_withdraws(browser, address, stud
     rater.score("-", "2")
     page.click(".next")
     rater.at(2)
-    (answer,) = studies.desk("pairs").store.answers("pairs")
+    (answer,) = studies.service("pairs").store.answers("pairs")
     assert dict(answer.scores) == {"overall": -2} and min(answer.listening["heard"]) >= 0.8
 
     page.get_by_role("button", name="Take a break").click()
@@ -110,6 +110,6 @@ def test_pairs_switch_at_one_position_and_rater_withdraws(browser, address, stud
     page.get_by_role("button", name="Withdraw").click()
     page.click("#withdraw-sure")
     page.get_by_text("Your answers have been deleted.").wait_for()
-    assert studies.desk("pairs").store.answers("pairs") == []
+    assert studies.service("pairs").store.answers("pairs") == []
     assert rater.errors == []
     rater.context.close()

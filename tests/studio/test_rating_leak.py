@@ -92,12 +92,16 @@ def telling(found, systems):
     return told
 
 
-def look(client, prepared, name):
+def look(client, service, name):
+    """The page, what tells systems apart, and {clip name: file} of what was handed."""
     page, clips = heard_clips(client, name)
     assert len(clips) == SYSTEMS * ITEMS
-    return page, telling(
-        features(client, name, clips), {record.name: record.system for record in prepared.clips}
+    files = {clip: service.store.trial(name, trial["id"]).first for clip, trial in clips.items()}
+    systems = {record.name: record.system for record in service.prepared.clips}
+    told = telling(
+        features(client, name, clips), {clip: systems[file] for clip, file in files.items()}
     )
+    return page, told, files
 
 
 @pytest.fixture(scope="module")
@@ -107,26 +111,38 @@ def work(tmp_path_factory):
         yield work
 
 
-def test_blinded_clips_tell_nothing_and_raw_files_would(work):
+def test_blinded_clips_tell_nothing_and_raw_files_would(work, monkeypatch):
     studies = Studies()
-    client, prepared = TestClient(rating_app(studies)), studies.desk("blind").prepared
-    page, told = look(client, prepared, "blind")
+    service = studies.service("blind")
+    client, prepared = TestClient(rating_app(studies)), service.prepared
+    page, told, files = look(client, service, "blind")
     assert told == []
     headers = {
-        str(sorted(client.get(f"/rate/clips/blind/{clip.name}").headers.items()))
-        for clip in prepared.clips
+        str(sorted(client.get(f"/rate/clips/blind/{clip}").headers.items()))
+        for clip in (*files, service.study_view().level_clip)
     }
-    assert len(headers) == 1  # controls and the level check included
+    assert len(headers) == 1  # the level check included
+    contents = {client.get(f"/rate/clips/blind/{clip}").content for clip in files}
+    assert len(contents) == len(files)
     for word in ("system-", "key.json", "gain_db", str(work)):
         assert word not in page
     for record in prepared.of_kind("main"):
         shutil.copyfile(record.source, prepared.folder / "clips" / record.name)
-    assert {"bytes", "headers", "container"} <= set(look(client, prepared, "blind")[1])
+    monkeypatch.setattr(
+        service,
+        "clip",
+        lambda clip: (
+            prepared.folder / "clips" / service.store.trial("blind", clip[:16]).first
+        ).read_bytes(),
+    )
+    assert {"bytes", "headers", "container"} <= set(look(client, service, "blind")[1])
 
 
 def test_it_can_tell_when_blinding_is_off(work, tmp_path):
-    study = Studies().desk("blind").study
+    study = Studies().service("blind").study
     prepared = prepare(study, tmp_path / "prepared", blind=False)
-    desk = RatingService(study, prepared, Store(f"sqlite:///{tmp_path / 'answers.sqlite'}"))
-    client = TestClient(rating_app(SimpleNamespace(desk=lambda name: desk)))
-    assert "url" in look(client, prepared, "blind")[1]
+    service = RatingService(study, prepared, Store(f"sqlite:///{tmp_path / 'answers.sqlite'}"))
+    client = TestClient(
+        rating_app(SimpleNamespace(service=lambda name: service, is_shipped=lambda name: False))
+    )
+    assert "url" in look(client, service, "blind")[1]

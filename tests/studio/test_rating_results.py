@@ -15,15 +15,15 @@ from studio.rating import AdminGate, Studies, result_charts
 EVIL = "<img src=x onerror=alert(1)>"
 
 
-def answer_all(desk, raters):
+def answer_all(service, raters):
     chooser = random.Random(5)
-    low, high = desk.study.scale
+    low, high = service.study.scale
     for _ in range(raters):
         token = new_token()
-        view = desk.start(token, True)
+        view = service.start(token, True)
         while view.state == "trial":
-            scores = {axis.name: chooser.randint(low, high) for axis in desk.study.axes}
-            view = desk.answer(token, view.trial.id, scores, EVIL)
+            scores = {axis.name: chooser.randint(low, high) for axis in service.study.axes}
+            view = service.answer(token, view.trial.id, scores, EVIL)
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +44,15 @@ def work(tmp_path_factory):
         )
         studies = Studies()
         for name in studies.names():
-            answer_all(studies.desk(name), 4)
+            answer_all(studies.service(name), 4)
         yield work
 
 
 def shown(work, name, screened):
-    desk = Studies().desk(name)
-    found = results(desk.study, desk.store)
-    tables = {table.title: table for table in report_tables(desk.study, found, screened)}
-    return desk.study, found, tables
+    service = Studies().service(name)
+    found = results(service.study, service.store)
+    tables = {table.title: table for table in report_tables(service.study, found, screened)}
+    return service.study, found, tables
 
 
 def test_ratings_are_shown_with_both_intervals_and_sizes(work):

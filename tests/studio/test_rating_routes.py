@@ -75,11 +75,11 @@ def test_what_is_no_open_study_is_closed(client, name):
 
 
 def test_a_database_that_is_away_closes_no_study(studies, monkeypatch, tmp_path):
-    clip = studies.desk("open").prepared.clips[0].name
+    clip = studies.service("open").study_view().level_clip
     monkeypatch.setenv("STUDIO_DATABASE", f"sqlite:///{tmp_path}")  # a folder
     later = Studies()
     with pytest.raises(FailureError, match="try again") as error:
-        later.desk("open")
+        later.service("open")
     assert str(tmp_path) not in str(error.value)
     client = TestClient(rating_app(later))
     page = client.get("/rate?study=open")
@@ -93,7 +93,7 @@ def test_a_database_that_is_away_closes_no_study(studies, monkeypatch, tmp_path)
 
 
 def test_a_replayed_request_adds_nothing(client, studies):
-    token, store = new_token(), studies.desk("open").store
+    token, store = new_token(), studies.service("open").store
     assert ask(client, "view", token=token).json()["name"] == "link"
     assert ask(client, "start", token=token, consent=False).status_code == 400
     first = ask(client, "start", token=token, consent=True).json()
@@ -133,7 +133,7 @@ def test_wrong_answers_are_refused(client, studies, change):
     content = {"study": "open", "token": token, "trial_id": trial, "scores": {"overall": 4}}
     answer = client.post("/listening_answer", content=json.dumps(content | change))
     assert answer.status_code == 400 and "/" not in answer.json()["error"]
-    assert studies.desk("open").store.answers("open") == []
+    assert studies.service("open").store.answers("open") == []
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"[" * 5000, b"x" * 100_000, b"\xff"])
@@ -142,8 +142,8 @@ def test_a_body_that_is_no_object_is_refused(client, body):
 
 
 def test_only_clips_are_served(client, studies):
-    desk = studies.desk("open")
-    name = desk.prepared.clips[0].name
+    service = studies.service("open")
+    name = service.study_view().level_clip
     assert client.get(f"/rate/clips/open/{name}").status_code == 200
     assert client.get(f"/rate/clips/other/{name}").status_code == 404
     for path in (

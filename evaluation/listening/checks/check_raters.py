@@ -24,6 +24,7 @@ from evaluation.listening.checks.sample_study import write_sample_study
 from evaluation.listening.checks.simulated_raters import (
     Acknowledged,
     LoopbackClient,
+    RaterClient,
     SimulatedRater,
 )
 from evaluation.listening.clips.preparation import MAIN, prepare
@@ -107,7 +108,7 @@ def _wave(
 ) -> list[SimulatedRater]:
     """Let raters answer to the end; each kill happens at its share of the expected answers."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    clients = [LoopbackClient(port) for port in ports]
+    clients: list[RaterClient] = [LoopbackClient(port) for port in ports]
     before = len(acknowledged.answers)
     crowd = [
         SimulatedRater(study, clients, before + number, acknowledged, deadline)

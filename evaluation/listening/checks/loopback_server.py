@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from core.errors import InputError, StudioError
 from evaluation.listening.clips.preparation import read_prepared
 from evaluation.listening.design.study_file import read_study
-from evaluation.listening.service import RatingService
+from evaluation.listening.service import RaterView, RatingService
 from evaluation.listening.store.storage import Store
 
 
@@ -26,7 +27,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, service: RatingService, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.routes = {
+        self.routes: dict[str, Callable[..., RaterView]] = {
             "/listening_start": service.start,
             "/listening_answer": service.answer,
             "/listening_withdraw": service.withdraw,
@@ -53,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_arguments) -> None:
+    def log_message(self, *_arguments: object) -> None:
         """No log of requests."""
 
 

@@ -219,7 +219,9 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
     folder = folder or prepared_folder(study)
     prompts = sources.prompt_clips(study)
     wanted = _wanted(study, prompts)
-    hashes = {one.source: _sha256(one.source) for one in wanted if one.source}
+    hashes: dict[Path | None, str] = {
+        one.source: _sha256(one.source) for one in wanted if one.source
+    }
     if (folder / KEY).exists():
         made = read_prepared(study, folder)
         if {record.whose: record.source_sha256 for record in made.clips} != {

@@ -97,7 +97,8 @@ def spread_items(trials: Sequence[Trial], random_: random.Random) -> list[Trial]
     ordered: list[Trial] = []
     while len(ordered) < len(trials):
         last = ordered[-1].item if ordered else None
-        open_items = [item for item in left if left[item] and item != last] or [last]
+        open_items = [item for item in left if left[item] and item != last]
+        open_items = open_items or [item for item in left if left[item]]
         most = max(left[item] for item in open_items)
         # An item with more than half of the rest must come now or it will repeat.
         remaining = len(trials) - len(ordered)

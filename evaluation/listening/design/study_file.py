@@ -258,7 +258,7 @@ def _record(kind: type, name: str, content: Mapping[str, Any]) -> Any:
     """A dataclass of numbers from a section of the same field names."""
     types_by_name = typing.get_type_hints(kind)
     given = _mapping(name, content.get(name, {}), types_by_name)
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in given.items():
         wanted = types_by_name[key]
         options = typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)

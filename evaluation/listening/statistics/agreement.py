@@ -44,7 +44,9 @@ class Agreement:
 
 
 def score_matrix(
-    raters: Sequence[str], units: Sequence[str], scores: Sequence[float]
+    raters: Sequence[str] | np.ndarray,
+    units: Sequence[str] | np.ndarray,
+    scores: Sequence[float] | np.ndarray,
 ) -> np.ndarray:
     """[raters, units] with NaN for missing; rows and columns in sorted order.
 
@@ -133,7 +135,9 @@ def _single_bounds(
 
 
 def rater_agreement(
-    raters: Sequence[str], units: Sequence[str], scores: Sequence[float]
+    raters: Sequence[str] | np.ndarray,
+    units: Sequence[str] | np.ndarray,
+    scores: Sequence[float] | np.ndarray,
 ) -> Agreement:
     """Alpha and ICC of ratings in long form, three sequences [n]."""
     matrix = score_matrix(raters, units, scores)

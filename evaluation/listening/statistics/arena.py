@@ -42,8 +42,9 @@ class ArenaTable:
     @classmethod
     def of(cls, rows: list[tuple[str, str, str, str, int]]) -> ArenaTable:
         """From rows (rater, item, first, second, score)."""
-        columns = list(zip(*rows)) if rows else [()] * 5
-        return cls(*(np.asarray(c, dtype=str) for c in columns[:4]), np.asarray(columns[4], int))
+        raters, items, first, second, scores = zip(*rows) if rows else [()] * 5
+        names = (np.asarray(column, dtype=str) for column in (raters, items, first, second))
+        return cls(*names, scores=np.asarray(scores, dtype=int))
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def arena(table: ArenaTable) -> ArenaResult:
         won = (is_first & (table.scores == -1)) | (is_second & (table.scores == 1))
         mine = is_first | is_second
         votes = int(np.sum(mine & fit))
-        strength, half, note = strengths and strengths[index], halves and halves[index], ""
+        strength = strengths[index] if strengths else None
+        half, note = halves[index] if halves else None, ""
         if strengths is None:
             note = UNBEATEN
         elif votes < FEWEST_VOTES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,13 +25,11 @@ class RatingTable:
     scores: np.ndarray
 
     @classmethod
-    def of(cls, rows: list[tuple[str, str, str, str, float]]) -> RatingTable:
+    def of(cls, rows: Sequence[tuple[str, str, str, str, float]]) -> RatingTable:
         """From rows (rater, item, system, axis, score)."""
-        columns = list(zip(*rows)) if rows else [()] * 5
-        return cls(
-            *(np.asarray(column, dtype=str) for column in columns[:4]),
-            np.asarray(columns[4], dtype=np.float64),
-        )
+        raters, items, systems, axes, scores = zip(*rows) if rows else [()] * 5
+        names = (np.asarray(column, dtype=str) for column in (raters, items, systems, axes))
+        return cls(*names, scores=np.asarray(scores, dtype=np.float64))
 
     def select(self, mask: np.ndarray) -> RatingTable:
         """The rows where `mask` [n] holds."""
@@ -161,7 +160,7 @@ def paired_differences(table: RatingTable) -> list[PairedDifference]:
     pairs = [
         replace(pair, p_holm_all=p, p_adjusted_all=q) for pair, p, q in zip(pairs, fixed, over_all)
     ]
-    final = []
+    final: list[PairedDifference] = []
     for axis in axes:
         group = [pair for pair in pairs if pair.axis == axis]
         fixed = holm([pair.test.p_exact for pair in group])

@@ -168,7 +168,9 @@ class Store:
                 rater_table.c.study == study.name, rater_table.c.token_hash == sha256(token)
             )
         ).one_or_none()
-        return row and Seat(
+        if row is None:
+            return None
+        return Seat(
             row.id,
             row.number,
             row.completion_code,
