@@ -55,7 +55,7 @@ def forest(study: Study, table: ResultTable) -> go.Figure:
             (study.label(system), interval) for name, system, interval in found if name == axis.name
         ]
         for label, colour, width, half in (
-            ("two-way 95 %", INK, 3, lambda interval: interval.half),
+            ("95 %", INK, 3, lambda interval: interval.half_95),
             ("naive", NAIVE, 1.5, lambda interval: interval.naive_half),
         ):
             figure.add_trace(

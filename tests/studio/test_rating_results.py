@@ -67,8 +67,8 @@ def test_ratings_are_shown_with_both_intervals_and_sizes(work):
     cells = means.rows[0].cells
     assert (cells[0].value, cells[0].low, cells[0].high) == (
         interval.mean,
-        interval.lo,
-        interval.hi,
+        interval.lo_95,
+        interval.hi_95,
     )
     assert cells[1].text == f"± {interval.naive_half:.2f}"
     assert [cell.value for cell in cells[2:5]] == [4, 4, 16]
@@ -112,7 +112,7 @@ def test_charts_hold_what_was_found(work, name):
         or (table.comparisons[axis].systems[0])
     )
     assert first.interval.mean in forest.data[0].x
-    assert first.interval.half in forest.data[0].error_x.array
+    assert first.interval.half_95 in forest.data[0].error_x.array
     shares = result_charts.distributions(study, table)
     low, high = study.scale
     assert len(shares.data) == (high - low + 1) * len(study.axes)

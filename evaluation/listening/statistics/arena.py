@@ -43,8 +43,8 @@ class ArenaTable:
     def of(cls, rows: list[tuple[str, str, str, str, int]]) -> ArenaTable:
         """From rows (rater, item, first, second, score)."""
         raters, items, first, second, scores = zip(*rows) if rows else [()] * 5
-        names = (np.asarray(column, dtype=str) for column in (raters, items, first, second))
-        return cls(*names, scores=np.asarray(scores, dtype=int))
+        texts = [np.asarray(column, dtype=str) for column in (raters, items, first, second)]
+        return cls(texts[0], texts[1], texts[2], texts[3], np.asarray(scores, dtype=int))
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ class RatingTable:
     def of(cls, rows: Sequence[tuple[str, str, str, str, float]]) -> RatingTable:
         """From rows (rater, item, system, axis, score)."""
         raters, items, systems, axes, scores = zip(*rows) if rows else [()] * 5
-        names = (np.asarray(column, dtype=str) for column in (raters, items, systems, axes))
-        return cls(*names, scores=np.asarray(scores, dtype=np.float64))
+        texts = [np.asarray(column, dtype=str) for column in (raters, items, systems, axes)]
+        return cls(texts[0], texts[1], texts[2], texts[3], np.asarray(scores, dtype=np.float64))
 
     def select(self, mask: np.ndarray) -> RatingTable:
         """The rows where `mask` [n] holds."""
