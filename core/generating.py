@@ -191,7 +191,8 @@ def _kept_file(path: Path, rank: int) -> Path:
 def _make(jobs: list[tuple[Any, Path]], as_json: bool) -> None:
     """Make every (request, file); one line a result on stdout, progress on stderr."""
     from core import audio
-    from core.pipeline import BATCH, GenerationResult, Pipeline, Progress
+    from core.pipeline import BATCH, Pipeline
+    from core.result import GenerationResult, Progress
 
     first = jobs[0][0]
     pipeline = Pipeline.load(first.variant, first.dtype, first.device)

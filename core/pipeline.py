@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +13,17 @@ import torch
 
 from core import audio, variants
 from core.audio import Limiter, Sound
+from core.batching import MOST_REQUESTS, SHARED, Failed, RunningBatch
 from core.caption import CaptionTemplate
 from core.checkpoints import opening
 from core.conditioning import TextTokenizer, conditioning, encode_text
 from core.errors import FailureError, InputError
 from core.job import Event, Job
-from core.language_model import DecodeRequest, LanguageModel, PackedModel, decode
+from core.language_model import DecodeRequest, LanguageModel, PackedModel
 from core.mastering import Mastering
 from core.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
-from core.result import GenerationResult, Progress
+from core.result import GenerationResult
 from core.srfm import PRESETS
 from core.wavtokenizer import WavTokenizer
 
@@ -32,14 +32,12 @@ EDGE_FADE_SECONDS = 0.005  # no click at the first and last sample
 OFFICIAL_FADE_OUT_SECONDS = 1.0
 OFFICIAL_PROMPT_SECONDS = 5.0
 OFFICIAL_LEAST_SHARE = 0.9  # of the asked length before the end token is allowed
-OFFICIAL_LATENTS_A_TOKEN = 2  # of 24 kHz models too: their music comes at half its tempo
+OFFICIAL_LATENTS_PER_TOKEN = 2  # of 24 kHz models too: their music comes at half its tempo
 SRFM_HISTORY_SECONDS = 2.0  # of an audio prompt, as context of the first window
 RECONSTRUCTIONS = ("wavtokenizer", "hificodec", "srfm")
 ENCODED_TOKENS = 2250  # 30 s of sound pass through the encoder at a time
 ENCODED_FRAMES = (4500, 300)  # HiFi-Codec's windows and what they share: exact up to 30 s
-TOKENS_A_TURN = 15  # 0.2 s of music between two looks at `should_stop`
 BATCH = 4  # requests that decode together where many are asked
-SHARED = ("variant", "dtype", "device", "compat")  # what requests of one batch have in common
 
 
 def flow_dtype(dtype: str, device: str) -> torch.dtype:
@@ -78,7 +76,7 @@ class Pipeline:
         """Load a variant by name.
 
         Args:
-            dtype: of the language model (see `core.language_model.products`), and of the flow
+            dtype: of the language model (see `core.language_model.precision`), and of the flow
                 (see `flow_dtype`). On a CPU `language_model` keeps its embeddings alone.
 
         Raises: InputError for an unknown or missing variant, a device that cannot be used, damaged
@@ -167,19 +165,16 @@ class Pipeline:
                 for event in self.stream(request, should_stop):
                     yield number, event
             return
-        for number in range(len(requests)):
-            yield number, Progress("preparing", 0.0, 0.0)
-        jobs = [self.prepare(request, should_stop) for request in requests]
-        for number, job in enumerate(jobs):
-            for event in self.begin(job):
-                yield number, event
-        for number, tokens, ended in self._tokens(jobs):
-            if len(tokens):
-                for event in jobs[number].feed(tokens):
-                    yield number, event
-            if ended:
-                for event in jobs[number].finish(self.model, self.load_seconds):
-                    yield number, event
+        waiting = list(enumerate(requests))
+        batch = RunningBatch[int](self, MOST_REQUESTS)
+        while waiting or batch:
+            while waiting and batch.admits(waiting[0][1]):
+                number, request = waiting.pop(0)
+                batch.join(number, request, should_stop)
+            for key, event in batch.turn():
+                if isinstance(event, Failed):
+                    raise event.error
+                yield key, event
 
     def _check_together(self, requests: Sequence[GenerationRequest]) -> None:
         if not requests:
@@ -211,7 +206,7 @@ class Pipeline:
         context = 0 if official else round(SRFM_HISTORY_SECONDS * self.token_rate)
         history = history[len(history) - min(context, len(history)) :]
         steps = request.steps or PRESETS[request.preset]
-        ratio = OFFICIAL_LATENTS_A_TOKEN if official else self.variant.latents_a_token
+        ratio = OFFICIAL_LATENTS_PER_TOKEN if official else self.variant.latents_a_token
         flow = SRFMRenderer(
             self.models["srfm"],
             self.models["hificodec"],
@@ -321,25 +316,6 @@ class Pipeline:
         front = audio.resample(sound.mono(), sound.sample_rate, self.variant.sample_rate)
         tail = round(count * hop * sound.sample_rate / rate)
         return self.encode(Sound(sound.samples[:, -tail:], sound.sample_rate))[:count], front
-
-    def _tokens(self, jobs: Sequence[Job]) -> Iterator[tuple[int, np.ndarray, bool]]:
-        """(number of the job, its next tokens, whether they are its last), a few at a time."""
-        steps = decode(
-            self.decoder, [self.decode_request(job) for job in jobs], compat=jobs[0].request.compat
-        )
-        going = list(range(len(jobs)))
-        while going:
-            began = time.perf_counter()
-            turn = list(itertools.islice(steps, TOKENS_A_TURN))
-            share = (time.perf_counter() - began) / len(going)
-            for number in tuple(going):
-                jobs[number].book("language_model", share)
-                jobs[number].check()
-                fresh = [t for step in turn if (t := step.tokens[number]) is not None]
-                ended = turn[-1].ended[number]
-                if ended:
-                    going.remove(number)
-                yield number, np.array(fresh, np.int64), ended
 
     def decode_request(self, job: Job) -> DecodeRequest:
         request = job.request

@@ -147,10 +147,9 @@ class PackedModel:
         """
         weight = model.head.weight
         self.model, self.config, self.device = model, model.config, weight.device
-        shapes, head = _shapes(model.config)
-        self.precision = (
-            own(weight, shapes, head) if dtype is None else precision(dtype, weight, shapes, head)
-        )
+        self.small = sum(p.numel() for p in model.backbone.parameters()) < SHARED_FROM
+        about = weight, *_shapes(model.config), 1 if self.small else torch.get_num_threads()
+        self.precision = own(*about) if dtype is None else precision(dtype, *about)
         script = self.device.type == "cpu"  # a GPU's step is captured whole
         self.layers: list[PackedLayer] = []
         # Parameters may be re-bound here and must stay usable for training.
@@ -166,7 +165,6 @@ class PackedModel:
             self.head = self.precision.head(
                 weight.detach().to(held), model.head.bias.detach().to(held)
             )
-        self.small = sum(p.numel() for p in model.backbone.parameters()) < SHARED_FROM
 
     @contextlib.contextmanager
     def threads(self) -> Iterator[None]:

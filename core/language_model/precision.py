@@ -93,21 +93,24 @@ LARGEST_ERROR: dict[Kernel, float] = {
 }
 
 
-def own(weight: Tensor, blocks: Sequence[Shape], head: Shape) -> Precision:
+def own(weight: Tensor, blocks: Sequence[Shape], head: Shape, threads: int = 1) -> Precision:
     """The model's weights as they are, in the dtype and on the device of `weight`."""
-    dtype = weight.dtype
-    checks = [self_check(PlainLinear, s, dtype, weight.device) for s in (*blocks, head)]
+    dtype, device = weight.dtype, weight.device
+    checks = [self_check(PlainLinear, s, threads, dtype, device) for s in (*blocks, head)]
     multiple = max(check.multiple or MOST_ROWS for check in checks)
     anywhere = all(check.any_threads for check in checks)
     return Precision(dtype, dtype, PlainLinear, PlainLinear, multiple, multiple, anywhere)
 
 
-def precision(name: str, weight: Tensor, blocks: Sequence[Shape], head: Shape) -> Precision:
+def precision(
+    name: str, weight: Tensor, blocks: Sequence[Shape], head: Shape, threads: int = 1
+) -> Precision:
     """What `fp32`, `bf16` or `int8` means for a model on this machine.
 
     Args:
         weight: any of the model's; its device counts.
         blocks, head: shapes of the weights in the blocks and in the head.
+        threads: that decode at most.
 
     Raises: InputError for int8 where no kernel for it exists.
     """
@@ -119,15 +122,16 @@ def precision(name: str, weight: Tensor, blocks: Sequence[Shape], head: Shape) -
     half += [LinearFP16] if packed else []
     whole: list[Kernel] = [ReorderedLinear] if ordered else []
     if name == "int8":
-        found = _best([LinearInt8], blocks) if packed else None
+        found = _best([LinearInt8], blocks, threads) if packed else None
         if found is None:
             raise InputError("dtype", name, "has fast kernels only on x86 CPUs; choose bf16")
-        return _together(found, _best([LinearFP16, *whole], [head]), torch.bfloat16)
+        return _together(found, _best([LinearFP16, *whole], [head], threads), torch.bfloat16)
     if name == "bf16" and half:
-        return _together(_best([*half, *whole], blocks), _best([*half, *whole], [head]))
+        kernels = [*half, *whole]
+        return _together(_best(kernels, blocks, threads), _best(kernels, [head], threads))
     if name == "bf16":
-        return own(weight.new_zeros(0, dtype=torch.bfloat16), blocks, head)
-    exact = _together(_best(whole, blocks), _best(whole, [head]))
+        return own(weight.new_zeros(0, dtype=torch.bfloat16), blocks, head, threads)
+    exact = _together(_best(whole, blocks, threads), _best(whole, [head], threads))
     return replace(exact, cache=torch.float32)
 
 
@@ -143,11 +147,11 @@ def _together(
     return Precision(torch.float32, cache, body, top, rows, head_rows, one and other)
 
 
-def _best(kernels: Sequence[Kernel], shapes: Sequence[Shape]) -> Choice | None:
+def _best(kernels: Sequence[Kernel], shapes: Sequence[Shape], threads: int) -> Choice | None:
     """The first kernel that is right with cheap padding, else the one with the least."""
     found: list[Choice] = []
     for kernel in kernels:
-        checks = [self_check(kernel, shape) for shape in shapes]
+        checks = [self_check(kernel, shape, threads) for shape in shapes]
         if any(c.multiple is None or c.error > LARGEST_ERROR[kernel] for c in checks):
             continue
         multiple = max(c.multiple or 1 for c in checks)
@@ -156,17 +160,15 @@ def _best(kernels: Sequence[Kernel], shapes: Sequence[Shape]) -> Choice | None:
     return cheap[0] if cheap else min(found, key=lambda choice: choice[1], default=None)
 
 
-def self_check(
-    kernel: Kernel, shape: Shape, dtype: torch.dtype = torch.float32, device: torch.device = CPU
-) -> SelfCheck:
-    """Try a kernel at every number of rows up to MOST_ROWS, on one thread and on all."""
-    return _self_check(kernel, shape, dtype, device, torch.get_num_threads())
-
-
 @functools.cache
-def _self_check(
-    kernel: Kernel, shape: Shape, dtype: torch.dtype, device: torch.device, threads: int
+def self_check(
+    kernel: Kernel,
+    shape: Shape,
+    threads: int = 1,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device = CPU,
 ) -> SelfCheck:
+    """Try a kernel at every number of rows up to MOST_ROWS, on one thread and on `threads`."""
     draw = torch.Generator().manual_seed(0)
     weight = torch.randn(shape, generator=draw) / shape[1] ** 0.5
     x = torch.randn(MOST_ROWS, shape[1], generator=draw)

@@ -17,7 +17,7 @@ import soundfile
 from core import audio, variants
 from core.command import main
 from core.errors import InputError
-from core.language_model import decode
+from core.language_model import DecodeBatch
 from core.pipeline import Pipeline
 from core.request import GenerationRequest
 
@@ -360,10 +360,9 @@ def test_a_batch_holds_what_its_requests_give_alone():
     ],
 )
 def test_a_piece_has_a_token_at_least_and_never_more_than_fit(monkeypatch, asked, least):
-    given = []
+    given, join = [], DecodeBatch.join
     monkeypatch.setattr(
-        "core.pipeline.decode",
-        lambda model, requests, **more: given.extend(requests) or decode(model, requests, **more),
+        DecodeBatch, "join", lambda batch, one: given.append(one) or join(batch, one)
     )
     request = GenerationRequest("calm piano", variant="nano-no-flow", seed=98, **asked)
     result = Pipeline.load("nano-no-flow").generate(request)

@@ -50,7 +50,7 @@ def test_chosen_kernels_keep_rows_apart_and_near_the_exact(name: str, threads: i
     error = {"fp32": 1e-5, "bf16": 0.03, "int8": 0.08}[name]
     torch.manual_seed(2)
     with thread_count(threads):
-        found = chosen.precision(name, torch.zeros(0), SHAPES, HEAD)
+        found = chosen.precision(name, torch.zeros(0), SHAPES, HEAD, threads)
         for kind, multiple, shapes in (
             (found.blocks, found.row_multiple, SHAPES),
             (found.head, found.head_multiple, [HEAD]),
