@@ -73,7 +73,7 @@ def whereabouts(name: str) -> tuple[bool, str]:
     """
     try:
         if name == "musicnn":
-            return True, str(musicnn.package_folder())
+            return True, str(musicnn.place())
         if name in clap.KINDS:
             clap.check_hub_parts()
         return True, str(find(DOWNLOADED[name].checkpoint))

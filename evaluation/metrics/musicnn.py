@@ -14,8 +14,10 @@ from pathlib import Path
 import librosa
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from core.errors import FailureError, InputError
+from core.variants import ASSETS
 from evaluation.metrics.musicnn_network import BANDS, MusicNNNetwork, state_from_checkpoint
 from evaluation.metrics.tensor_bundle import read_bundle
 from evaluation.metrics.weights import KnownWeights, Weights, check, sha256_of
@@ -35,6 +37,8 @@ CHECKPOINT = KnownWeights(
     variable="STUDIO_MUSICNN",
     licence="ISC",
 )
+SHIPPED = ASSETS / "musicnn" / "musicnn.safetensors"  # the same weights, converted
+SHIPPED_SHA256 = "f2f57f13e33a3c565268b99b0d603a12566b15489c45f1b7ef15303172bceb6e"
 INDEX_SHA256 = "87f3e0f3550c8d3bafc840374003e5c8af5eeb5ecf6add61af09a7822d3282c8"
 
 TAG_NAMES = (
@@ -96,11 +100,19 @@ def package_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "MSD_musicnn"
 
 
+def place() -> Path:
+    """Where the weights lie: the shipped file, else the checkpoint inside the musicnn package.
+
+    Raises: FailureError saying what to install.
+    """
+    return SHIPPED if SHIPPED.is_file() else package_folder()
+
+
 class MusicNN:
     """The published MSD_musicnn tagger.
 
     Args:
-        folder: folder of the checkpoint; by default the one inside the musicnn package.
+        folder: folder of a checkpoint as published; by default see `place`.
         device: where it runs.
     Raises: FailureError saying what to install when the weights are absent; InputError when
         they are not the published ones.
@@ -109,16 +121,11 @@ class MusicNN:
     names = TAG_NAMES
 
     def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
-        folder = folder or package_folder()
-        data, index = folder / CHECKPOINT.file, folder / ".index"
-        if not (data.is_file() and index.is_file()):
-            raise FailureError("musicnn weights", folder, MEND)
-        self.weights: Weights = check(CHECKPOINT, data)
-        if sha256_of(index) != INDEX_SHA256:
-            raise InputError("musicnn weights", index, f"not the published index; {MEND}")
-        self.device = torch.device(device)
+        found = folder or place()
+        self.weights, state = _shipped(found) if found == SHIPPED else _published(found)
         self.network = MusicNNNetwork()
-        self.network.load_state_dict(state_from_checkpoint(read_bundle(index, data)))
+        self.network.load_state_dict(state)
+        self.device = torch.device(device)
         self.network.eval().requires_grad_(False).to(self.device)
 
     def hear(self, audio: np.ndarray, hop_frames: int = PATCH_FRAMES) -> Heard:
@@ -153,3 +160,21 @@ class MusicNN:
     def penultimate(self, audio: np.ndarray, hop_frames: int = PATCH_FRAMES) -> np.ndarray:
         """[samples at 16 kHz] -> [n, 200] float32, one row a patch."""
         return self.hear(audio, hop_frames).penultimate
+
+
+def _shipped(path: Path) -> tuple[Weights, dict[str, torch.Tensor]]:
+    if sha256_of(path) != SHIPPED_SHA256:
+        raise InputError(
+            "musicnn weights", path, "not the shipped file; check the project out anew"
+        )
+    return Weights(path, CHECKPOINT.sha256[0], official=True), load_file(path)
+
+
+def _published(folder: Path) -> tuple[Weights, dict[str, torch.Tensor]]:
+    data, index = folder / CHECKPOINT.file, folder / ".index"
+    if not (data.is_file() and index.is_file()):
+        raise FailureError("musicnn weights", folder, MEND)
+    weights = check(CHECKPOINT, data)
+    if sha256_of(index) != INDEX_SHA256:
+        raise InputError("musicnn weights", index, f"not the published index; {MEND}")
+    return weights, state_from_checkpoint(read_bundle(index, data))

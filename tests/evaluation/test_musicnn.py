@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from core.errors import FailureError, InputError
 from evaluation.metrics import musicnn
@@ -80,3 +81,19 @@ def test_damaged_checkpoints_are_named(tmp_path):
         read_bundle(index, tmp_path / "cut")
     with pytest.raises(InputError, match=".index"):
         read_bundle(data, data)
+
+
+def test_the_shipped_weights_are_the_published_ones(tagger, tmp_path, monkeypatch):
+    assert tagger.weights.path == musicnn.SHIPPED and tagger.weights.official
+    assert (musicnn.SHIPPED.parent / "LICENSE.md").is_file()
+    published = MusicNN(package_folder())
+    assert published.weights.sha256 == tagger.weights.sha256
+    theirs = published.network.state_dict()
+    assert all(
+        torch.equal(theirs[name], ours) for name, ours in tagger.network.state_dict().items()
+    )
+    other = tmp_path / "musicnn.safetensors"
+    other.write_bytes(musicnn.SHIPPED.read_bytes()[:-1] + b"\1")
+    monkeypatch.setattr(musicnn, "SHIPPED", other)
+    with pytest.raises(InputError, match="musicnn weights"):
+        MusicNN()
