@@ -12,6 +12,7 @@ def main(argv: list[str]) -> int:
     from trainers import bench, command, plan, run_report
     from trainers.corpus import command as corpus
     from trainers.fine_tuning import command as fine_tuning
+    from trainers.gpu import command as gpu
     from trainers.preparation import command as preparation
 
     commands = {
@@ -25,6 +26,8 @@ def main(argv: list[str]) -> int:
         "report": run_report.main,
         "bench": bench.main,
         "plan": plan.main,
+        "gpu-pack": gpu.gpu_pack,
+        "gpu-join": gpu.gpu_join,
     }
     if not argv or argv[0] not in commands:
         print(__doc__.strip() if __doc__ else "", file=sys.stderr)
