@@ -1,12 +1,17 @@
-"""What every tab and route works with: settings, queue, library, and who makes the music."""
+"""What every tab and route works with: settings, jobs, library, and who makes the music."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import secrets
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core import variants
 from core.errors import InputError, StudioError
@@ -14,12 +19,16 @@ from core.request import GenerationRequest
 from core.variants import Variant
 from studio.api.people import Addresses
 from studio.api.upload_guard import sweep_uploads
-from studio.benchmark import BenchmarkDesk
-from studio.jobs.executor import Executor, Task
+from studio.benchmark import Benchmarks
+from studio.credentials import HUB_TOKEN, credential
+from studio.jobs.downloads import ModelDownloads
 from studio.jobs.job import DONE, Job
-from studio.jobs.local_executor import LocalExecutor
-from studio.jobs.model_downloads import ModelDownloads
-from studio.jobs.queue import JobQueue
+from studio.jobs.kinds import BACKGROUND, BENCHMARK, GENERATION, MODEL, NETWORK
+from studio.jobs.running import Hooks
+from studio.jobs.service import JobService, Limits
+from studio.jobs.store import JobStore
+from studio.jobs.worker import WorkerConfig
+from studio.jobs.workers import Worker, WorkerProcess
 from studio.library import downloads
 from studio.library.library import Library
 from studio.rating import AdminGate, Studies
@@ -27,7 +36,8 @@ from studio.settings import Settings
 
 SWEEP_SECONDS = 600.0
 WARM_UP_SECONDS = 2.0
-MOST_JOBS = 200  # of all people, waiting or running
+WARM_UP = "0" * 32  # whose the job is that loads the first model
+MOST_JOBS = GENERATION.all_jobs  # of all people, waiting or running
 log = logging.getLogger("studio")
 
 
@@ -35,34 +45,37 @@ class Studio:
     """One running studio. `close()` frees the machine."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.settings, self.folder = settings, settings.folder
         self.began = time.monotonic()
         self.library = Library(
-            settings.folder / "people",
-            settings.person_megabytes * 10**6,
-            settings.keep_days * 86400,
+            self.folder / "people", settings.person_megabytes * 10**6, settings.keep_days * 86400
         )
-        self.executor = _executor(settings)
-        self.queue = JobQueue(
-            self.executor, settings.person_jobs, MOST_JOBS, self._keep, self._ended
-        )
-        self.downloads = ModelDownloads()
         self.addresses = Addresses()
-        self.studies, self.admin = Studies(), AdminGate()
-        self.benchmarks = BenchmarkDesk(
-            settings.folder / "benchmarks", settings.device, settings.threads
+        self.benchmarks = Benchmarks(self.folder / "benchmarks")
+        self.queue = JobService(
+            JobStore(f"sqlite:///{self.folder / 'jobs.sqlite'}"),
+            Limits(settings.person_jobs, settings.address_jobs, MOST_JOBS),
+            {GENERATION: Hooks(self._keep, self._ended), BENCHMARK: self.benchmarks.hooks},
+            self.addresses.of,
         )
+        for resource, made in _workers(settings, self.queue).items():
+            self.queue.connect(resource, made)
+        self.benchmarks.service = self.queue
+        self.downloads = ModelDownloads(self.queue, self.folder / "downloads")
+        self.studies, self.admin = Studies(), AdminGate()
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="studio-sweep", daemon=True)
 
     def start(self) -> None:
         """Begin to take jobs; models load in the background."""
-        self.queue.start(self._warm_up())
+        self.queue.start()
+        self._warm_up()
         self._sweeper.start()
 
     def close(self) -> None:
+        """Let what runs end for a while, hand the rest back, free the machine."""
         self._stopping.set()
-        self.benchmarks.close()
+        self.queue.drain(self.settings.drain_seconds)
         self.queue.close()
 
     def submit(self, person: str, request: GenerationRequest) -> Job:
@@ -70,6 +83,29 @@ class Studio:
 
         Raises: InputError for a wrong request, FailureError when there is no room.
         """
+        return self.submit_together(person, [request])[0]
+
+    def submit_together(self, person: str, requests: Sequence[GenerationRequest]) -> list[Job]:
+        """Queue the variations of one click, all or none; they are made together.
+
+        Raises: as `submit`.
+        """
+        for request in requests:
+            self._check(request)
+        self.queue.require_room(person, len(requests))
+        given = {Path(r.audio.path).name for r in requests if r.audio is not None}
+        wanted: list[tuple[Any, str, Path]] = []
+        try:
+            for request in requests:
+                place = self.library.new_result(person, self.queue.needed() | given)
+                wanted.append((request, *place))
+            return self.queue.submit_together(person, wanted)
+        except StudioError:
+            for _, identity, _ in wanted:
+                self.library.delete(person, identity)
+            raise
+
+    def _check(self, request: GenerationRequest) -> None:
         if request.seconds > self.settings.max_seconds:
             raise InputError(
                 "seconds",
@@ -78,20 +114,13 @@ class Studio:
             )
         if request.keep > 1:
             raise InputError("keep", request.keep, "must be 1 here: a job makes one piece")
-        variant = self.variant(request.variant)
+        variant = self.variant(str(request.variant))
         if not variants.installed(variant):
             raise InputError(
                 "variant",
                 variant.name,
                 "has no complete weights here; choose another, or download it in Models",
             )
-        given = {Path(request.audio.path).name} if request.audio is not None else set()
-        identity, file = self.library.new_result(person, self.queue.needed() | given)
-        try:
-            return self.queue.submit(person, request, identity, file)
-        except StudioError:
-            self.library.delete(person, identity)
-            raise
 
     def variant(self, name: str) -> Variant:
         """A model that visitors may choose: core also takes any folder, which a page must not.
@@ -104,51 +133,64 @@ class Studio:
             )
         return variants.get(name)
 
-    def health(self) -> dict:
-        """The state of the studio, for /health."""
-        state = self.executor.state()
+    def health(self) -> dict[str, Any]:
+        """The state of the studio, for /health; `workers` has that of each worker."""
+        workers = [_worker_state(each) for each in self.queue.workers() if each.config.stays]
+        ready = any(each["ready"] for each in workers)
         return {
-            "status": "ok" if state.ready else "starting",
-            "executor": state.kind,
-            "loaded": list(state.loaded),
-            "worker_memory_bytes": state.memory_bytes,
+            "status": "ok" if ready else "starting",
+            "executor": self.settings.executor,
+            "loaded": sorted({name for each in workers for name in each["loaded"]}),
+            "worker_memory_bytes": sum(each["memory_bytes"] for each in workers),
             "jobs": self.queue.length,
             "seconds_up": round(time.monotonic() - self.began, 1),
+            "workers": workers,
         }
 
-    def _warm_up(self) -> Task | None:
+    def _warm_up(self) -> None:
+        """Load the first model and measure its speed, unless people's jobs do so anyway."""
         variant = variants.get(self.settings.first_variant)
         if not variants.installed(variant) or self.settings.executor != "worker":
-            return None
-        request = GenerationRequest(
-            "warm up", WARM_UP_SECONDS, variant.name, seed=0, device=self.settings.device
-        )
-        return Task(-1, request, self.settings.folder / "warm-up.wav")
+            return
+        if self.queue.length:
+            return
+        for device in self.settings.device_list:
+            request = GenerationRequest(
+                "warm up", WARM_UP_SECONDS, variant.name, seed=0, device=device
+            )
+            file = self.folder / "warm-up" / device.replace(":", "-") / "sound.wav"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self.queue.submit(WARM_UP, request, secrets.token_hex(12), file)
 
-    def _keep(self, job: Job, about: dict) -> None:
-        self.library.keep(job.person, job.id, job.request, about)
+    def _keep(self, job: Job, about: dict[str, Any]) -> None:
+        if job.person != WARM_UP:
+            self.library.keep(job.person, job.id, job.request, about)
 
     def _ended(self, job: Job) -> None:
         """Forget what a failed job wrote, and log the job without its prompt."""
+        if job.person == WARM_UP:
+            job.file.unlink(missing_ok=True)
+            return
         if job.state != DONE:
             self.library.delete(job.person, job.id)
-        now = time.monotonic()
+        now = time.time()
         began = job.began if job.began is not None else now
         line = {
-            "time": round(time.time(), 1),
+            "time": round(now, 1),
             "job": job.number,
             "person": job.person[:8],
             "variant": job.request.variant,
             "seconds": job.request.seconds,
             "continues": job.request.audio is not None,
             "state": job.state,
+            "attempts": job.attempts,
             "wait_shown": round(job.wait_shown, 1),
             "waited": round(began - job.submitted, 1),
             "took": round(now - began, 1),
             "error": job.error.name if job.error else None,
         }
         try:
-            with open(self.settings.folder / "jobs.jsonl", "a", encoding="utf-8") as file:
+            with open(self.folder / "jobs.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             log.warning("job log cannot be written: %s", error)
@@ -163,12 +205,52 @@ class Studio:
                 log.exception("old music could not be swept; tried again in %.0f s", SWEEP_SECONDS)
 
 
-def _executor(settings: Settings) -> Executor:
+def _workers(settings: Settings, service: JobService) -> dict[str, list[Worker]]:
+    """The workers of each resource."""
     if settings.executor == "zero-gpu":
-        from studio.jobs.zero_gpu import ZeroGpuExecutor
+        from studio.jobs.zero_gpu import ZeroGpuWorker
 
-        return ZeroGpuExecutor()
-    return LocalExecutor(settings.threads)
+        model: list[Worker] = [ZeroGpuWorker(service.heard)]
+    else:
+        devices = settings.device_list
+        on_cpu = sum(device == "cpu" for device in devices)
+        share = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else 0
+        model = [
+            WorkerProcess(
+                WorkerConfig(
+                    GENERATION.runner,
+                    device,
+                    settings.batch,
+                    settings.threads or (share if device == "cpu" else 0),
+                ),
+                service.heard,
+            )
+            for device in devices
+        ]
+    background = WorkerConfig(
+        "", settings.device, 1, settings.threads, background=True, stays=False
+    )
+    token = credential(HUB_TOKEN)
+    network = replace(background, secrets={HUB_TOKEN: token} if token else {})
+    return {
+        MODEL: model,
+        BACKGROUND: [WorkerProcess(background, service.heard)],
+        NETWORK: [WorkerProcess(network, service.heard)],
+    }
+
+
+def _worker_state(worker: Worker) -> dict[str, Any]:
+    return {
+        "device": worker.config.device,
+        "ready": worker.ready,
+        "running": len(worker.slot.running),
+        "capacity": worker.config.capacity,
+        "loaded": list(worker.slot.loaded),
+        "memory_bytes": worker.memory_bytes(),
+        "silent_seconds": round(time.monotonic() - worker.last_heard, 1)
+        if worker.started
+        else None,
+    }
 
 
 def web_folder() -> Path:

@@ -53,6 +53,17 @@ class Settings:
         "worker (a process that owns the models) or zero-gpu (a Space with ZeroGPU; untested)",
     )
     device: str = _setting("STUDIO_DEVICE", "cpu", "torch device of the models")
+    devices: str = _setting(
+        "STUDIO_DEVICES",
+        "",
+        "devices with a worker each, as cuda:0,cuda:1; empty: one worker on STUDIO_DEVICE",
+    )
+    batch: int = _setting(
+        "STUDIO_BATCH", 4, "pieces of one model that a worker makes together, at most"
+    )
+    drain_seconds: float = _setting(
+        "STUDIO_DRAIN_SECONDS", 10.0, "time for running jobs to end when the studio is stopped"
+    )
     threads: int = _setting("STUDIO_THREADS", 0, "CPU threads of the models; 0: all cores")
     max_seconds: float = _setting("STUDIO_MAX_SECONDS", 480.0, "longest piece a person may ask for")
     person_jobs: int = _setting("STUDIO_PERSON_JOBS", 8, "jobs of one person waiting or running")
@@ -90,6 +101,8 @@ class Settings:
             )
         if settings.variant:
             variants.get(settings.variant)
+        if settings.batch < 1:
+            raise InputError("STUDIO_BATCH", settings.batch, "must be 1 or more")
         _networks(settings.proxies)
         path = settings.root_path.strip("/")
         return replace(settings, root_path=f"/{path}" if path else "")
@@ -105,6 +118,12 @@ class Settings:
             return any(ipaddress.ip_address(address) in one for one in _networks(self.proxies))
         except ValueError:
             return False
+
+    @property
+    def device_list(self) -> tuple[str, ...]:
+        """The device of each worker."""
+        named = tuple(filter(None, (d.strip() for d in self.devices.split(","))))
+        return named or (self.device,)
 
     @property
     def first_variant(self) -> str:

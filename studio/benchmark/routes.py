@@ -13,20 +13,20 @@ from starlette.background import BackgroundTask
 
 from core.errors import InputError
 from studio.api.asking import PRIVATE, Person
-from studio.benchmark.desk import BenchmarkDesk
+from studio.benchmark.runs import Benchmarks
 
 FILE = re.compile(r"index\.html|plotly\.min\.js|clips/\d{3,}-\d{2,}\.mp3")
 TAKEN = re.compile(rf"{FILE.pattern}|(report|results|items)\.(md|csv|json|tex)")
 
 
-def add_benchmarks(app: FastAPI, desk: BenchmarkDesk) -> None:
+def add_benchmarks(app: FastAPI, benchmarks: Benchmarks) -> None:
     """Add the routes under /studio/benchmarks."""
     router = APIRouter(prefix="/studio/benchmarks")
 
     @router.get("/{identity}/report.zip")
     def download(identity: str, person: Person) -> FileResponse:
         """The report's page, tables, scores of items and clips."""
-        packed = _packed(desk.report(person, identity))
+        packed = _packed(benchmarks.report(person, identity))
         return FileResponse(
             packed,
             media_type="application/zip",
@@ -38,7 +38,7 @@ def add_benchmarks(app: FastAPI, desk: BenchmarkDesk) -> None:
     @router.get("/{identity}/report/{name:path}")
     def report(identity: str, name: str, person: Person) -> FileResponse:
         """One file of the report's page."""
-        file = desk.report(person, identity) / name
+        file = benchmarks.report(person, identity) / name
         if not FILE.fullmatch(name) or not file.is_file():
             raise InputError("result", "", "has no such file")
         return FileResponse(file, headers=PRIVATE)

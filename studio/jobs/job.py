@@ -1,33 +1,45 @@
-"""A job: one request of one person, from the queue to the finished file."""
+"""A job: one request of one person, from the queue to its end."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import StudioError
+from core.errors import Cancelled, FailureError, InputError, StudioError
 from core.request import GenerationRequest
+from studio.jobs.kinds import GENERATION, Kind
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
+MOST_ATTEMPTS = 2
 
 
 @dataclass
 class Job:
-    """Changed only by the queue that holds it, under the queue's lock.
+    """Changed only by the service that holds it, under the service's lock.
 
     Attributes:
-        id: opaque; the result has the same.
-        number: counts the jobs of this run of the studio.
-        live: file of little-endian int16 samples, growing while the piece is made.
+        id: opaque; what it makes has the same.
+        number: counts all jobs, in the order they came.
+        group: jobs of one group (the variations of one click) begin together; "" for none.
+        turn: the how-manieth turn of its person it takes; lower ones come first.
+        attempts: how often it was begun.
+        live: file of little-endian int16 samples, growing while a piece is made.
+        submitted, began, ended: seconds since the epoch.
+        stop_asked: when somebody asked to stop it.
     """
 
     id: str
     number: int
+    kind: Kind
     person: str
-    request: GenerationRequest
+    request: Any
     file: Path
+    group: str = ""
+    turn: int = 0
+    attempts: int = 0
     state: str = WAITING
     stage: str = "waiting"
     fraction: float = 0.0
@@ -36,9 +48,10 @@ class Job:
     sound_bytes: int = 0
     error: StudioError | None = None
     wait_shown: float = 0.0
-    submitted: float = field(default_factory=time.monotonic)
+    submitted: float = field(default_factory=time.time)
     began: float | None = None
     ended: float | None = None
+    stop_asked: float | None = None
 
     @property
     def live(self) -> Path:
@@ -48,25 +61,74 @@ class Job:
     def active(self) -> bool:
         return self.state in (WAITING, RUNNING)
 
+    @property
+    def goes_alone(self) -> bool:
+        """Whether no other job may run beside it in its worker: its kind or request says so, or
+        a worker that had it died."""
+        begun_before = self.attempts - (self.state == RUNNING)
+        return begun_before > 0 or getattr(self.request, "goes_alone", False)
+
+    @property
+    def model(self) -> tuple[str, ...]:
+        """Jobs of one model can run together in one worker."""
+        request = self.request
+        if isinstance(request, GenerationRequest):
+            return str(request.variant), request.dtype, request.compat or ""
+        return (self.kind.name, self.id)
+
     def as_dict(self, ahead: int, wait: float) -> dict[str, Any]:
         """What the person's own page may know."""
         seen: dict[str, Any] = {
             "id": self.id,
+            "kind": self.kind.name,
             "state": self.state,
             "stage": self.stage,
             "fraction": round(self.fraction, 3),
             "seconds_left": round(self.seconds_left, 1),
             "ahead": ahead,
             "wait": round(wait, 1),
-            "prompt": self.request.prompt,
-            "seconds": self.request.seconds,
-            "seed": self.request.seed,
-            "variant": self.request.variant,
-            "sample_rate": self.sample_rate,
-            "sound_seconds": round(self.sound_bytes / 2 / self.sample_rate, 2)
-            if self.sample_rate
-            else 0.0,
         }
+        if self.kind is GENERATION:
+            seen |= {
+                "prompt": self.request.prompt,
+                "seconds": self.request.seconds,
+                "seed": self.request.seed,
+                "variant": self.request.variant,
+                "sample_rate": self.sample_rate,
+                "sound_seconds": round(self.sound_bytes / 2 / self.sample_rate, 2)
+                if self.sample_rate
+                else 0.0,
+            }
         if self.error is not None:
             seen["error"] = {**self.error.as_dict(), "text": str(self.error)}
         return seen
+
+
+def request_as_dict(request: Any) -> dict[str, Any]:
+    """A job's request as plain data for the database."""
+    return dict(request) if isinstance(request, Mapping) else request.as_dict()
+
+
+def request_from_dict(kind: Kind, data: dict[str, Any]) -> Any:
+    """Raises: InputError for a request of another version."""
+    return GenerationRequest.from_dict(data) if kind is GENERATION else data
+
+
+def error_as_dict(error: StudioError | None) -> dict[str, str] | None:
+    if error is None:
+        return None
+    return {
+        "type": type(error).__name__,
+        "name": error.name,
+        "value": str(error.value)[:200],
+        "hint": error.hint,
+    }
+
+
+def error_from_dict(data: dict[str, str] | None) -> StudioError | None:
+    if not data:
+        return None
+    if data["type"] == "Cancelled":
+        return Cancelled()
+    kind = InputError if data["type"] == "InputError" else FailureError
+    return kind(data["name"], data["value"], data["hint"])

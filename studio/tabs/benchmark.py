@@ -11,14 +11,14 @@ import gradio as gr
 
 from core.errors import InputError, StudioError
 from studio.benchmark import (
-    Asked,
+    BenchmarkRequest,
     BenchmarkRun,
-    ComparisonAsked,
-    FolderAsked,
-    PlanAsked,
+    ComparisonRequest,
+    FolderRequest,
+    PlanRequest,
     require_permission,
 )
-from studio.benchmark.process import OVERVIEW, plan_of
+from studio.benchmark.running import OVERVIEW, plan_of
 from studio.context import Studio
 from studio.tabs.element import element, person_asking
 from studio.tabs.field_errors import FieldErrors
@@ -253,7 +253,7 @@ class _Handlers:
             from evaluation.benchmark import needed
 
             asked = _asked(values)
-            assert isinstance(asked, PlanAsked | FolderAsked)
+            assert isinstance(asked, PlanRequest | FolderRequest)
             return {**self.errors.clear(), self.needs: _needs_html(needed(plan_of(asked)))}
         except StudioError as error:
             return {**self.errors.show(error), self.needs: ""}
@@ -262,7 +262,7 @@ class _Handlers:
         try:
             person = self._permitted(token, request)
             asked = _asked(values)
-            assert isinstance(asked, PlanAsked | FolderAsked)
+            assert isinstance(asked, PlanRequest | FolderRequest)
             plan_of(asked)  # what is wrong with it is said now, not when its turn comes
             identity = self.desk.submit(person, asked)
         except StudioError as error:
@@ -291,7 +291,7 @@ class _Handlers:
             person = self._permitted(token, request)
             sides = [str(self.desk.report(person, one or "")) for one in (first, second)]
             named = " and ".join(self.desk.run(person, one).title for one in (first, second))
-            identity = self.desk.submit(person, ComparisonAsked(*sides, named))
+            identity = self.desk.submit(person, ComparisonRequest(*sides, named))
         except StudioError as error:
             return self.errors.show(error)
         return {**self.errors.clear(), **self._list(person, identity)}
@@ -346,14 +346,14 @@ class _Handlers:
         }
 
 
-def _asked(values: tuple) -> Asked:
+def _asked(values: tuple) -> BenchmarkRequest:
     """Raises: InputError for a folder or recipe that is not given."""
     kind, plan, limit, available, generated, audio, table, incomplete, recipe, fetch = values
     recipe = "" if recipe == AS_PLANNED else recipe
     if kind == PLAN:
         if not plan:
             raise InputError("plan", "(empty)", "choose one")
-        return PlanAsked(
+        return PlanRequest(
             str(plan).strip(),
             recipe,
             (table or "").strip(),
@@ -370,7 +370,7 @@ def _asked(values: tuple) -> Asked:
     ):
         if not (value or "").strip():
             raise InputError(name, "(empty)", "is needed to measure a folder")
-    return FolderAsked(
+    return FolderRequest(
         generated.strip(), audio.strip(), table.strip(), recipe, bool(incomplete), bool(fetch)
     )
 

@@ -20,7 +20,7 @@ from studio_visit import Visit
 
 from core.errors import InputError
 from core.pipeline import BATCH
-from studio.benchmark import BenchmarkDesk, require_permission
+from studio.benchmark import Benchmarks, require_permission
 from studio.rating import AdminGate
 
 RATE = 16_000
@@ -218,10 +218,10 @@ def test_a_run_broken_off_is_kept_and_nobody_elses(tmp_path):
             }
         )
     )
-    desk = BenchmarkDesk(tmp_path)
-    [run] = desk.runs(PERSON)
+    benchmarks = Benchmarks(tmp_path)
+    [run] = benchmarks.runs(PERSON)
     assert run.state == "cancelled" and "go on" in run.text
-    assert desk.runs(OTHER) == []
-    for act in (desk.run, desk.report, desk.go_on, desk.delete):
+    assert benchmarks.runs(OTHER) == []
+    for act in (benchmarks.run, benchmarks.report, benchmarks.go_on, benchmarks.delete):
         with pytest.raises(InputError):
             act(OTHER, "0" * 24)

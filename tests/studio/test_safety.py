@@ -19,6 +19,7 @@ import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from starlette.responses import PlainTextResponse
+from studio.jobs.executor import Task
 
 from core import audio
 from core.errors import FailureError, InputError
@@ -28,7 +29,6 @@ from studio.api import connections, upload_guard
 from studio.api.asking import utf8
 from studio.api.people import Addresses
 from studio.jobs import worker
-from studio.jobs.executor import Task
 from studio.library import library as libraries
 from studio.library import uploads
 from studio.library.library import Library

@@ -18,13 +18,13 @@ import pytest
 import soundfile
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from studio.jobs.executor import Finished, Stage
 
 from core import audio
 from core.errors import Cancelled, FailureError
 from studio import context
 from studio.api import endpoints
 from studio.api.people import person_at
-from studio.jobs.executor import Finished, Stage
 from studio.library import downloads
 from studio.settings import Settings
 

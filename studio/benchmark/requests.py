@@ -1,4 +1,4 @@
-"""What a person asks to be measured: frozen records that go to the process and to disk."""
+"""What is to be measured: frozen records that go to the worker and to disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.errors import InputError
 
 
 @dataclass(frozen=True)
-class PlanAsked:
+class PlanRequest:
     """A plan of this project, or a file of one.
 
     Attributes:
@@ -36,7 +36,7 @@ class PlanAsked:
 
 
 @dataclass(frozen=True)
-class FolderAsked:
+class FolderRequest:
     """A folder of music against a folder of real clips, named by the ids of a CSV."""
 
     generated: str
@@ -52,7 +52,7 @@ class FolderAsked:
 
 
 @dataclass(frozen=True)
-class ComparisonAsked:
+class ComparisonRequest:
     """Two finished runs of this person, item by item.
 
     Attributes:
@@ -69,22 +69,25 @@ class ComparisonAsked:
         return f"comparison of {self.named}"
 
 
-Asked = PlanAsked | FolderAsked | ComparisonAsked
-KINDS = {kind.__name__: kind for kind in (PlanAsked, FolderAsked, ComparisonAsked)}
+BenchmarkRequest = PlanRequest | FolderRequest | ComparisonRequest
+KINDS: dict[str, type] = {
+    kind.__name__: kind for kind in (PlanRequest, FolderRequest, ComparisonRequest)
+}
 
 
 def _with(recipe: str) -> str:
     return f", recipe {recipe}" if recipe else ""
 
 
-def as_dict(asked: Asked) -> dict[str, Any]:
+def as_dict(request: BenchmarkRequest) -> dict[str, Any]:
     """Plain data for JSON."""
-    return {"kind": type(asked).__name__, **asdict(asked)}
+    return {"kind": type(request).__name__, **asdict(request)}
 
 
-def from_dict(stored: dict[str, Any]) -> Asked:
+def from_dict(stored: dict[str, Any]) -> BenchmarkRequest:
     """Raises: InputError when it is no such record."""
     try:
-        return KINDS[stored["kind"]](**{k: v for k, v in stored.items() if k != "kind"})
-    except (KeyError, TypeError) as error:
+        kind = stored["kind"].replace("Asked", "Request")  # as records before 2026-11 name it
+        return KINDS[kind](**{k: v for k, v in stored.items() if k != "kind"})
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError("benchmark", "", "was kept by another version; start a new one") from error

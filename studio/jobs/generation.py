@@ -1,0 +1,175 @@
+"""Generations in a worker: several of one model together, on models that stay loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from core import audio, batching
+from core.errors import FailureError
+from core.job import Event
+from core.pipeline import Pipeline
+from core.request import GenerationRequest
+from core.result import AudioChunk, GenerationResult, Progress
+from studio.jobs.protocol import Assignment, Failed, Finished, JobEvent, LiveSound, told
+from studio.library.peaks import peaks
+
+KEPT_MODELS = 2
+Key = tuple[str, str, str]
+
+
+class GenerationRunner:
+    """See `studio.jobs.protocol.Runner`. Keeps the models used last in memory."""
+
+    def __init__(self, device: str, capacity: int) -> None:
+        self.device, self.capacity = device, capacity
+        self._pipelines: dict[Key, Pipeline] = {}
+        self._taken: dict[str, Assignment] = {}
+        self._starting: list[tuple[Assignment, Callable[[], bool]]] = []
+        self._alone: tuple[str, Iterator[Event]] | None = None  # one that joins no batch
+        self._batch: batching.RunningBatch | None = None
+        self._key: Key | None = None
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        return tuple(name for name, _, _ in self._pipelines)
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    def admits(self, assignment: Assignment) -> bool:
+        if not self._taken:
+            return True
+        if self.capacity == 1 or self._alone is not None:
+            return False
+        if self._starting:  # the batch does not know of these yet
+            first = self._starting[0][0].request
+            return (
+                len(self._taken) < self.capacity
+                and not (first.goes_alone or assignment.request.goes_alone)
+                and all(
+                    getattr(first, name) == getattr(assignment.request, name)
+                    for name in ("variant", "dtype", "compat")
+                )
+            )
+        return self._batch is not None and self._batch.admits(assignment.request)
+
+    def take(self, assignment: Assignment, should_stop: Callable[[], bool]) -> None:
+        if assignment.request.device != self.device:
+            request = replace(assignment.request, device=self.device)
+            assignment = replace(assignment, request=request)
+        self._taken[assignment.id] = assignment
+        self._starting.append((assignment, should_stop))
+
+    def turn(self) -> Iterator[tuple[str, JobEvent]]:
+        starting, self._starting = self._starting, []
+        for assignment, should_stop in starting:
+            try:
+                if _key(assignment.request) not in self._pipelines:
+                    yield assignment.id, Progress("loading the model", 0.0, 0.0)
+                self._join(assignment, should_stop)
+            except Exception as error:
+                yield self._end(assignment.id, Failed(told(error)))
+        yield from self._turn_alone()
+        if self._batch is not None:
+            for key, event in self._batch.turn():
+                yield from self._told(str(key), event)
+
+    def _turn_alone(self) -> Iterator[tuple[str, JobEvent]]:
+        """The whole of a piece that joins no batch; the best one, where it keeps several."""
+        if self._alone is None:
+            return
+        (identity, events), self._alone = self._alone, None
+        try:
+            for event in events:
+                yield from self._told(identity, event)
+                if isinstance(event, GenerationResult):
+                    return
+        except Exception as error:
+            yield self._end(identity, Failed(told(error)))
+
+    def _told(
+        self, identity: str, event: Event | batching.Failed
+    ) -> Iterator[tuple[str, JobEvent]]:
+        if isinstance(event, Progress):
+            yield identity, event
+        elif isinstance(event, AudioChunk):
+            yield identity, LiveSound(as_int16(event.samples), event.sample_rate)
+        elif isinstance(event, batching.Failed):
+            yield self._end(identity, Failed(told(event.error)))
+        else:
+            yield identity, Progress("writing the file", 1.0, 0.0)
+            yield self._end(identity, self._written(identity, event))
+
+    def _join(self, assignment: Assignment, should_stop: Callable[[], bool]) -> None:
+        request, key = assignment.request, _key(assignment.request)
+        if key != self._key and self._batch is not None:
+            self._batch.close()
+            self._batch = self._key = None
+        pipeline = self._pipeline(key)
+        if request.goes_alone or self.capacity == 1:
+            self._alone = assignment.id, pipeline.stream(request, should_stop)
+            return
+        if self._batch is None:
+            self._batch, self._key = batching.RunningBatch(pipeline, self.capacity), key
+        self._batch.join(assignment.id, request, should_stop)
+
+    def _pipeline(self, key: Key) -> Pipeline:
+        if key in self._pipelines:
+            self._pipelines[key] = self._pipelines.pop(key)  # youngest last
+            return self._pipelines[key]
+        while len(self._pipelines) >= KEPT_MODELS:
+            del self._pipelines[next(iter(self._pipelines))]
+        self._pipelines[key] = Pipeline.load(*key)
+        return self._pipelines[key]
+
+    def _written(self, identity: str, result: GenerationResult) -> Finished | Failed:
+        try:
+            if not np.isfinite(result.samples).all():
+                raise FailureError(
+                    "music",
+                    "that is no numbers",
+                    "came out of this model; its weights are damaged, choose another",
+                )
+            audio.write(self._taken[identity].file, result.samples, result.sample_rate)
+            return Finished(_about(result))
+        except OSError as error:
+            return Failed(
+                FailureError(
+                    "disk",
+                    "",
+                    f"cannot be written ({error.strerror}); delete music you no longer need, or "
+                    "try later",
+                )
+            )
+        except Exception as error:
+            return Failed(told(error))
+
+    def _end(self, identity: str, event: JobEvent) -> tuple[str, JobEvent]:
+        self._taken.pop(identity, None)
+        return identity, event
+
+
+def _key(request: GenerationRequest) -> Key:
+    return str(request.variant), request.dtype, request.device
+
+
+def as_int16(samples: np.ndarray) -> bytes:
+    """float [T] in [-1, 1] as little-endian int16."""
+    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def _about(result: GenerationResult) -> dict[str, Any]:
+    samples = np.ascontiguousarray(result.samples, dtype="<f4")
+    about = result.as_dict()
+    del about["request"]  # kept beside it, without this machine's paths
+    return {
+        **about,
+        "join_seconds": result.join_seconds,
+        "sha256": hashlib.sha256(samples.tobytes()).hexdigest(),
+        "peaks": peaks(result.mono),
+    }
