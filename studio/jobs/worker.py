@@ -45,8 +45,9 @@ class _Inbox:
     """Assignments in the order they came, and which of them are to stop. Read by a thread, so
     that a stop is heard while models compute."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, on_end: Callable[[], None]) -> None:
+        """`on_end`: called when the service has gone, and nobody would hear more."""
+        self._connection, self._on_end = connection, on_end
         self._waiting: queue.SimpleQueue[Assignment | None] = queue.SimpleQueue()
         self._stopped: set[str] = set()
         threading.Thread(target=self._read, daemon=True).start()
@@ -55,8 +56,9 @@ class _Inbox:
         while True:
             try:
                 message = self._connection.recv()
-            except (EOFError, OSError):  # the service has gone: nobody would hear more
-                os._exit(0)
+            except (EOFError, OSError):
+                self._on_end()
+                return
             if isinstance(message, Stop):
                 self._stopped.add(message.id)
             else:
@@ -86,7 +88,7 @@ def serve(connection: Connection, config: WorkerConfig) -> None:
     if config.threads:
         os.environ["OMP_NUM_THREADS"] = str(config.threads)
     os.environ.update(config.secrets)
-    inbox = _Inbox(connection)
+    inbox = _Inbox(connection, lambda: os._exit(0))
     worker = _Worker(config, inbox, connection)
     try:
         if config.runner:

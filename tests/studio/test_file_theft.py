@@ -8,7 +8,6 @@ import os
 import re
 import uuid
 from pathlib import Path
-from types import SimpleNamespace
 
 import gradio as gr
 import httpx
@@ -156,7 +155,7 @@ def test_what_a_component_may_be_given():
 def application(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("STUDIO_WORK", str(tmp_path_factory.mktemp("work")))
-    patch.setattr(context, "_executor", lambda s: SimpleNamespace(close=lambda: None))
+    patch.setattr(context, "_workers", lambda settings, service: {})
     studio = context.Studio(Settings())
     yield page.application(studio)
     patch.undo()

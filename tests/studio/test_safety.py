@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import socket
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -19,7 +20,6 @@ import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from starlette.responses import PlainTextResponse
-from studio.jobs.executor import Task
 
 from core import audio
 from core.errors import FailureError, InputError
@@ -29,6 +29,8 @@ from studio.api import connections, upload_guard
 from studio.api.asking import utf8
 from studio.api.people import Addresses
 from studio.jobs import worker
+from studio.jobs.protocol import Assignment, Failed, Finished
+from studio.jobs.worker import WorkerConfig
 from studio.library import library as libraries
 from studio.library import uploads
 from studio.library.library import Library
@@ -55,20 +57,41 @@ def test_half_a_letter_is_refused_and_can_be_told(library):
     assert utf8(HALF).encode() == b"half ? letter"
 
 
+class FailingRunner:
+    """Raises what nobody foresaw for the first job, also outside of it."""
+
+    loaded = ("nano",)
+
+    def __init__(self, device, capacity) -> None:
+        self.taken = []
+
+    def __len__(self) -> int:
+        return len(self.taken)
+
+    def admits(self, assignment) -> bool:
+        return not self.taken
+
+    def take(self, assignment, should_stop) -> None:
+        self.taken.append(assignment)
+
+    def turn(self):
+        identity = self.taken.pop().id
+        if identity == "first":
+            raise KeyError(HALF)
+        yield identity, Finished({})
+
+
 def test_a_worker_outlives_whatever_one_job_raises():
     ours, theirs = multiprocessing.Pipe()
-
-    class Maker:
-        loaded = ("nano",)
-
-        def make(self, task, should_stop):
-            raise KeyError(HALF)
-            yield
-
-    request = GenerationRequest("a", 1.0, seed=1)
-    worker._run(Maker(), Task(1, request, None), theirs, SimpleNamespace(value=0))
-    kind, error, loaded = ours.recv()
-    assert kind == "error" and isinstance(error, FailureError) and loaded == ("nano",)
+    runner = f"{__name__}:FailingRunner"
+    sys.modules.setdefault(__name__, SimpleNamespace(FailingRunner=FailingRunner))
+    body = worker._Worker(WorkerConfig(""), worker._Inbox(theirs, lambda: None), theirs)
+    threading.Thread(target=body.work, daemon=True).start()
+    for name in ("first", "second"):
+        ours.send(Assignment(name, runner, None, None))
+    first, second = ours.recv(), ours.recv()
+    assert isinstance(first.event, Failed) and isinstance(first.event.error, FailureError)
+    assert second.event == Finished({}) and second.loaded == ("nano",)
 
 
 def test_the_right_token_always_passes_and_guesses_are_slowed():
@@ -270,8 +293,7 @@ def test_one_place_in_the_code_cannot_fill_the_log():
 @pytest.fixture
 def application(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
-    executor = SimpleNamespace(close=lambda: None)
-    monkeypatch.setattr(context, "_executor", lambda settings: executor)
+    monkeypatch.setattr(context, "_workers", lambda settings, service: {})
     return lambda **settings: page.application(context.Studio(Settings(**settings)))
 
 
@@ -287,8 +309,7 @@ def test_nothing_heavy_runs_on_the_event_loop(served, tmp_path, monkeypatch, cap
     """Twenty minutes of sound are given to be continued; the page goes on answering."""
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    executor = SimpleNamespace(close=lambda: None)
-    monkeypatch.setattr(context, "_executor", lambda settings: executor)
+    monkeypatch.setattr(context, "_workers", lambda settings, service: {})
     studio = context.Studio(Settings())
     monkeypatch.setattr(studio, "start", lambda: None)
     monkeypatch.setattr(studio, "health", lambda: {"status": "ok"})

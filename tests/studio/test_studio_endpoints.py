@@ -18,13 +18,17 @@ import pytest
 import soundfile
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from studio.jobs.executor import Finished, Stage
 
 from core import audio
 from core.errors import Cancelled, FailureError
+from core.result import Progress
 from studio import context
 from studio.api import endpoints
 from studio.api.people import person_at
+from studio.jobs.kinds import MODEL
+from studio.jobs.protocol import Failed, Finished, Report
+from studio.jobs.schedule import Slot
+from studio.jobs.worker import WorkerConfig
 from studio.library import downloads
 from studio.settings import Settings
 
@@ -99,38 +103,52 @@ def test_health_and_strangers(studio_address):
 
 
 class Slow:
-    """An executor that stops only when it is allowed to, or writes a piece at once."""
+    """A worker that stops only when it is allowed to, or writes a piece at once."""
 
     def __init__(self, holds: bool) -> None:
         self.asked_to_stop, self.may_stop = threading.Event(), threading.Event()
         self.holds = holds
+        self.config, self.slot = WorkerConfig(""), Slot(1)
+        self.started, self.ready, self.last_heard = True, True, time.monotonic()
 
-    def run(self, task):
-        yield Stage("tokens", 0.1, 1.0)
+    def give(self, job) -> None:
+        threading.Thread(target=self._make, args=(job,), daemon=True).start()
+
+    def _make(self, job) -> None:
+        self.heard(self, Report(job.id, Progress("tokens", 0.1, 1.0)))
+        event = Finished({"seconds": 1.0})
         if self.holds:
             assert self.may_stop.wait(60)
-            raise Cancelled()
-        audio.write(task.file, np.full(24000, 0.1, np.float32), 24000)
-        yield Finished({"seconds": 1.0})
+            event = Failed(Cancelled())
+        else:
+            audio.write(job.file, np.full(24000, 0.1, np.float32), 24000)
+        self.heard(self, Report(job.id, event))
 
-    def stop(self, number: int) -> None:
+    def stop(self, job) -> None:
         self.asked_to_stop.set()
 
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
     def close(self) -> None: ...
 
 
 @pytest.fixture
 def studio_with(tmp_path, monkeypatch):
-    """A studio around an executor, and its named endpoints as functions."""
+    """A studio around a worker, and its named endpoints as functions."""
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     monkeypatch.setattr(context.variants, "installed", lambda variant: True)
+    monkeypatch.setattr(context.Studio, "_warm_up", lambda studio: None)
     opened = []
 
-    def build(executor):
-        monkeypatch.setattr(context, "_executor", lambda settings: executor)
-        studio = context.Studio(Settings())
+    def build(worker):
+        def workers(settings, service):
+            worker.heard = service.heard
+            return {MODEL: [worker]}
+
+        monkeypatch.setattr(context, "_workers", workers)
+        studio = context.Studio(Settings(drain_seconds=0.0))
         opened.append(studio)
-        studio.queue.start()
+        studio.start()
         with gr.Blocks(analytics_enabled=False) as blocks:
             endpoints.build(studio)
         return studio, {one.api_name: one.fn for one in blocks.fns.values()}

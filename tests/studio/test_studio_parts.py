@@ -11,7 +11,6 @@ import tempfile
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -31,8 +30,6 @@ from studio import command, context
 from studio.api import comparison_routes as comparison_routes
 from studio.api.people import COOKIE, person_of
 from studio.context import Studio
-from studio.jobs.executor import ExecutorState, Finished, Task
-from studio.jobs.queue import JobQueue
 from studio.library import comparison, downloads
 from studio.library.library import Library
 from studio.library.peaks import peaks
@@ -42,69 +39,6 @@ from studio.tabs import plots
 
 ANNE, BEN = "a" * 32, "b" * 32
 RATE = 24000
-
-
-class Broken:
-    """An executor whose first task fails in a way that nobody foresaw."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def run(self, task: Task) -> Iterator[Finished]:
-        self.asked += 1
-        if self.asked == 1:
-            raise KeyError("nobody foresaw this")
-        yield Finished({})
-
-    def close(self) -> None: ...
-
-
-class Resting:
-    """An executor that is never asked: the queues below are not started."""
-
-    def stop(self, number: int) -> None: ...
-
-    def close(self) -> None: ...
-
-    def state(self) -> ExecutorState:
-        return ExecutorState("resting", True, (), 0)
-
-
-def queue_of(tmp_path, people: str, person_jobs: int = 8, audio: str = "") -> tuple[JobQueue, list]:
-    queue = JobQueue(Resting(), person_jobs, 100, lambda job, about: None)
-    request = GenerationRequest("test", 10.0, seed=0, audio=AudioPrompt(audio) if audio else None)
-    return queue, [
-        queue.submit(p * 32, request, f"{i:024x}", tmp_path / f"{i}.wav")
-        for i, p in enumerate(people)
-    ]
-
-
-def test_the_queue_takes_people_in_turn(tmp_path):
-    queue, jobs = queue_of(tmp_path, "aaabbc")
-    ahead = [queue.status(j.person, j.id)["ahead"] for j in jobs]
-    assert ahead == [0, 3, 5, 1, 4, 2]  # a b c a b a
-    waits = [queue.status(j.person, j.id)["wait"] for j in jobs]
-    assert np.allclose(waits, np.array(ahead) * waits[3])
-
-
-def test_limits_and_cancel_belong_to_one_person(tmp_path):
-    queue, jobs = queue_of(tmp_path, "aab", person_jobs=2)
-    with pytest.raises(FailureError, match="of yours"):
-        queue.submit(ANNE, jobs[0].request, "f" * 24, tmp_path / "x.wav")
-    with pytest.raises(InputError):
-        queue.cancel(BEN, jobs[0].id)
-    queue.cancel(ANNE, jobs[0].id)
-    assert [j.state for j in jobs] == ["cancelled", "waiting", "waiting"]
-
-
-def test_what_nobody_foresaw_ends_one_job_and_not_the_queue(tmp_path):
-    queue = JobQueue(Broken(), 8, 100, lambda job, about: None)
-    queue.start()
-    request = GenerationRequest("test", 10.0, seed=0)
-    jobs = [queue.submit(ANNE, request, f"{i:024x}", tmp_path / f"{i}.wav") for i in range(2)]
-    assert [queue.wait(job, 60).state for job in jobs] == ["failed", "done"]
-    assert "could not be made" in str(jobs[0].error)
-    queue.close()
 
 
 @pytest.fixture
@@ -149,10 +83,8 @@ def test_deleting_all_leaves_what_a_job_still_needs(library, tmp_path):
     others = keep(library, BEN)
     sound = audio.write(tmp_path / "given.wav", np.full(RATE, 0.1, np.float32), RATE)
     used, unused = (library.new_upload(ANNE, sound, ".wav", set()) for _ in range(2))
-    queue, [job] = queue_of(tmp_path, "a", audio=str(library.upload(ANNE, used)))
     unfinished, _ = library.new_result(ANNE, set())
-    library.delete_all(ANNE, queue.needed())
-    assert queue.needed() == {job.id, used}
+    library.delete_all(ANNE, {unfinished, used})
     assert library.records(ANNE) == [] and library.upload(ANNE, used).is_file()
     assert (library.folder / ANNE / "results" / unfinished).is_dir()
     with pytest.raises(InputError, match="no longer kept"):

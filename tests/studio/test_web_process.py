@@ -10,10 +10,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = """
 import sys
-from types import SimpleNamespace
 from studio import context, page
 from studio.settings import Settings
-context._executor = lambda settings: SimpleNamespace(close=lambda: None)
 page.application(context.Studio(Settings()))
 print(sorted({name.partition('.')[0] for name in sys.modules} & {'torch', 'transformers'}))
 """
