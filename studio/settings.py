@@ -59,7 +59,7 @@ class Settings:
         "devices with a worker each, as cuda:0,cuda:1; empty: one worker on STUDIO_DEVICE",
     )
     batch: int = _setting(
-        "STUDIO_BATCH", 4, "pieces of one model that a worker makes together, at most"
+        "STUDIO_BATCH", 1, "pieces of one model that a worker makes together, at most"
     )
     drain_seconds: float = _setting(
         "STUDIO_DRAIN_SECONDS", 10.0, "time for running jobs to end when the studio is stopped"

@@ -28,7 +28,7 @@ def add(router: APIRouter, studio: Studio) -> None:
             wanted = forms.read(studio, person, form)
         except forms.FormErrors as errors:
             return {**answer, "errors": errors.lines}
-        seconds = sum(studio.queue.speed.seconds(each) for each in wanted)
+        seconds = studio.queue.planned_seconds(wanted)
         return {**answer, "seconds": round(seconds, 1)}
 
     @router.post("/form/submit", response_model=None)
@@ -36,8 +36,7 @@ def add(router: APIRouter, studio: Studio) -> None:
         """{"ids": of the jobs}; 400 {"errors": field -> text} when nothing was queued."""
         try:
             wanted = forms.read(studio, person, form)
-            studio.queue.require_room(person, len(wanted))
-            return {"ids": [studio.submit(person, each).id for each in wanted]}
+            return {"ids": [job.id for job in studio.submit_together(person, wanted)]}
         except forms.FormErrors as errors:
             return JSONResponse({"errors": errors.lines}, 400)
         except StudioError as error:

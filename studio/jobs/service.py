@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import Cancelled, FailureError, InputError
 from core.request import GenerationRequest
 from studio.jobs.job import CANCELLED, RUNNING, WAITING, Job
-from studio.jobs.kinds import GENERATION, Kind
+from studio.jobs.kinds import GENERATION, MODEL, Kind
 from studio.jobs.running import STOPPING, Hooks, RunningJobs
 from studio.jobs.store import JobStore
 
@@ -157,6 +157,16 @@ class JobService(RunningJobs):
         with self._changed:
             job = self._jobs.get(identity)
             return job if job is not None and job.kind is kind else None
+
+    def planned_seconds(self, requests: Sequence[GenerationRequest]) -> float:
+        """How long these should take in one worker, once they have begun."""
+        capacity = max((w.config.capacity for w in self._workers.get(MODEL, [])), default=1)
+        together = min(len(requests), capacity)
+        parts = [requests[at : at + together] for at in range(0, len(requests), together)]
+        return sum(
+            max(self.speed.seconds(each, len(part)) * (each.best_of or 1) for each in part)
+            for part in parts
+        )
 
     @property
     def length(self) -> int:
