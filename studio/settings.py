@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.workspace import work_folder
 
 EXECUTORS = ("worker", "zero-gpu")
+MOST_BATCH = 16  # see core.batching.MOST_REQUESTS, which imports torch
 SPACE_PROXIES = "10.0.0.0/8"  # where a Space's requests come from
 
 
@@ -59,7 +60,7 @@ class Settings:
         "devices with a worker each, as cuda:0,cuda:1; empty: one worker on STUDIO_DEVICE",
     )
     batch: int = _setting(
-        "STUDIO_BATCH", 1, "pieces of one model that a worker makes together, at most"
+        "STUDIO_BATCH", 8, "pieces of one model that a worker makes together, at most"
     )
     drain_seconds: float = _setting(
         "STUDIO_DRAIN_SECONDS", 10.0, "time for running jobs to end when the studio is stopped"
@@ -101,8 +102,8 @@ class Settings:
             )
         if settings.variant:
             variants.get(settings.variant)
-        if settings.batch < 1:
-            raise InputError("STUDIO_BATCH", settings.batch, "must be 1 or more")
+        if not 1 <= settings.batch <= MOST_BATCH:
+            raise InputError("STUDIO_BATCH", settings.batch, f"must be from 1 to {MOST_BATCH}")
         _networks(settings.proxies)
         path = settings.root_path.strip("/")
         return replace(settings, root_path=f"/{path}" if path else "")

@@ -19,6 +19,7 @@ from studio.jobs.protocol import Assignment, Failed, Finished, JobEvent, LiveSou
 from studio.library.peaks import peaks
 
 KEPT_MODELS = 2
+SHARED = ("variant", "dtype", "compat")  # and the device, which is the worker's
 Key = tuple[str, str, str]
 
 
@@ -30,8 +31,7 @@ class GenerationRunner:
         self._pipelines: dict[Key, Pipeline] = {}
         self._taken: dict[str, Assignment] = {}
         self._starting: list[tuple[Assignment, Callable[[], bool]]] = []
-        self._alone: tuple[str, Iterator[Event]] | None = None  # one that joins no batch
-        self._batch: batching.RunningBatch | None = None
+        self._batch: batching.RunningBatch[str] | None = None
         self._key: Key | None = None
 
     @property
@@ -44,18 +44,10 @@ class GenerationRunner:
     def admits(self, assignment: Assignment) -> bool:
         if not self._taken:
             return True
-        if self.capacity == 1 or self._alone is not None:
-            return False
         if self._starting:  # the batch does not know of these yet
-            first = self._starting[0][0].request
-            return (
-                len(self._taken) < self.capacity
-                and not (first.goes_alone or assignment.request.goes_alone)
-                and all(
-                    getattr(first, name) == getattr(assignment.request, name)
-                    for name in ("variant", "dtype", "compat")
-                )
-            )
+            first, request = self._starting[0][0].request, assignment.request
+            alike = all(getattr(first, n) == getattr(request, n) for n in SHARED)
+            return alike and len(self._taken) < self.capacity
         return self._batch is not None and self._batch.admits(assignment.request)
 
     def take(self, assignment: Assignment, should_stop: Callable[[], bool]) -> None:
@@ -74,23 +66,10 @@ class GenerationRunner:
                 self._join(assignment, should_stop)
             except Exception as error:
                 yield self._end(assignment.id, Failed(told(error)))
-        yield from self._turn_alone()
         if self._batch is not None:
-            for key, event in self._batch.turn():
-                yield from self._told(str(key), event)
-
-    def _turn_alone(self) -> Iterator[tuple[str, JobEvent]]:
-        """The whole of a piece that joins no batch; the best one, where it keeps several."""
-        if self._alone is None:
-            return
-        (identity, events), self._alone = self._alone, None
-        try:
-            for event in events:
-                yield from self._told(identity, event)
-                if isinstance(event, GenerationResult):
-                    return
-        except Exception as error:
-            yield self._end(identity, Failed(told(error)))
+            for identity, event in self._batch.turn():
+                if identity in self._taken:  # else it has its result: of several, the best is first
+                    yield from self._told(identity, event)
 
     def _told(
         self, identity: str, event: Event | batching.Failed
@@ -111,9 +90,6 @@ class GenerationRunner:
             self._batch.close()
             self._batch = self._key = None
         pipeline = self._pipeline(key)
-        if request.goes_alone or self.capacity == 1:
-            self._alone = assignment.id, pipeline.stream(request, should_stop)
-            return
         if self._batch is None:
             self._batch, self._key = batching.RunningBatch(pipeline, self.capacity), key
         self._batch.join(assignment.id, request, should_stop)

@@ -63,10 +63,8 @@ class Job:
 
     @property
     def goes_alone(self) -> bool:
-        """Whether no other job may run beside it in its worker: its kind or request says so, or
-        a worker that had it died."""
-        begun_before = self.attempts - (self.state == RUNNING)
-        return begun_before > 0 or getattr(self.request, "goes_alone", False)
+        """Whether no other job may run beside it in its worker: a worker that had it died."""
+        return self.attempts - (self.state == RUNNING) > 0
 
     @property
     def model(self) -> tuple[str, ...]:
