@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import soxr
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from core.errors import FailureError, InputError
+from core.files import replacing
 
 CEILING = 10 ** (-1 / 20)  # -1 dBFS, the highest sample written
 LOOK_AHEAD_SECONDS = 0.005
@@ -202,20 +202,16 @@ def write(path: Path | str, samples: np.ndarray, sample_rate: int) -> Path:
     check_writable(path)
     container, subtype = FORMATS[path.suffix.lower()]
     frames = samples[None] if samples.ndim == 1 else samples  # [C, T]
-    name = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-        os.close(handle)
-        with soundfile.SoundFile(
-            name, "w", sample_rate, len(frames), subtype, format=container
-        ) as file:
+        with (
+            replacing(path) as fresh,
+            soundfile.SoundFile(
+                fresh, "w", sample_rate, len(frames), subtype, format=container
+            ) as file,
+        ):
             for start in range(0, frames.shape[1], BLOCK):
                 file.write(frames[:, start : start + BLOCK].T)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
     except (OSError, soundfile.LibsndfileError) as error:
-        if name is not None:
-            Path(name).unlink(missing_ok=True)
         raise FailureError("output file", path.name, f"could not be written ({error})") from error
     return path
 

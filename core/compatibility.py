@@ -35,10 +35,12 @@ def _unavailable(*_: object, **__: object) -> None:
 
 def _stub_extension() -> None:
     stub = types.ModuleType("torchaudio._extension")
-    stub._IS_TORCHAUDIO_EXT_AVAILABLE = False
-    stub._IS_ALIGN_AVAILABLE = False
-    stub.fail_if_no_align = lambda function: _unavailable
-    stub._check_cuda_version = lambda: None
+    stub.__dict__.update(
+        _IS_TORCHAUDIO_EXT_AVAILABLE=False,
+        _IS_ALIGN_AVAILABLE=False,
+        fail_if_no_align=lambda function: _unavailable,
+        _check_cuda_version=lambda: None,
+    )
     sys.modules["torchaudio._extension"] = stub
 
 

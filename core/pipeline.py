@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -19,13 +18,13 @@ from core.checkpoints import opening
 from core.conditioning import TextTokenizer, conditioning, encode_text
 from core.errors import FailureError, InputError
 from core.job import Event, Job
-from core.language_model import DecodeRequest, LanguageModel, PackedModel
+from core.language_model import DecodeRequest, PackedModel
 from core.mastering import Mastering
+from core.models import Flow, Models
 from core.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
 from core.result import GenerationResult
 from core.srfm import PRESETS
-from core.wavtokenizer import WavTokenizer
 
 JOIN_SECONDS = 0.06  # at least, cross-faded at equal power from the prompt to what was decoded
 EDGE_FADE_SECONDS = 0.005  # no click at the first and last sample
@@ -54,7 +53,7 @@ class Pipeline:
         self,
         variant: variants.Variant,
         folder: Path,
-        models: dict[str, torch.nn.Module],
+        models: Models,
         tokenizer: TextTokenizer,
         decoder: PackedModel,
         load_seconds: float,
@@ -62,8 +61,7 @@ class Pipeline:
         self.variant, self.folder, self.models = variant, folder, models
         self.tokenizer, self.decoder, self.load_seconds = tokenizer, decoder, load_seconds
         self.captions = CaptionTemplate.of_folder(folder)
-        self.wavtokenizer = cast(WavTokenizer, models["wavtokenizer"])
-        self.language_model = cast(LanguageModel, models["language_model"])
+        self.wavtokenizer, self.language_model = models.wavtokenizer, models.language_model
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
         self.model = {
             "folder": folder.name,
@@ -86,24 +84,15 @@ class Pipeline:
         variant = variants.get(name)
         _check_device(device)
         folder = variants.folder_of(variant)
-        held = {
-            "language_model": torch.float32 if dtype == "fp32" else torch.bfloat16,
-            "srfm": flow_dtype(dtype, device),
-        }
-        models = {
-            c: opening.open_component(folder, c, held.get(c, torch.float32), device)
-            for c in variant.components
-        }
-        slots, group = models["language_model"].config.slots, models["wavtokenizer"].group
-        if slots != group:
-            raise InputError(
-                "slots",
-                f"{slots} (language_model in {folder / 'config.json'})",
-                f"its WavTokenizer has {group}; set it to that",
-            )
+        held = torch.float32 if dtype == "fp32" else torch.bfloat16
+        models = Models.load(variant, folder, held, flow_dtype(dtype, device), device)
         tokenizer = opening.text_tokenizer(folder)
-        decoder = PackedModel(models["language_model"], dtype, release=True)
+        decoder = PackedModel(models.language_model, dtype, release=True)
         return cls(variant, folder, models, tokenizer, decoder, time.perf_counter() - began)
+
+    @property
+    def _flow(self) -> Flow:
+        return self.models.required_flow(self.variant.name)
 
     @property
     def join_tokens(self) -> int:
@@ -171,10 +160,10 @@ class Pipeline:
             while waiting and batch.admits(waiting[0][1]):
                 number, request = waiting.pop(0)
                 batch.join(number, request, should_stop)
-            for key, event in batch.turn():
-                if isinstance(event, Failed):
-                    raise event.error
-                yield key, event
+            for key, made in batch.turn():
+                if isinstance(made, Failed):
+                    raise made.error
+                yield key, made
 
     def _check_together(self, requests: Sequence[GenerationRequest]) -> None:
         if not requests:
@@ -206,17 +195,9 @@ class Pipeline:
         context = 0 if official else round(SRFM_HISTORY_SECONDS * self.token_rate)
         history = history[len(history) - min(context, len(history)) :]
         steps = request.steps or PRESETS[request.preset]
-        ratio = OFFICIAL_LATENTS_PER_TOKEN if official else self.variant.latents_a_token
-        flow = SRFMRenderer(
-            self.models["srfm"],
-            self.models["hificodec"],
-            history,
-            ratio,
-            request.seed,
-            steps,
-            check,
-            whole=official,
-        )
+        ratio = OFFICIAL_LATENTS_PER_TOKEN if official else self.variant.latents_per_token
+        srfm, codec = self._flow.srfm, self._flow.hificodec
+        flow = SRFMRenderer(srfm, codec, history, ratio, request.seed, steps, check, whole=official)
         if self.variant.sound != variants.CASCADE:
             return flow
         return CascadeRenderer(WavTokenizerRenderer(self.wavtokenizer, whole_history), flow)
@@ -224,12 +205,12 @@ class Pipeline:
     def _mastering(self, job: Job) -> Mastering:
         request, rate = job.request, self.variant.sample_rate
         official = request.compat == "official"  # which never hands the prompt back
-        continued = request.audio is not None and not official
-        audible = continued and not request.audio.only_new
+        prompt = None if official else request.audio
+        audible = prompt is not None and not prompt.only_new
         front = job.front if audible else np.zeros(0, np.float32)
         token = self.wavtokenizer.hop / self.wavtokenizer.sample_rate  # seconds
         # Also where only new music is wanted, so that it is the same music.
-        overlap = round(self.join_tokens * token * rate) if continued else 0
+        overlap = round(self.join_tokens * token * rate) if prompt else 0
         fade_in, fade_out = (
             (0.0, OFFICIAL_FADE_OUT_SECONDS) if official else (EDGE_FADE_SECONDS, EDGE_FADE_SECONDS)
         )
@@ -268,7 +249,7 @@ class Pipeline:
         return _levelled([piece for _, piece in pieces], renderer.sample_rate, sound.seconds)
 
     def _through_hificodec(self, sound: Sound) -> Sound:
-        codec = self.models["hificodec"]
+        codec = self._flow.hificodec
         mono = audio.resample(sound.mono(), sound.sample_rate, codec.sample_rate)
         with torch.inference_mode():
             codes = torch.cat(

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -25,6 +23,7 @@ import numpy as np
 
 from core import audio
 from core.errors import FailureError, InputError
+from core.files import replacing
 from core.signing import Credentials
 
 MIME = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg"}
@@ -86,21 +85,13 @@ def sign(
     if mime is None:
         raise InputError("format", path.suffix, "carries no manifest; use " + ", ".join(MIME))
     used = credentials or Credentials.of_studio()
-    part = None
     try:
         builder = c2pa.Builder(_manifest(path, request, ingredient is not None))
         if ingredient is not None:
             _add_ingredient(builder, Path(ingredient))
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-        os.close(handle)
-        part = Path(name)
-        with open(path, "rb") as source, open(part, "wb+") as target:
+        with replacing(path) as fresh, open(path, "rb") as source, open(fresh, "wb+") as target:
             builder.sign(used.signer(), mime, source, target)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
     except (c2pa.C2paError, OSError) as error:
-        if part is not None:
-            part.unlink(missing_ok=True)
         said = " ".join(str(error).split())[:200]
         raise FailureError("manifest", path.name, f"could not be signed ({said})") from error
     return path

@@ -51,7 +51,7 @@ class WavTokenizerRenderer:
         self._tokens = np.asarray(history, np.int64)
         self._next = len(self._tokens)  # first token not sounded yet
         self._piece = self._whole_groups(FIRST_PIECE_SECONDS)
-        self._sounder = tokenizer.sounder()
+        self._stream = tokenizer.streaming_decoder()
 
     def _whole_groups(self, seconds: float) -> int:
         """About so many seconds in tokens; a piece begins with the first token of a group."""
@@ -69,7 +69,7 @@ class WavTokenizerRenderer:
         while self._next < len(self._tokens):
             yield "vocoder", self._sound(min(len(self._tokens), self._next + self._piece))
         with torch.inference_mode():
-            yield "vocoder", self._sounder.flush()[0].cpu().numpy()
+            yield "vocoder", self._stream.flush()[0].cpu().numpy()
 
     def _sound(self, end: int) -> np.ndarray:
         first = max(0, self._next - self.context)
@@ -77,7 +77,7 @@ class WavTokenizerRenderer:
         span = torch.from_numpy(self._tokens[first:last])[None]  # [1, N]
         with torch.inference_mode():
             frames = self.tokenizer.decode_frames(span)  # [1, N, F]
-            sound = self._sounder.feed(frames[:, self._next - first : end - first])  # [1, T]
+            sound = self._stream.feed(frames[:, self._next - first : end - first])  # [1, T]
         self._next = end
         return sound[0].float().cpu().numpy()
 

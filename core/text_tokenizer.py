@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -129,7 +130,7 @@ def _qwen_tokenizer(vocabulary: Path, merges: Path) -> Tokenizer:
     entries = json.loads(vocabulary.read_text(encoding="utf-8"))
     lines = merges.read_text(encoding="utf-8").splitlines()
     pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-    tokenizer = Tokenizer(models.BPE(entries, pairs))
+    tokenizer = Tokenizer(models.BPE(entries, cast(list[tuple[str, str]], pairs)))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

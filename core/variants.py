@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from core.checkpoints import hub
 from core.checkpoints.contents import OFFICIAL, PLACES, components_of, layout_of, read_config
@@ -61,7 +62,7 @@ class Variant:
         return self.sound in (SRFM_48K, CASCADE)
 
     @property
-    def latents_a_token(self) -> int:
+    def latents_per_token(self) -> int:
         """150 Hz latents for 48 kHz, 75 Hz latents for 24 kHz, over 75 tokens a second."""
         return 2 if self.super_resolution else 1
 
@@ -79,7 +80,7 @@ def _nano(
     rate: int,
     folder: str = "assets/nano",
     parameters: str = "18M",
-    **more: object,
+    **more: Any,
 ) -> Variant:
     return Variant(
         name,
@@ -92,7 +93,7 @@ def _nano(
         context_seconds=30.0,
         default_structure="verse",
         **more,
-    )  # type: ignore[arg-type]
+    )
 
 
 def _official(slug: str, hub: str, sound: str, size: str, long: bool = False) -> Variant:
@@ -281,12 +282,13 @@ def _of_config(name: str, folder: Path) -> Variant:
             folder,
             "its config.json names no wavtokenizer or no language_model; assemble both",
         )
-    rates = {
+    sounding = {
         part: sizes.get("sample_rate")
         for part, sizes in parts.items()
         if part in SOUNDING and isinstance(sizes, dict)
     }
-    if not all(isinstance(rate, int) for rate in rates.values()) or "wavtokenizer" not in rates:
+    rates = {part: rate for part, rate in sounding.items() if isinstance(rate, int)}
+    if rates.keys() != sounding.keys() or "wavtokenizer" not in rates:
         raise InputError("model folder", folder, "its config.json states no sample rate")
     about = config.get("about")
     base = about.get("base") if isinstance(about, dict) else None

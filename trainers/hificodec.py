@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.hificodec import HiFiCodec, HiFiCodecConfig, code_use
+from core.hificodec import HiFiCodec, HiFiCodecConfig, codebook_usages
 from trainers.audio_store import AudioStore
 from trainers.codec import CodecTask, CodecTaskConfig
 
@@ -39,12 +39,12 @@ class HiFiCodecTask(CodecTask):
             self.model.quantizer.eval()
             with torch.no_grad():
                 latents = self.model.latents(real)  # [B, D, N]
-            return self.model.generator.taught(latents), real.new_zeros(()), {}
+            return self.model.generator.training_output(latents), real.new_zeros(()), {}
         output = self.model(real, quantize=quantize)
         logs = {}
         if output.codes is not None:
-            use = code_use(output.codes, self.model.config.codes)
-            logs["codes_in_batch"] = float(np.mean([u.used for u in use]))
+            use = codebook_usages(output.codes, self.model.config.codes)
+            logs["codes_in_batch"] = float(np.mean([u.codes for u in use]))
         return output.decoded, self.config.quantizer_weight * output.quantizer_loss, logs
 
     @torch.no_grad()
@@ -58,9 +58,9 @@ class HiFiCodecTask(CodecTask):
     def validation_figures(self, real: Tensor) -> tuple[Tensor, dict[str, float]]:
         """See CodecTask."""
         codes = self.model.encode(real)
-        use = code_use(codes, self.model.config.codes)
+        use = codebook_usages(codes, self.model.config.codes)
         figures = {
-            "codes": float(np.mean([u.used for u in use])),
+            "codes": float(np.mean([u.codes for u in use])),
             "perplexity": float(np.mean([u.perplexity for u in use])),
         }
         return self.model.decode(self.model.embed(codes)), figures

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.wavtokenizer import WavTokenizer, WavTokenizerConfig, codebook_usage
+from core.nn.codebook import codebook_usage
+from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 from trainers.audio_store import AudioStore
 from trainers.codec import CodecTask, CodecTaskConfig
 
@@ -34,7 +35,11 @@ class WavTokenizerTask(CodecTask):
             self.model.quantizer.eval()
             with torch.no_grad():
                 codes = self.model.embed(self.model.encode(real))  # [B, D, N]
-            return self.model.head.taught(self.model.backbone(codes)), real.new_zeros(()), {}
+            return (
+                self.model.head.training_output(self.model.backbone(codes)),
+                real.new_zeros(()),
+                {},
+            )
         output = self.model(real, quantize=quantize)
         logs: dict[str, float] = {}
         if quantize:

@@ -69,7 +69,7 @@ def measure(name: str, clips: list[Clip]) -> dict[str, Any]:
     reference = [_read(exact, request) for request in requests]
     drawn = [_drawn(request, *rows) for request, rows in zip(requests, reference)]
     nats = [_nats(rows[0], tokens) for rows, tokens in zip(reference, wanted)]
-    found = {"fp32_nats": interval(nats), "dtypes": {}}
+    dtypes: dict[str, dict[str, dict[str, float]]] = {}
     for dtype in DTYPES[1:]:
         pipeline = Pipeline.load(name, dtype)
         more, likeliest, same = [], [], []
@@ -78,12 +78,12 @@ def measure(name: str, clips: list[Clip]) -> dict[str, Any]:
             more.append(_nats(rows[0], wanted[number]) - nats[number])
             likeliest.append(_share(rows[0].argmax(-1), reference[number][0].argmax(-1)))
             same.append(_share(_drawn(request, *rows), drawn[number]))
-        found["dtypes"][dtype] = {
+        dtypes[dtype] = {
             "nats": interval(more),
             "likeliest": interval(likeliest),
             "drawn": interval(same),
         }
-    return found
+    return {"fp32_nats": interval(nats), "dtypes": dtypes}
 
 
 def _request(pipeline: Pipeline, clip: Clip, number: int) -> DecodeRequest:

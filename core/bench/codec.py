@@ -172,7 +172,7 @@ def _mono(sound: Sound, rate: int, seconds: float) -> Tensor:
 def _generator(codec: HiFiCodec, sound: Sound, seconds: float) -> Compared:
     latents = codec.latents(_mono(sound, codec.sample_rate, seconds))
     chunk = round(CHUNK_SECONDS * codec.sample_rate / codec.hop)
-    if isinstance(codec.sounder(), PhaseRecovery):
+    if isinstance(codec.streaming_decoder(), PhaseRecovery):
         return _magnitudes(codec.decode_frames, latents, chunk, codec.context_frames)
     return (
         lambda: codec.decode(latents),
@@ -201,7 +201,7 @@ def _latents(codec: HiFiCodec, sound: Sound) -> Compared:
 def _decoder(model: WavTokenizer, sound: Sound) -> Compared:
     tokens = model.encode(_mono(sound, model.sample_rate, sound.seconds))  # [1, N]
     chunk = round(CHUNK_SECONDS * model.sample_rate / model.hop / model.group) * model.group
-    if isinstance(model.sounder(), PhaseRecovery) and model.context_frames is not None:
+    if isinstance(model.streaming_decoder(), PhaseRecovery) and model.context_frames is not None:
         return _magnitudes(model.decode_frames, tokens, chunk, model.context_frames)
 
     def pieces() -> Tensor:

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import statistics
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.bench.measuring import RUNS, alternate, ceilings, ratio, report
 from core.checkpoints.load_bench import BASE
 from core.compatibility import ready_torchaudio, ready_torchvision
-from core.language_model import DecodeRequest, LanguageModel, PackedModel, decode
+from core.language_model import (
+    DecodeRequest,
+    LanguageModel,
+    LanguageModelConfig,
+    PackedModel,
+    decode,
+)
 from core.language_model.prefix import Prefix
 from core.workspace import claim_machine
 
@@ -57,9 +64,9 @@ class PlainLoop:
             num_hidden_layers=c.layers,
             num_attention_heads=c.heads,
             num_key_value_heads=c.kv_heads,
-            head_dim=c.head_dim,
             rms_norm_eps=c.eps,
             tie_word_embeddings=True,
+            **cast(dict[str, Any], {"head_dim": c.head_dim}),  # its annotations leave it out
             rope_parameters={"rope_type": "default", "rope_theta": c.rope_theta},
         )
         with torch.device("meta"):
@@ -76,7 +83,8 @@ class PlainLoop:
         rotary = type(self.qwen.model.rotary_emb)(config)
         self.qwen.model.rotary_emb = rotary
         if dtype != torch.float32:
-            self.qwen = copy.deepcopy(self.qwen).to(dtype)
+            self.qwen = copy.deepcopy(self.qwen)
+            nn.Module.to(self.qwen, dtype)
         self.qwen.eval()
         self.audio = model.audio_embedding.weight.detach().to(dtype)
         self.head = copy.deepcopy(model.head).to(dtype)
@@ -122,7 +130,7 @@ def run(args: argparse.Namespace) -> None:
 def measure(runs: int, steps: int, model: LanguageModel | None = None) -> dict[str, Any]:
     """Time every loop over `model` (default: 0.5B, random)."""
     torch.manual_seed(0)
-    model = (model or LanguageModel(BASE["language_model"])).eval()
+    model = (model or LanguageModel(cast(LanguageModelConfig, BASE["language_model"]))).eval()
     count = (runs + 1) * steps + CHECKED_STEPS + 2
     request = DecodeRequest(
         TEXT[: model.config.text_vocabulary - 1], ((0, 0.0, 10.0),), count, count, temperature=0
@@ -133,12 +141,11 @@ def measure(runs: int, steps: int, model: LanguageModel | None = None) -> dict[s
     for name, dtype in (("plain fp32", torch.float32), ("plain bf16", torch.bfloat16)):
         loop = PlainLoop(model, dtype)
         loop.read(inputs)
-        loops[name] = _several(steps, lambda loop=loop: loop.step(1))
-    sizes = {}
-    for dtype in ("fp32", "bf16", "int8"):
-        written = decode(PackedModel(model, dtype), [request], compat="official")
+        loops[name] = _several(steps, functools.partial(loop.step, 1))
+    for kept in ("fp32", "bf16", "int8"):
+        written = decode(PackedModel(model, kept), [request], compat="official")
         next(written)  # reads the prefix
-        loops[f"ours {dtype}"] = _several(steps, lambda written=written: next(written))
+        loops[f"ours {kept}"] = _several(steps, functools.partial(next, written))
     blocks = sum(p.numel() for p in model.backbone.parameters()) + model.head.weight.numel()
     table = model.text_embedding.weight.numel()
     sizes = {

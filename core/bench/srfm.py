@@ -32,7 +32,7 @@ from core.pipeline import flow_dtype
 from core.result import peak_memory_bytes
 from core.srfm import PRESETS, SRFM, FrameNoise, Preset, SRFMConfig, WindowPlan, generate_windows
 from core.srfm.flow import integrate
-from core.srfm.windows import Cutter
+from core.srfm.windows import WindowSplitter
 from core.workspace import claim_machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -187,8 +187,8 @@ def windows(model: SRFM, tokens: Tensor, steps: int) -> None:
 
 
 def _cut(tokens: Tensor) -> list[Tensor]:
-    cutter = Cutter(WindowPlan())
-    return [window.tokens for window in (*cutter.feed(tokens), *cutter.flush())]
+    splitter = WindowSplitter(WindowPlan())
+    return [window.tokens for window in (*splitter.feed(tokens), *splitter.flush())]
 
 
 @torch.inference_mode()

@@ -105,8 +105,9 @@ def run(args: argparse.Namespace) -> None:
 
 def measure(pipeline: Pipeline, sounds: list[Any]) -> dict[str, Any]:
     """Every plan and solver on every clip."""
-    model, codec = pipeline.models["srfm"], pipeline.models["hificodec"]
-    ratio = pipeline.variant.latents_a_token
+    flow = pipeline.models.required_flow(pipeline.variant.name)
+    model, codec = flow.srfm, flow.hificodec
+    ratio = pipeline.variant.latents_per_token
     brief, half = copy.deepcopy(model).bfloat16(), []
     windows: list[list[dict[str, float]]] = [[] for _ in PLANS]
     solvers: list[list[float]] = [[] for _ in SOLVERS]

@@ -84,8 +84,8 @@ def _to_studio(source: Path, target: Path, dtype: torch.dtype | None) -> None:
     (target / KEPT).mkdir()
     torch.save(rest, target / KEPT / REST)
     for path in _small_files(source):
-        name = path.relative_to(source)
-        copied = target / name if str(name) in TOKENIZER_FILES else target / KEPT / name
+        inside = path.relative_to(source)
+        copied = target / inside if str(inside) in TOKENIZER_FILES else target / KEPT / inside
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copied)
     cast = "" if dtype is None else f" but for a cast to {dtype}".replace("torch.", "")

@@ -23,7 +23,9 @@ OPTIONAL = (
     "README.md",
 )
 SPARE_DISK_BYTES = 500_000_000  # left free after a download
-HTTP_ERROR = HfHubHTTPError.__bases__[0]  # of httpx or httpx2, by huggingface_hub's version
+HTTP_ERROR: type[Exception] = HfHubHTTPError.__mro__[
+    1
+]  # of httpx or httpx2, by huggingface_hub's version
 
 
 def cached(repository: str, names: Iterable[str]) -> Path | None:

@@ -31,6 +31,7 @@ def _plain(loader: _InertLoader, suffix: str, node: yaml.Node) -> Any:
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.ScalarNode)
     text = loader.construct_scalar(node)
     return _Reference(text) if suffix == "ref" else text
 

@@ -118,13 +118,15 @@ def _component(
     folder: Path, layout: str, component: str, file: str, config: Any
 ) -> ComponentReport:
     if layout == opening.STUDIO:
-        used, unexpected, unused = studio_layout.tensors(folder / file), [], 0
+        used, extra, unused = studio_layout.tensors(folder / file), list[str](), 0
     else:
-        used, unexpected, unused = _official_tensors(folder / file, component)
+        used, extra, unused = _official_tensors(folder / file, component)
     module = empty(component, config)
     found = differences(module, used)
     missing = [name for name, trouble in found if trouble == "is missing"]
-    unexpected += [name for name, _ in found if name in used and name not in module.state_dict()]
+    unexpected = extra + [
+        name for name, _ in found if name in used and name not in module.state_dict()
+    ]
     shapes = [
         f"{name} {trouble}"
         for name, trouble in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -47,8 +48,7 @@ class KeyMap:
             if ours is not None:
                 table[key] = ours
         if len(set(table.values())) != len(table):
-            seen: set[str] = set()
-            twice = next(v for v in table.values() if v in seen or seen.add(v))
+            twice = next(name for name, times in Counter(table.values()).items() if times > 1)
             raise InputError("checkpoint keys", twice, "two tensors claim this one name")
         return table
 

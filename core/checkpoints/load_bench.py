@@ -133,7 +133,9 @@ class _AnonymousMemory:
     @staticmethod
     def _now() -> int:
         status = Path("/proc/self/status").read_text()
-        return int(re.search(r"RssAnon:\s+(\d+) kB", status).group(1)) * 1024
+        found = re.search(r"RssAnon:\s+(\d+) kB", status)
+        assert found is not None  # Linux writes it for every process
+        return int(found.group(1)) * 1024
 
     def _watch(self) -> None:
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
 from torch import nn
@@ -12,6 +12,12 @@ from torch import nn
 from core.checkpoints import official_layout, studio_layout
 from core.checkpoints.contents import OFFICIAL, STUDIO, components_of, layout_of, read_config
 from core.text_tokenizer import TextTokenizer
+
+if TYPE_CHECKING:
+    from core.hificodec import HiFiCodec
+    from core.language_model import LanguageModel
+    from core.srfm import SRFM
+    from core.wavtokenizer import WavTokenizer
 
 __all__ = [
     "OFFICIAL",
@@ -30,6 +36,36 @@ def config_of(folder: Path, component: str) -> Any:
     """The sizes of one component."""
     layout = official_layout if layout_of(folder) == OFFICIAL else studio_layout
     return layout.config(folder, component)
+
+
+@overload
+def open_component(
+    folder: Path, component: Literal["wavtokenizer"], dtype: torch.dtype = ..., device: str = ...
+) -> WavTokenizer: ...
+
+
+@overload
+def open_component(
+    folder: Path, component: Literal["language_model"], dtype: torch.dtype = ..., device: str = ...
+) -> LanguageModel: ...
+
+
+@overload
+def open_component(
+    folder: Path, component: Literal["srfm"], dtype: torch.dtype = ..., device: str = ...
+) -> SRFM: ...
+
+
+@overload
+def open_component(
+    folder: Path, component: Literal["hificodec"], dtype: torch.dtype = ..., device: str = ...
+) -> HiFiCodec: ...
+
+
+@overload
+def open_component(
+    folder: Path, component: str, dtype: torch.dtype = ..., device: str = ...
+) -> nn.Module: ...
 
 
 def open_component(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import typing
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from torch import nn
 from core.checkpoints.assembly import assemble, component_class
 from core.checkpoints.contents import LAYOUT, read_config
 from core.errors import InputError
+from core.files import replacing, write_text
 
 
 def config_from_json(kind: type, data: dict[str, Any]) -> Any:
@@ -39,8 +39,10 @@ def config_from_json(kind: type, data: dict[str, Any]) -> Any:
             raise InputError("setting", name, f"is unknown to {kind.__name__}")
 
     def value_of(name: str, hint: Any, value: Any) -> Any:
-        options = [h for h in typing.get_args(hint) if dataclasses.is_dataclass(h)]
-        inner = hint if dataclasses.is_dataclass(hint) else (options[0] if options else None)
+        kinds = (hint, *typing.get_args(hint))
+        inner = next(
+            (k for k in kinds if isinstance(k, type) and dataclasses.is_dataclass(k)), None
+        )
         if inner is not None and isinstance(value, dict):
             return config_from_json(inner, value)
         if isinstance(value, str) and hint in (int, float):
@@ -74,7 +76,7 @@ def save(
         k: v.detach().to(dtype if v.is_floating_point() else v.dtype).contiguous().cpu()
         for k, v in module.state_dict().items()
     }
-    save_tensors(folder, component, module.config, tensors, about)  # type: ignore[arg-type]
+    save_tensors(folder, component, module.config, tensors, about)
 
 
 def save_tensors(
@@ -90,16 +92,14 @@ def save_tensors(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.json"
-    config = read_config(folder) if path.is_file() else {"layout": LAYOUT, "components": {}}
+    config: dict[str, Any] = (
+        read_config(folder) if path.is_file() else {"layout": LAYOUT, "components": {}}
+    )
     config.update(about or {})
     config["components"][component] = dataclasses.asdict(settings)
-    fresh = folder / f"{component}.safetensors.new"
-    save_file({name: value.contiguous() for name, value in tensors.items()}, fresh)
-    os.chmod(fresh, 0o644)
-    os.replace(fresh, folder / f"{component}.safetensors")
-    fresh = folder / "config.json.new"
-    fresh.write_text(json.dumps(config, indent=1))
-    os.replace(fresh, path)
+    with replacing(folder / f"{component}.safetensors") as fresh:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, fresh)
+    write_text(path, json.dumps(config, indent=1))
 
 
 def config(folder: Path, component: str) -> Any:

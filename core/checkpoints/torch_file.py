@@ -7,6 +7,7 @@ import re
 import struct
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def short(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _stand_ins(path: Path) -> list[tuple[type, str]]:
+def _stand_ins(path: Path) -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
     """An empty mapping for each training-framework class in the file, so that none is imported.
 
     Every other name stays forbidden.

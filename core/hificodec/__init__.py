@@ -2,15 +2,14 @@
 
 from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.model import CodecPass, DecodeStream, HiFiCodec
-from core.hificodec.quantizer import CodebookUse, GroupResidualQuantizer, Quantized, code_use
+from core.hificodec.quantizer import GroupResidualQuantizer, Quantized, codebook_usages
 
 __all__ = [
-    "CodebookUse",
     "CodecPass",
     "DecodeStream",
     "GroupResidualQuantizer",
     "HiFiCodec",
     "HiFiCodecConfig",
     "Quantized",
-    "code_use",
+    "codebook_usages",
 ]

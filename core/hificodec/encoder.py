@@ -28,7 +28,7 @@ class HifiganEncoder(nn.Module):
     the audio: windows only approximate the whole.
     """
 
-    context_frames = None  # all of the audio
+    context_frames: int | None = None  # all of the audio
 
     def __init__(self, config: HiFiCodecConfig) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class LogMelEncoder(nn.Module):
         self.leave = nn.Linear(config.mel_width, config.latent_dim)
         self.scale = nn.BatchNorm1d(config.latent_dim, affine=False)
         reach = (config.mel_fft - config.hop) // 2
-        self.context_frames = self.backbone.context_frames + -(-reach // config.hop)
+        self.context_frames: int | None = self.backbone.local_frames + -(-reach // config.hop)
 
     def forward(self, audio: Tensor) -> Tensor:
         with torch.no_grad():
@@ -103,4 +103,7 @@ class LogMelEncoder(nn.Module):
         return -(-samples // self.hop)
 
 
-KINDS = {"hifigan": HifiganEncoder, "logmel": LogMelEncoder}
+KINDS: dict[str, type[HifiganEncoder] | type[LogMelEncoder]] = {
+    "hifigan": HifiganEncoder,
+    "logmel": LogMelEncoder,
+}

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.residual_block import SLOPE, ResidualBlock, reach
-from core.nn.bands import SoundStage, bands_of
-from core.nn.vocos import Joined, VocosBackbone, build_head
+from core.nn.bands import StreamingDecoder, bands_of
+from core.nn.vocos import FrameConcatenation, VocosBackbone, build_head
 from core.nn.weight_norm import WeightNormConv, WeightNormUpsample
 
 EDGE_KERNEL = 7
@@ -46,7 +46,7 @@ class HifiganGenerator(nn.Module):
         x = self.leave(F.leaky_relu(x, SLOPE))  # [B, 1, N * hop]
         return torch.tanh(x)
 
-    def taught(self, latents: Tensor) -> Tensor:
+    def training_output(self, latents: Tensor) -> Tensor:
         """What a trainer compares: the sound."""
         return self(latents)
 
@@ -54,9 +54,9 @@ class HifiganGenerator(nn.Module):
         """[B, D, N] -> sound of every frame [B, N, hop]."""
         return self(latents)[:, 0].unflatten(1, (-1, self.config.hop))
 
-    def sounder(self) -> Joined:
+    def streaming_decoder(self) -> FrameConcatenation:
         """Joins what `local` gives."""
-        return Joined()
+        return FrameConcatenation()
 
     @property
     def context_frames(self) -> int:
@@ -90,22 +90,25 @@ class VocosGenerator(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         return self.head(self.backbone(latents))  # [B, N, width] -> [B, 1, N * hop]
 
-    def taught(self, latents: Tensor) -> Tensor:
+    def training_output(self, latents: Tensor) -> Tensor:
         """What a trainer compares: sound, or log-magnitudes [B, N, bins]."""
-        return self.head.taught(self.backbone(latents))
+        return self.head.training_output(self.backbone(latents))
 
     def local(self, latents: Tensor) -> Tensor:
-        """[B, D, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
+        """[B, D, N] -> what a frame is locally [B, N, F]; `streaming_decoder` makes sound of it."""
         return self.head.local(self.backbone(latents))
 
-    def sounder(self) -> SoundStage:
-        """A new sound stage: fed frames in order, it gives their sound."""
-        return self.head.sounder()
+    def streaming_decoder(self) -> StreamingDecoder:
+        """A new streaming decoder: fed frames in order, it gives their sound."""
+        return self.head.streaming_decoder()
 
     @property
     def context_frames(self) -> int:
         """Frames to either side that a frame of `local` depends on."""
-        return self.backbone.context_frames + self.head.context_frames
+        return self.backbone.local_frames + self.head.context_frames
 
 
-KINDS = {"hifigan": HifiganGenerator, "vocos": VocosGenerator}
+KINDS: dict[str, type[HifiganGenerator] | type[VocosGenerator]] = {
+    "hifigan": HifiganGenerator,
+    "vocos": VocosGenerator,
+}

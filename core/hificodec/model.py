@@ -13,7 +13,7 @@ from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.encoder import KINDS as ENCODER_KINDS
 from core.hificodec.generator import KINDS as GENERATOR_KINDS
 from core.hificodec.quantizer import GroupResidualQuantizer
-from core.nn.bands import SoundStage
+from core.nn.bands import StreamingDecoder
 from core.nn.weight_norm import fold_weight_norm
 
 
@@ -78,9 +78,11 @@ class HiFiCodec(nn.Module):
         """
         latents = self._features(audio)  # [B, D, N]
         if not quantize:
-            return CodecPass(self.generator.taught(latents), latents, None, latents.new_zeros(()))
+            return CodecPass(
+                self.generator.training_output(latents), latents, None, latents.new_zeros(())
+            )
         found = self.quantizer(latents)
-        decoded = self.generator.taught(found.latents)
+        decoded = self.generator.training_output(found.latents)
         return CodecPass(decoded, found.latents, found.codes, found.loss)
 
     def encode(self, audio: Tensor) -> Tensor:
@@ -101,12 +103,12 @@ class HiFiCodec(nn.Module):
         return self.generator(self._checked(latents)).float()
 
     def decode_frames(self, latents: Tensor) -> Tensor:
-        """[B, D, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
+        """[B, D, N] -> what a frame is locally [B, N, F]; `streaming_decoder` makes sound of it."""
         return self.generator.local(self._checked(latents)).float()
 
-    def sounder(self) -> SoundStage:
-        """A new sound stage: fed frames in order, it gives their sound."""
-        return self.generator.sounder()
+    def streaming_decoder(self) -> StreamingDecoder:
+        """A new streaming decoder: fed frames in order, it gives their sound."""
+        return self.generator.streaming_decoder()
 
     def _checked(self, latents: Tensor) -> Tensor:
         if latents.ndim != 3 or latents.shape[1] != self.latent_dim:
@@ -184,7 +186,7 @@ class DecodeStream:
 
     def __init__(self, codec: HiFiCodec) -> None:
         self.codec = codec
-        self._sounder = codec.sounder()
+        self._stream = codec.streaming_decoder()
         self._held: Tensor | None = None
         self._ready = 0  # frames of held already out
 
@@ -195,7 +197,7 @@ class DecodeStream:
         until = held.shape[2] - context
         if until > self._ready:
             frames = self.codec.decode_frames(held)[:, self._ready : until]  # [B, m, F]
-            sound = self._sounder.feed(frames)[:, None]  # [B, 1, m * hop]
+            sound = self._stream.feed(frames)[:, None]  # [B, 1, m * hop]
             if sound.shape[2]:
                 yield sound
             drop = max(0, until - context)
@@ -206,8 +208,8 @@ class DecodeStream:
         """Audio of what is left."""
         if self._held is not None and self._held.shape[2] > self._ready:
             frames = self.codec.decode_frames(self._held)[:, self._ready :]  # [B, m, F]
-            yield self._sounder.feed(frames)[:, None]
+            yield self._stream.feed(frames)[:, None]
             self._ready = self._held.shape[2]
-            rest = self._sounder.flush()[:, None]  # [B, 1, m * hop]
+            rest = self._stream.flush()[:, None]  # [B, 1, m * hop]
             if rest.shape[2]:
                 yield rest

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +12,9 @@ from torch.nn import functional as F
 
 from core.errors import InputError
 from core.hificodec.config import HiFiCodecConfig
+from core.nn.codebook import CodebookUsage, codebook_usage, k_means, nearest
 
-ROWS_AT_ONCE = 8192  # bounds the distance table at 8192 x codes, however long the audio is
 USE_MEMORY = 0.98
-KMEANS_ROUNDS = 10
 ROWS_PER_CENTRE = 4
 
 
@@ -32,15 +33,6 @@ class Quantized:
     loss: Tensor
 
 
-@dataclass(frozen=True)
-class CodebookUse:
-    """How one codebook was used: distinct codes, codes there are, exp(entropy)."""
-
-    used: int
-    size: int
-    perplexity: float
-
-
 class GroupResidualQuantizer(nn.Module):
     """HiFi-Codec's quantizer (Yang et al. 2023): channels split into groups, layers of residuals.
 
@@ -48,6 +40,9 @@ class GroupResidualQuantizer(nn.Module):
     in training mode, or from what `start_from` is given, and codes that fall out of use are moved
     onto data; the two buffers this needs exist only then.
     """
+
+    use: Tensor  # [codebooks, codes], 1 = an even share
+    started: Tensor  # bool
 
     def __init__(self, config: HiFiCodecConfig) -> None:
         super().__init__()
@@ -105,7 +100,10 @@ class GroupResidualQuantizer(nn.Module):
             )
         groups = self.config.code_groups
         layers = codes.split(groups, dim=-1)
-        total = sum(self._look_up(found, layer) for layer, found in enumerate(layers))  # [B, N, D]
+        parts = [self._look_up(found, layer) for layer, found in enumerate(layers)]
+        total = parts[0]  # [B, N, D]
+        for part in parts[1:]:
+            total = total + part
         return total.transpose(1, 2)
 
     @torch.no_grad()
@@ -117,9 +115,10 @@ class GroupResidualQuantizer(nn.Module):
         """
         count = min(self.config.codes, max(1, len(rows) // ROWS_PER_CENTRE))
         residual = rows
-        for books in self.layers:
+        for layer in range(len(self.layers)):
+            books = self._layer(layer)
             parts = residual.chunk(self.config.code_groups, dim=1)
-            centres = [_centres(part, count) for part in parts]
+            centres = [k_means(part, count) for part in parts]
             for book, part, found in zip(books, parts, centres):
                 extra = part[
                     torch.randint(len(part), (self.config.codes - count,), device=part.device)
@@ -128,7 +127,7 @@ class GroupResidualQuantizer(nn.Module):
                 book.weight.copy_(torch.cat([found, extra]))
             # against the centres alone: a code for every row would leave the next layer nothing
             residual = residual - torch.cat(
-                [found[_nearest(part, found)] for part, found in zip(parts, centres)], dim=1
+                [found[nearest(part, found)] for part, found in zip(parts, centres)], dim=1
             )
         self.mark_started()
 
@@ -137,27 +136,31 @@ class GroupResidualQuantizer(nn.Module):
         if self.config.restart_below > 0:
             self.started.fill_(True)
 
+    def _layer(self, layer: int) -> list[nn.Embedding]:
+        """A layer's codebooks, one a group."""
+        return list(cast(Iterable[nn.Embedding], self.layers[layer]))
+
     def _books(self) -> list[nn.Embedding]:
-        return [book for books in self.layers for book in books]
+        return [book for layer in range(len(self.layers)) for book in self._layer(layer)]
 
     def _nearest(self, rows: Tensor, layer: int) -> Tensor:
         """[M, D] -> [M, groups], the euclidean nearest code in each group."""
         parts = rows.chunk(self.config.code_groups, dim=1)
         return torch.stack(
-            [_nearest(part, book.weight) for part, book in zip(parts, self.layers[layer])], dim=1
+            [nearest(part, book.weight) for part, book in zip(parts, self._layer(layer))], dim=1
         )
 
     def _look_up(self, found: Tensor, layer: int) -> Tensor:
         """[..., groups] -> [..., D]."""
         return torch.cat(
-            [book(found[..., group]) for group, book in enumerate(self.layers[layer])], dim=-1
+            [book(found[..., group]) for group, book in enumerate(self._layer(layer))], dim=-1
         )
 
     @torch.no_grad()
     def _revive(self, residual: Tensor, found: Tensor, layer: int) -> None:
         """Track each code's use (1 = its even share) and move unused codes onto this batch."""
         parts = residual.chunk(self.config.code_groups, dim=1)
-        for group, (book, part) in enumerate(zip(self.layers[layer], parts)):
+        for group, (book, part) in enumerate(zip(self._layer(layer), parts)):
             counts = torch.bincount(found[:, group], minlength=self.config.codes)
             use = self.use[layer * self.config.code_groups + group]
             use.lerp_(counts.to(use) * (self.config.codes / len(part)), 1 - USE_MEMORY)
@@ -169,35 +172,6 @@ class GroupResidualQuantizer(nn.Module):
                 use[dead] = 1.0
 
 
-def code_use(codes: Tensor, size: int) -> tuple[CodebookUse, ...]:
-    """Use of each codebook over codes [..., codebooks] with `size` codes in each."""
-    found = []
-    for column in codes.flatten(0, -2).unbind(-1):
-        share = torch.bincount(column, minlength=size).double() / len(column)
-        entropy = -(share * share.clamp_min(1e-12).log()).sum()
-        found.append(CodebookUse(int((share > 0).sum()), size, float(entropy.exp())))
-    return tuple(found)
-
-
-def _nearest(rows: Tensor, weight: Tensor) -> Tensor:
-    """Index of the nearest of `weight` [codes, w] for each of `rows` [M, w]."""
-    with torch.no_grad():
-        squares = weight.square().sum(1)
-        return torch.cat(
-            [
-                (part.square().sum(1, keepdim=True) + squares - 2 * part @ weight.T).argmin(1)
-                for part in rows.split(ROWS_AT_ONCE)
-            ]
-        )
-
-
-def _centres(rows: Tensor, count: int) -> Tensor:
-    """k-means of [M, w] to [count, w], count <= M; a centre without rows stays where it is."""
-    centres = rows[torch.randperm(len(rows), device=rows.device)[:count]].clone()
-    for _ in range(KMEANS_ROUNDS):
-        found = _nearest(rows, centres)
-        counts = torch.bincount(found, minlength=count)
-        sums = torch.zeros_like(centres).index_add_(0, found, rows)
-        filled = counts > 0
-        centres[filled] = sums[filled] / counts[filled, None].to(sums)
-    return centres
+def codebook_usages(codes: Tensor, size: int) -> tuple[CodebookUsage, ...]:
+    """Usage of each codebook by codes [..., codebooks] with `size` codes in each."""
+    return tuple(codebook_usage(column, size) for column in codes.unbind(-1))

@@ -28,4 +28,6 @@ def compiled(code: Any) -> Any:
 
 def exported(method: Method) -> Method:
     """Marks a method besides `forward` that `compiled` keeps."""
-    return torch.jit.export(method) if hasattr(torch.jit, "export") else method
+    if hasattr(torch.jit, "export"):
+        torch.jit.export(method)  # sets a mark on it
+    return method

@@ -56,7 +56,7 @@ def decode(
     for request in requests:
         check_ids(packed.config, request)
     batch = DecodeBatch(packed, official=compat == "official", buckets=buckets, scores=True)
-    given = random_vectors or [None] * len(requests)
+    given: Sequence[Tensor | None] = random_vectors or [None] * len(requests)
     lanes = [batch.join(request, vectors) for request, vectors in zip(requests, given)]
     number = 0
     while batch.lanes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.language_model.backbone import Backbone
+from core.language_model.backbone import Backbone, Block
 from core.language_model.batch import LanguageModelBatch
 from core.language_model.conditions import time_embedding
 from core.language_model.config import LanguageModelConfig
@@ -47,7 +49,8 @@ class LanguageModel(nn.Module):
         self.head = nn.Linear(config.hidden, config.audio_vocabulary + 1)
         self.apply(_initialise)
         with torch.no_grad():
-            for block in self.backbone.layers:  # all together add about one embedding's size
+            for block in cast(Iterable[Block], self.backbone.layers):
+                # All together add about one embedding's size.
                 for last in (block.attention.output, block.mlp.down):
                     last.weight.div_((2 * config.layers) ** 0.5)
             self.head.weight.mul_(0.1)  # nearly even odds at first

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +28,7 @@ SHARED_FROM = 16_000_000
 
 def rotation(
     config: LanguageModelConfig, tables: Sequence[Tensor], positions: Tensor
-) -> list[Tensor]:
+) -> tuple[Tensor, Tensor]:
     """Cosine and signed sine [M, heads + 2 * kv_heads, D] for `PackedModel.blocks`.
 
     Args:
@@ -35,16 +36,14 @@ def rotation(
         positions: [M] int64.
     """
     turning, still = config.heads + config.kv_heads, config.kv_heads
-    return [
-        torch.cat(
-            (
-                table[positions][:, None].expand(-1, turning, -1),
-                table.new_full((len(positions), still, table.shape[-1]), rest),
-            ),
-            1,
-        )
-        for table, rest in zip(tables, (1.0, 0.0))
-    ]
+
+    def laid_out(table: Tensor, rest: float) -> Tensor:
+        turned = table[positions][:, None].expand(-1, turning, -1)
+        others = table.new_full((len(positions), still, table.shape[-1]), rest)
+        return torch.cat((turned, others), 1)
+
+    cosine, signed_sine = tables
+    return laid_out(cosine, 1.0), laid_out(signed_sine, 0.0)
 
 
 def _shapes(config: LanguageModelConfig) -> tuple[list[Shape], Shape]:
@@ -55,7 +54,7 @@ def _shapes(config: LanguageModelConfig) -> tuple[list[Shape], Shape]:
     return [*block, (c.hidden, c.mlp)], (c.audio_vocabulary + 1, c.hidden)
 
 
-def fuse(parameters: Sequence[nn.Parameter], dtype: torch.dtype) -> Tensor:
+def fuse(parameters: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
     """Parameters stacked along their first axis, without holding them twice.
 
     In their own dtype the parameters become views of the stack (names, values and shapes stay),
@@ -71,7 +70,7 @@ def fuse(parameters: Sequence[nn.Parameter], dtype: torch.dtype) -> Tensor:
     return whole
 
 
-def _stacked_already(parameters: Sequence[nn.Parameter]) -> Tensor | None:
+def _stacked_already(parameters: Sequence[Tensor]) -> Tensor | None:
     first, end = parameters[0], parameters[0].data_ptr()
     for parameter in parameters:
         same = parameter.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
@@ -154,7 +153,7 @@ class PackedModel:
         self.layers: list[PackedLayer] = []
         # Parameters may be re-bound here and must stay usable for training.
         with torch.inference_mode(False), torch.no_grad():
-            for block in model.backbone.layers:
+            for block in cast(Iterable[Block], model.backbone.layers):
                 layer = PackedLayer(block, self.precision, self.config.eps)
                 self.layers.append(compiled(layer) if script else layer)
                 if release and self.precision.copies:

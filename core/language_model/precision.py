@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import InputError
 from core.language_model.linear_kernels import (
@@ -27,13 +27,7 @@ from core.language_model.linear_kernels import (
     ReorderedLinearBF16,
 )
 
-Kernel = (
-    type[PlainLinear]
-    | type[ReorderedLinear]
-    | type[ReorderedLinearBF16]
-    | type[LinearFP16]
-    | type[LinearInt8]
-)
+Kernel = Callable[..., nn.Module]  # a class of `linear_kernels`
 Shape = tuple[int, int]  # of a weight: out, in
 
 CPU = torch.device("cpu")

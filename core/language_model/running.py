@@ -133,7 +133,7 @@ class DecodeBatch:
             return self._together(count) if self._buckets else self._one_by_one(count)
 
     def _one_by_one(self, count: int) -> list[BatchStep]:
-        steps = []
+        steps: list[BatchStep] = []
         while self.lanes and len(steps) < count:
             self._step.draw()
             drawn, lanes = self._step.drawn, self.lanes
@@ -159,7 +159,8 @@ class DecodeBatch:
         longest = max(lane.capacity - lane.window + lane.held for lane in self.lanes)
         self._buckets.reach(longest + count)
         drawn, scores = self._captured.run(count, self.scores)
-        steps, full = [], []
+        steps: list[BatchStep] = []
+        full: list[Lane] = []
         for number, tokens in enumerate(drawn.tolist()):
             steps.append(self._take(tokens, scores[number] if self.scores else None))
             full = [lane for lane in self.lanes if lane.full and not lane.ended]

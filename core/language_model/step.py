@@ -59,7 +59,8 @@ class Step:
         # A captured step draws for as many lanes as it has rows; the others' tokens are ignored.
         self.lane_count = self.row_count if self._static else len(lanes)
         spare = [lanes[0]] * (self.lane_count - len(lanes))
-        first, row_lane = [], []
+        first: list[int] = []
+        row_lane: list[int] = []
         for number, lane in enumerate(lanes):
             first.append(len(row_lane))
             row_lane += [number] * lane.rows

@@ -28,7 +28,7 @@ SILENT = -60.0  # log-magnitude of bins outside a band
 Windows = tuple[tuple[int, float], ...]  # (window in samples, upper edge in Hz), from low to high
 
 
-class SoundStage(Protocol):
+class StreamingDecoder(Protocol):
     """Turns what a head says of frames, in order, into sound."""
 
     def feed(self, frames: Tensor) -> Tensor:
@@ -217,8 +217,8 @@ class BandedRecovery:
         return total
 
 
-def sound_stage(bands: Sequence[Band]) -> SoundStage:
-    """A new sound stage for log-magnitudes of these bands."""
+def streaming_decoder_of(bands: Sequence[Band]) -> StreamingDecoder:
+    """A new streaming decoder for log-magnitudes of these bands."""
     if len(bands) == 1:
         return PhaseRecovery(bands[0].n_fft, bands[0].hop)
     return BandedRecovery(bands)

@@ -64,4 +64,5 @@ def initialise(module: nn.Module) -> None:
     """Vocos' starting weights for convolutions and linear layers; use with `Module.apply`."""
     if isinstance(module, nn.Conv1d | nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -63,6 +63,9 @@ class LogMel(nn.Module):
     Its tables are constants and not part of the state dict.
     """
 
+    window: Tensor
+    bank: Tensor
+
     def __init__(self, sample_rate: int, n_fft: int, hop: int, bands: int) -> None:
         super().__init__()
         self.n_fft, self.hop = n_fft, hop

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.nn.bands import Band, SoundStage, sound_stage
+from core.nn.bands import Band, StreamingDecoder, streaming_decoder_of
 from core.nn.convnext import EPS, KERNEL, ConvNeXtBlock, initialise, layer_norm
 from core.nn.framing import edge, overlap_add
 
@@ -80,6 +80,7 @@ class VocosBackbone(nn.Module):
 
     Attributes:
         context_frames: frames to either side an output frame depends on; None for all.
+        local_frames: the same without the pos_net, which depends on all.
     """
 
     def __init__(
@@ -95,7 +96,8 @@ class VocosBackbone(nn.Module):
     ) -> None:
         super().__init__()
         self.bandwidths = bandwidths
-        self.context_frames = None if with_pos_net else kernel // 2 + layers * (KERNEL // 2)
+        self.local_frames = kernel // 2 + layers * (KERNEL // 2)
+        self.context_frames = None if with_pos_net else self.local_frames
         self.embed = nn.Conv1d(inputs, dim, kernel, padding=kernel // 2)
         self.pos_net = pos_net(dim) if with_pos_net else nn.Identity()
         self.norm = layer_norm(dim, bandwidths)
@@ -114,8 +116,8 @@ class VocosBackbone(nn.Module):
         return self.final_norm(x.transpose(1, 2))
 
 
-class Joined:
-    """The sound stage of a head that says phases itself: nothing is left to do."""
+class FrameConcatenation:
+    """The streaming decoder of a head that says phases itself: nothing is left to do."""
 
     def feed(self, frames: Tensor) -> Tensor:
         """[B, n, hop] -> [B, n * hop]."""
@@ -133,6 +135,8 @@ class ISTFTHead(nn.Module):
         context_frames: frames to either side whose windows reach into a hop of audio.
     """
 
+    window: Tensor
+
     def __init__(self, dim: int, n_fft: int, hop: int) -> None:
         super().__init__()
         self.n_fft, self.hop = n_fft, hop
@@ -145,7 +149,7 @@ class ISTFTHead(nn.Module):
         log_magnitude, phase = self.out(x).float().chunk(2, dim=-1)
         return self.sound(log_magnitude, phase)
 
-    def taught(self, x: Tensor) -> Tensor:
+    def training_output(self, x: Tensor) -> Tensor:
         """What a trainer compares: the sound."""
         return self(x)
 
@@ -153,9 +157,9 @@ class ISTFTHead(nn.Module):
         """[B, L, dim] -> sound of every frame [B, L, hop]."""
         return self(x)[:, 0].unflatten(1, (-1, self.hop))
 
-    def sounder(self) -> Joined:
+    def streaming_decoder(self) -> FrameConcatenation:
         """Joins what `local` gives."""
-        return Joined()
+        return FrameConcatenation()
 
     def sound(self, log_magnitude: Tensor, phase: Tensor) -> Tensor:
         """Log-magnitude and phase [B, L, bins] -> [B, 1, L * hop]."""
@@ -177,7 +181,7 @@ class MagnitudeHead(nn.Module):
     distance, and pitch does not depend on phases that fit over seconds (see PhaseRecovery).
     """
 
-    context_frames = 0  # of `local`; the sound stage remembers what it needs
+    context_frames = 0  # of `local`; the streaming decoder remembers what it needs
 
     def __init__(self, dim: int, bands: Sequence[Band]) -> None:
         super().__init__()
@@ -185,7 +189,7 @@ class MagnitudeHead(nn.Module):
         self.out = nn.Linear(dim, sum(band.stop - band.first for band in bands))
         nn.init.constant_(self.out.bias, START_LEVEL)
 
-    def taught(self, x: Tensor) -> Tensor:
+    def training_output(self, x: Tensor) -> Tensor:
         """What a trainer compares: the log-magnitudes."""
         return self.local(x)
 
@@ -193,14 +197,16 @@ class MagnitudeHead(nn.Module):
         """[B, L, dim] -> log-magnitudes [B, L, bins of all bands] in float32."""
         return self.out(x).float()
 
-    def sounder(self) -> SoundStage:
+    def streaming_decoder(self) -> StreamingDecoder:
         """Turns what `local` gives, in order, into sound."""
-        return sound_stage(self.bands)
+        return streaming_decoder_of(self.bands)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, dim] -> [B, 1, L * hop], in float32."""
-        sounder = self.sounder()
-        return torch.cat((sounder.feed(self.local(x)), sounder.flush()), 1)[:, None]
+        streaming_decoder = self.streaming_decoder()
+        return torch.cat((streaming_decoder.feed(self.local(x)), streaming_decoder.flush()), 1)[
+            :, None
+        ]
 
 
 def build_head(kind: str, dim: int, bands: Sequence[Band]) -> ISTFTHead | MagnitudeHead:

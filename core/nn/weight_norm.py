@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class _WeightNorm(nn.Module):
+class WeightNorm(nn.Module):
     """weight = weight_g * weight_v / |weight_v|, the norm taken over all but the first axis."""
 
     def __init__(
@@ -24,8 +24,9 @@ class _WeightNorm(nn.Module):
 
     def current_weight(self) -> Tensor:
         """The weight that is applied, folded or not."""
-        if "weight" in self._parameters:
-            return self._parameters["weight"]
+        folded = self._parameters.get("weight")
+        if folded is not None:
+            return folded
         return self.weight_v * (self.weight_g / self.weight_v.norm(dim=(1, 2), keepdim=True))
 
     def fold(self) -> None:
@@ -37,7 +38,7 @@ class _WeightNorm(nn.Module):
         self.weight = nn.Parameter(weight, requires_grad=False)
 
 
-class WeightNormConv(_WeightNorm):
+class WeightNormConv(WeightNorm):
     """Conv1d with weight norm: [B, C_in, T] -> [B, C_out, T']; zeros outside."""
 
     def __init__(
@@ -63,7 +64,7 @@ class WeightNormConv(_WeightNorm):
         )
 
 
-class WeightNormUpsample(_WeightNorm):
+class WeightNormUpsample(WeightNorm):
     """ConvTranspose1d with weight norm: [B, C_in, T] -> [B, C_out, T * rate]."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, rate: int) -> None:
@@ -79,5 +80,5 @@ class WeightNormUpsample(_WeightNorm):
 def fold_weight_norm(module: nn.Module) -> None:
     """Fold every weight-normed convolution inside `module`."""
     for part in module.modules():
-        if isinstance(part, _WeightNorm):
+        if isinstance(part, WeightNorm):
             part.fold()

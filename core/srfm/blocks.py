@@ -74,13 +74,23 @@ class Stage(nn.Module):
         level: int,
         inputs: int,
         outputs: int,
-        resample: nn.Module | None = None,
+        resample: nn.Conv1d | nn.ConvTranspose1d | None = None,
     ) -> None:
         super().__init__()
         self.resnet = ResnetBlock(config, inputs, outputs)
         blocks = config.blocks if level >= config.transformers_from else 0
         self.transformers = nn.ModuleList(TransformerBlock(config, outputs) for _ in range(blocks))
         self.resample = resample
+
+    @property
+    def halves(self) -> bool:
+        """Whether `resampled` halves the rate."""
+        return isinstance(self.resample, nn.Conv1d) and self.resample.stride[0] == 2
+
+    def resampled(self, x: Tensor) -> Tensor:
+        """[B, outputs, T] -> [B, outputs, T'], where the stage has a convolution for it."""
+        assert self.resample is not None
+        return self.resample(x)
 
     def forward(self, x: Tensor, mask: Tensor | None, time: Tensor) -> Tensor:
         """x [B, inputs, T] -> [B, outputs, T], before any change of rate."""

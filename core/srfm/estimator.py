@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -55,19 +57,19 @@ class Estimator(nn.Module):
         width = config.estimator_inputs
         for level, outputs in enumerate(channels):
             stride = 1 if level == len(channels) - 1 else 2
-            resample = nn.Conv1d(outputs, outputs, 3, stride=stride, padding=1)
-            self.down.append(Stage(config, level, width, outputs, resample))
+            down = nn.Conv1d(outputs, outputs, 3, stride=stride, padding=1)
+            self.down.append(Stage(config, level, width, outputs, down))
             width = outputs
         for _ in range(config.mid_blocks):
             self.mid.append(Stage(config, level, width, width))
         for level in reversed(range(len(channels))):
             outputs = channels[max(level - 1, 0)]
-            resample = (
+            up = (
                 nn.Conv1d(outputs, outputs, 3, padding=1)
                 if level == 0
                 else nn.ConvTranspose1d(outputs, outputs, 4, stride=2, padding=1)
             )
-            self.up.append(Stage(config, level, 2 * channels[level], outputs, resample))
+            self.up.append(Stage(config, level, 2 * channels[level], outputs, up))
         self.final = ConvBlock(config, channels[0], channels[0])
         self.output = nn.Conv1d(channels[0], config.latent_dim * config.patch, 1)
 
@@ -89,17 +91,17 @@ class Estimator(nn.Module):
         if mask is not None and self.patch > 1:
             mask = fold(mask, self.patch).amax(1, keepdim=True)  # [B, 1, T']
         skips: list[tuple[Tensor, Tensor | None]] = []
-        for stage in self.down:
+        for stage in cast(Iterable[Stage], self.down):
             h = stage(h, mask, embedded)
             skips.append((h, mask))
-            h = stage.resample(masked(h, mask))
-            if mask is not None and stage.resample.stride[0] == 2:
+            h = stage.resampled(masked(h, mask))
+            if mask is not None and stage.halves:
                 mask = mask[:, :, ::2]
-        for stage in self.mid:
+        for stage in cast(Iterable[Stage], self.mid):
             h = stage(h, mask, embedded)
-        for stage in self.up:
+        for stage in cast(Iterable[Stage], self.up):
             skip, mask = skips.pop()
             h = torch.cat((h[:, :, : skip.shape[-1]], skip), dim=1)
-            h = stage.resample(masked(stage(h, mask, embedded), mask))
+            h = stage.resampled(masked(stage(h, mask, embedded), mask))
         h = masked(self.output(masked(self.final(h, mask), mask)), mask)
         return unfold(h, self.patch, frames)  # [B, D, T]

@@ -65,7 +65,7 @@ class Window:
     new: int
 
 
-class Cutter:
+class WindowSplitter:
     """Windows of a token stream, each as soon as its lookahead has arrived.
 
     They depend on the plan and the total length alone, never on how the stream was chopped.
@@ -104,7 +104,7 @@ class Cutter:
             )
 
 
-class Carry:
+class OverlapState:
     """The solver states of the last `overlap` frames, handed from window to window."""
 
     def __init__(self, frames: int) -> None:
@@ -124,7 +124,7 @@ class Carry:
 
         return replace
 
-    def turn(self) -> None:
+    def advance(self) -> None:
         """The window is done: what it left becomes what the next one knows."""
         self.states = self._next
 
@@ -159,15 +159,15 @@ class WindowStream:
         plan.check(model.config, ratio)
         self.model, self.noise, self.ratio = model, noise, ratio
         self.steps, self.guidance, self.on_step = steps, guidance, on_step
-        self._cutter, self._carry = Cutter(plan), Carry(plan.overlap * ratio)
+        self._splitter, self._overlap = WindowSplitter(plan), OverlapState(plan.overlap * ratio)
 
     def feed(self, tokens: Tensor) -> Iterator[Tensor]:
         """[B, n] more tokens; latents [B, D, new * ratio] float32 of the windows now complete."""
-        yield from map(self._latents, self._cutter.feed(tokens))
+        yield from map(self._latents, self._splitter.feed(tokens))
 
     def flush(self) -> Iterator[Tensor]:
         """Latents of what is left."""
-        yield from map(self._latents, self._cutter.flush())
+        yield from map(self._latents, self._splitter.flush())
 
     def _latents(self, window: Window) -> Tensor:
         first, frames = window.origin * self.ratio, window.tokens.shape[1] * self.ratio
@@ -178,10 +178,10 @@ class WindowStream:
             noise=self.noise(first, first + frames),
             steps=self.steps,
             guidance=self.guidance,
-            visit=self._carry.visit(left, stop),
+            visit=self._overlap.visit(left, stop),
             on_step=self.on_step,
         )
-        self._carry.turn()
+        self._overlap.advance()
         return latents[:, :, left:stop]
 
 

@@ -2,12 +2,5 @@
 
 from core.wavtokenizer.config import WavTokenizerConfig
 from core.wavtokenizer.model import WavTokenizer, WavTokenizerOutput
-from core.wavtokenizer.quantizer import CodebookUsage, codebook_usage
 
-__all__ = [
-    "CodebookUsage",
-    "WavTokenizer",
-    "WavTokenizerConfig",
-    "WavTokenizerOutput",
-    "codebook_usage",
-]
+__all__ = ["WavTokenizer", "WavTokenizerConfig", "WavTokenizerOutput"]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from core.nn.convnext import KERNEL, ConvNeXtBlock, PlainLayerNorm, initialise
 from core.nn.framing import edge
 from core.nn.mel import LogMel
+from core.nn.weight_norm import WeightNorm, fold_weight_norm
 from core.wavtokenizer.config import WavTokenizerConfig
 
 # Music's log-mel magnitudes lie around -2 with a spread of 3; the first layer wants 0 and 1.
@@ -28,43 +29,24 @@ def reflect_pad(x: Tensor, left: int, right: int) -> Tensor:
     return padded[..., : padded.shape[-1] - missing]
 
 
-class WeightNormConv1d(nn.Module):
-    """Reflect-padded convolution, weight = g * v / |v|; output length ceil(L / stride).
+class WeightNormConv1d(WeightNorm):
+    """Reflect-padded convolution with weight norm; output length ceil(L / stride).
 
     The padding is split in two with the odd sample left; the last window is filled up right.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
+        # The gain keeps the spread of ELU signals through the depth; the default doubles it.
+        super().__init__((outputs, inputs, kernel), outputs, inputs * kernel, gain=0.5**0.5)
         self.stride, self.kernel = stride, kernel
-        self.weight_v = nn.Parameter(torch.empty(outputs, inputs, kernel))
-        # Keeps the spread of ELU signals through the depth; the default shrinks them.
-        nn.init.kaiming_normal_(self.weight_v, nonlinearity="linear")
-        self.weight_g = nn.Parameter(self._norm(self.weight_v.detach()))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_parameter("weight", None)
-
-    @staticmethod
-    def _norm(weight: Tensor) -> Tensor:
-        return weight.flatten(1).norm(dim=1)[:, None, None]  # [out, 1, 1]
-
-    def fold(self) -> None:
-        """Merge g and v into one weight, for inference."""
-        if self.weight is None:
-            weight = self.weight_v * (self.weight_g / self._norm(self.weight_v))
-            self.weight = nn.Parameter(weight.detach(), requires_grad=False)
-            del self.weight_g, self.weight_v
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, in, L] -> [B, out, ceil(L / stride)]."""
-        weight = self.weight
-        if weight is None:
-            weight = self.weight_v * (self.weight_g / self._norm(self.weight_v))
         padding = self.kernel - self.stride
         right = padding // 2
         extra = -x.shape[-1] % self.stride
         x = reflect_pad(x, padding - right, right + extra)
-        return F.conv1d(x, weight, self.bias, stride=self.stride)
+        return F.conv1d(x, self.current_weight(), self.bias, stride=self.stride)
 
 
 class ResidualUnit(nn.Module):
@@ -103,7 +85,7 @@ class SEANetEncoder(nn.Module):
     `layers` keeps the official order, so that one index names one layer in both.
     """
 
-    context_frames = None  # the LSTM remembers everything before
+    context_frames: int | None = None  # the LSTM remembers everything before
 
     def __init__(self, config: WavTokenizerConfig) -> None:
         super().__init__()
@@ -127,9 +109,7 @@ class SEANetEncoder(nn.Module):
 
     def fold(self) -> None:
         """Merge weight norm everywhere, for inference."""
-        for module in self.layers.modules():
-            if isinstance(module, WeightNormConv1d):
-                module.fold()
+        fold_weight_norm(self.layers)
 
     def forward(self, audio: Tensor) -> Tensor:
         """[B, 1, T] -> [B, D, ceil(T / hop)]."""
@@ -151,11 +131,12 @@ class LogMelEncoder(nn.Module):
     def __init__(self, config: WavTokenizerConfig) -> None:
         super().__init__()
         dim, kernel, layers = config.encoder_dim, config.encoder_kernel, config.encoder_layers
-        self.context_frames = (
+        self.local_context_frames = (
             -(-edge(config.mel_n_fft, config.hop) // config.hop)
             + kernel // 2
             + layers * (KERNEL // 2)
         )
+        self.context_frames: int | None = self.local_context_frames
         self.log_mel = LogMel(config.sample_rate, config.mel_n_fft, config.hop, config.mel_bands)
         self.embed = nn.Conv1d(config.mel_bands, dim, kernel, padding=kernel // 2)
         self.norm = PlainLayerNorm(dim)
@@ -166,11 +147,6 @@ class LogMelEncoder(nn.Module):
         self.out = nn.Linear(dim, config.feature_dim)
         self.apply(initialise)
         nn.init.xavier_uniform_(self.out.weight)  # features of spread about 1 from the start
-
-    @property
-    def local_context_frames(self) -> int:
-        """Hops to either side that a frame of `local` depends on."""
-        return self.context_frames
 
     def local(self, audio: Tensor) -> Tensor:
         """Everything is local: the same as `forward`."""

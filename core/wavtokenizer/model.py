@@ -8,14 +8,20 @@ import torch
 from torch import Generator, Tensor, nn
 
 from core.errors import InputError
-from core.nn.bands import SoundStage, bands_of
+from core.nn.bands import StreamingDecoder, bands_of
 from core.nn.vocos import VocosBackbone, build_head
 from core.wavtokenizer.config import WavTokenizerConfig
 from core.wavtokenizer.encoder import LogMelEncoder, SEANetEncoder
 from core.wavtokenizer.quantizer import EuclideanQuantizer, FactorisedQuantizer
 
-_ENCODERS = {"seanet": SEANetEncoder, "logmel": LogMelEncoder}
-_QUANTIZERS = {"euclidean": EuclideanQuantizer, "factorised": FactorisedQuantizer}
+_ENCODERS: dict[str, type[SEANetEncoder] | type[LogMelEncoder]] = {
+    "seanet": SEANetEncoder,
+    "logmel": LogMelEncoder,
+}
+_QUANTIZERS: dict[str, type[EuclideanQuantizer] | type[FactorisedQuantizer]] = {
+    "euclidean": EuclideanQuantizer,
+    "factorised": FactorisedQuantizer,
+}
 
 
 @dataclass(frozen=True)
@@ -149,18 +155,18 @@ class WavTokenizer(nn.Module):
         return self.head(self.backbone(self.embed(tokens), bandwidth_id))
 
     def decode_frames(self, tokens: Tensor) -> Tensor:
-        """Tokens [B, N] -> what a frame is locally [B, N, F]; `sounder` makes sound of it."""
+        """Tokens [B, N] -> what a frame is locally [B, N, F], for `streaming_decoder`."""
         return self.head.local(self.backbone(self.embed(tokens)))
 
-    def sounder(self) -> SoundStage:
-        """A new sound stage: fed frames in order, it gives their sound."""
-        return self.head.sounder()
+    def streaming_decoder(self) -> StreamingDecoder:
+        """A new streaming decoder: fed frames in order, it gives their sound."""
+        return self.head.streaming_decoder()
 
     def forward(self, audio: Tensor, quantize: bool = True) -> WavTokenizerOutput:
         """Training pass over [B, 1, T]; `quantize=False` for the first steps (no collapse)."""
         features = self.features(audio)
         quantized = self.quantizer(features, quantize)
-        decoded = self.head.taught(self.backbone(quantized.features))
+        decoded = self.head.training_output(self.backbone(quantized.features))
         return WavTokenizerOutput(decoded, quantized.tokens, features, quantized.loss)
 
     def initialise_codebook(self, features: Tensor, generator: Generator | None = None) -> None:

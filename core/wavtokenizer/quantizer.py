@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from core.nn.kmeans import draw, k_means, nearest
+from core.nn.codebook import draw, k_means, nearest
 from core.wavtokenizer.config import WavTokenizerConfig
 
 DECAY = 0.99  # of the running counts and sums: a memory of about 100 steps
@@ -30,27 +30,6 @@ class Quantized:
     loss: Tensor
 
 
-@dataclass(frozen=True)
-class CodebookUsage:
-    """How much of a codebook some tokens use.
-
-    Attributes:
-        codes: number of distinct codes.
-        perplexity: exp of the entropy of their frequencies; codebook_size at best.
-    """
-
-    codes: int
-    perplexity: float
-
-
-def codebook_usage(tokens: Tensor, codebook_size: int) -> CodebookUsage:
-    """Usage of a codebook by tokens of any shape."""
-    counts = torch.bincount(tokens.flatten(), minlength=codebook_size).double()
-    shares = counts[counts > 0] / counts.sum()
-    entropy = -(shares * shares.log()).sum()
-    return CodebookUsage(int((counts > 0).sum()), float(entropy.exp()))
-
-
 def _counts(tokens: Tensor, codebook_size: int, like: Tensor) -> Tensor:
     return torch.bincount(tokens.flatten(), minlength=codebook_size).to(like.dtype)
 
@@ -66,6 +45,11 @@ class EuclideanQuantizer(nn.Module):
     Official kind (EnCodec's EuclideanCodebook). `usage` and `sums` are the running counts and
     sums of members, `initialised` the official flag.
     """
+
+    codebook: Tensor
+    sums: Tensor
+    usage: Tensor
+    initialised: Tensor
 
     def __init__(self, config: WavTokenizerConfig) -> None:
         super().__init__()
@@ -143,6 +127,8 @@ class FactorisedQuantizer(nn.Module):
     direction of slot n mod S and one of the codes [slot * codes / S, (slot + 1) * codes / S).
     """
 
+    usage: Tensor
+
     def __init__(self, config: WavTokenizerConfig) -> None:
         super().__init__()
         self.commitment, self.slots, self.code_dim = (
@@ -171,8 +157,13 @@ class FactorisedQuantizer(nn.Module):
             features = torch.cat((features, features[:, :, -1:].expand(-1, -1, missing)), 2)
         grouped = features.transpose(1, 2).unflatten(1, (-1, self.slots)).flatten(2)
         narrow = self.project_in(grouped).transpose(1, 2)  # [B, S * code_dim, M]
-        narrow = self.spread(narrow.to(self.spread.running_mean.dtype)).transpose(1, 2)
+        narrow = self.spread(narrow.to(self._statistics_dtype())).transpose(1, 2)
         return F.normalize(narrow.float().unflatten(2, (self.slots, self.code_dim)), dim=-1)
+
+    def _statistics_dtype(self) -> torch.dtype:
+        mean = self.spread.running_mean
+        assert mean is not None
+        return mean.dtype
 
     def _features(self, directions: Tensor, frames: int) -> Tensor:
         """[B, M, S, code_dim] -> [B, D, frames]."""

@@ -43,10 +43,11 @@ def _flow_loss(bench: Bench) -> dict[str, Any]:
     """Mean squared error of the velocity, eight times a clip with the same noise for every answer;
     mu is kept."""
     pipeline = bench.pipeline
-    model, codec, tokenizer = (pipeline.models[n] for n in ("srfm", "hificodec", "wavtokenizer"))
+    flow = pipeline.models.required_flow(pipeline.variant.name)
+    model, codec, tokenizer = flow.srfm, flow.hificodec, pipeline.wavtokenizer
     torch.manual_seed(bench.setting.seed)
     untrained = SRFM(model.config).eval()
-    ratio = pipeline.variant.latents_a_token
+    ratio = pipeline.variant.latents_per_token
     generator = torch.Generator().manual_seed(bench.setting.seed)
     uniform = (torch.arange(TIMES) + 0.5) / TIMES
     losses: dict[str, list[float]] = {

@@ -16,7 +16,7 @@ from core.nn.bands import (
     band_magnitudes,
     bands_of,
     decimated,
-    sound_stage,
+    streaming_decoder_of,
 )
 from core.nn.phase import PhaseRecovery
 from core.wavtokenizer import WavTokenizer
@@ -36,7 +36,7 @@ def log_magnitudes(sound: torch.Tensor, bands=TWO) -> torch.Tensor:
 
 
 def recovered(log_magnitude: torch.Tensor, sizes: list[int], bands=TWO) -> torch.Tensor:
-    stage = sound_stage(bands)
+    stage = streaming_decoder_of(bands)
     pieces = [stage.feed(piece) for piece in log_magnitude.split(sizes, dim=1)]
     return torch.cat([*pieces, stage.flush()], 1)
 
@@ -51,7 +51,7 @@ def test_bands_share_the_spectrum_each_at_its_own_rate() -> None:
         assert all(b.hop * b.factor == HOP and b.rate * b.factor == RATE for b in bands)
     assert (TWO[0].n_fft, TWO[0].factor) == (512, 8)
     whole = bands_of((), 1536, HOP, RATE)
-    assert whole[0].stop == 769 and isinstance(sound_stage(whole), PhaseRecovery)
+    assert whole[0].stop == 769 and isinstance(streaming_decoder_of(whole), PhaseRecovery)
 
 
 @pytest.mark.parametrize("hertz", [55.0, 440.0, 1100.0])
@@ -102,7 +102,7 @@ def test_sound_does_not_depend_on_how_magnitudes_arrive(sizes: list[int]) -> Non
 
 def test_sound_comes_soon() -> None:
     music = melodies(1, 1.0, torch.Generator().manual_seed(5))[:, 0, : 70 * HOP]
-    stage = sound_stage(TWO)
+    stage = streaming_decoder_of(TWO)
     assert isinstance(stage, BandedRecovery)
     assert stage.feed(log_magnitudes(music)[:, :45]).shape[1] > 0.25 * RATE  # of 0.6 s
 
@@ -112,7 +112,7 @@ def test_codecs_with_bands_stream() -> None:
     torch.manual_seed(0)
     tokenizer = WavTokenizer(BANDED).eval()
     tokens = torch.randint(256, (1, 90))
-    whole, stage = tokenizer.decode(tokens), tokenizer.sounder()
+    whole, stage = tokenizer.decode(tokens), tokenizer.streaming_decoder()
     assert whole.shape == (1, 1, 90 * HOP)
     frames = tokenizer.decode_frames(tokens)
     parts = [stage.feed(part) for part in frames.split([40, 1, 3, 46], 1)]

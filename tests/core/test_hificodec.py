@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from core.errors import InputError
-from core.hificodec import HiFiCodec, HiFiCodecConfig, code_use
+from core.hificodec import HiFiCodec, HiFiCodecConfig, codebook_usages
 
 HIFIGAN = HiFiCodecConfig(
     hop=20,
@@ -231,7 +231,7 @@ def test_nano_kind_learns_a_tiny_set() -> None:
         optimizer.step()
         losses.append(distance.item())
     assert losses[-1] < 0.6 * losses[0]
-    assert all(use.used > NANO.codes / 2 for use in code_use(found.codes, NANO.codes))
+    assert all(use.codes > NANO.codes / 2 for use in codebook_usages(found.codes, NANO.codes))
 
 
 def test_latents_of_the_nano_kind_have_unit_scale() -> None:

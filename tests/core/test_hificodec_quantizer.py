@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from core.hificodec import GroupResidualQuantizer, HiFiCodecConfig, code_use
+from core.hificodec import GroupResidualQuantizer, HiFiCodecConfig, codebook_usages
 
 RELEASED = HiFiCodecConfig(latent_dim=8, codes=16)
 ALIVE = dataclasses.replace(RELEASED, restart_below=0.05)
@@ -90,10 +90,10 @@ def test_released_quantizer_holds_nothing_but_its_tables() -> None:
 def test_codebooks_start_from_data() -> None:
     quantizer = GroupResidualQuantizer(ALIVE)
     far = 40 + 3 * torch.randn(4, 8, 200)  # nowhere near the untrained tables
-    untrained = code_use(quantizer.eval()(far).codes, ALIVE.codes)
+    untrained = codebook_usages(quantizer.eval()(far).codes, ALIVE.codes)
     found = quantizer.train()(far)
     assert quantizer.started
-    assert all(use.used == ALIVE.codes for use in code_use(found.codes, ALIVE.codes))
+    assert all(use.codes == ALIVE.codes for use in codebook_usages(found.codes, ALIVE.codes))
     assert untrained[0].used < 4
     left = (found.latents - far).square().mean()
     assert left < 0.3 * 3**2
@@ -112,11 +112,11 @@ def test_dead_codes_come_back_to_life() -> None:
     with torch.no_grad():
         for table in quantizer.parameters():
             table[4:] = 1e3  # twelve codes that no frame will choose
-    lost = code_use(quantizer(torch.randn(2, 8, 100)).codes, ALIVE.codes)
-    assert max(use.used for use in lost) <= 4
+    lost = codebook_usages(quantizer(torch.randn(2, 8, 100)).codes, ALIVE.codes)
+    assert max(use.codes for use in lost) <= 4
     for _ in range(400):
         found = quantizer(torch.randn(2, 8, 100))
-    assert min(use.used for use in code_use(found.codes, ALIVE.codes)) >= 14
+    assert min(use.codes for use in codebook_usages(found.codes, ALIVE.codes)) >= 14
 
 
 def test_evaluation_changes_nothing() -> None:
@@ -126,8 +126,8 @@ def test_evaluation_changes_nothing() -> None:
     assert all(torch.equal(before[name], value) for name, value in quantizer.state_dict().items())
 
 
-def test_code_use_of_known_codes() -> None:
+def test_usage_of_known_codes() -> None:
     codes = torch.stack([torch.arange(8) % 4, torch.zeros(8, dtype=torch.int64)], dim=-1)
-    even, single = code_use(codes[None], 16)
-    assert (even.used, even.size) == (4, 16) and math.isclose(even.perplexity, 4, rel_tol=1e-6)
-    assert single.used == 1 and math.isclose(single.perplexity, 1, rel_tol=1e-6)
+    even, single = codebook_usages(codes[None], 16)
+    assert (even.codes, even.size) == (4, 16) and math.isclose(even.perplexity, 4, rel_tol=1e-6)
+    assert single.codes == 1 and math.isclose(single.perplexity, 1, rel_tol=1e-6)

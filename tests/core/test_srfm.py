@@ -25,7 +25,7 @@ from core.srfm import (
 from core.srfm.attention import local_attention
 from core.srfm.estimator import fold, unfold
 from core.srfm.flow import integrate, schedule
-from core.srfm.windows import Cutter
+from core.srfm.windows import WindowSplitter
 
 LOCAL = replace(
     NANO_SRFM,
@@ -208,9 +208,9 @@ def test_windows_tile_the_piece_in_bounded_room(total: int) -> None:
     plan = WindowPlan(first=8, window=24, overlap=12, lookahead=5)
     tokens = torch.arange(total)[None]
     made = []
-    cutter = Cutter(plan)
-    fed = [w for chunk in chopped(tokens, 3) for w in cutter.feed(chunk)]
-    for window in [*fed, *cutter.flush()]:
+    splitter = WindowSplitter(plan)
+    fed = [w for chunk in chopped(tokens, 3) for w in splitter.feed(chunk)]
+    for window in [*fed, *splitter.flush()]:
         assert torch.equal(window.tokens[0], torch.arange(window.tokens.shape[1]) + window.origin)
         assert window.tokens.shape[1] <= 12 + 24 + 2 * 5
         made.append(window.tokens[:, window.left : window.left + window.new])

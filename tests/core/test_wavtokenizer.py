@@ -16,8 +16,9 @@ from torch import Tensor
 
 from core.checkpoints.official_wavtokenizer import MAP
 from core.errors import InputError
+from core.nn.codebook import codebook_usage
 from core.nn.mel import LogMel
-from core.wavtokenizer import WavTokenizer, WavTokenizerConfig, codebook_usage
+from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 
 LOCAL = WavTokenizerConfig(
     encoder="logmel",
@@ -98,7 +99,7 @@ def test_training_pass_agrees_with_encode_and_reaches_every_parameter(kind: str)
     model.initialise_codebook(model.features(audio).detach())
     output = model.eval()(audio)
     assert torch.equal(output.tokens, model.encode(audio))
-    decoded = model.head.taught(model.backbone(model.embed(output.tokens)))
+    decoded = model.head.training_output(model.backbone(model.embed(output.tokens)))
     torch.testing.assert_close(output.decoded, decoded, atol=1e-5, rtol=0)
     output = model.train()(audio)
     (output.decoded.square().mean() + output.codebook_loss).backward()

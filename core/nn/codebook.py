@@ -1,6 +1,8 @@
-"""Nearest centres, and k-means to find them."""
+"""Codebooks: nearest codes, k-means to begin them, and how much of one is used."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
@@ -41,3 +43,26 @@ def k_means(points: Tensor, count: int, generator: Generator | None = None) -> T
         moved = draw(points, count, generator)
         centres = torch.where(sizes[:, None] > 0, sums / sizes.clamp(min=1)[:, None], moved)
     return centres
+
+
+@dataclass(frozen=True)
+class CodebookUsage:
+    """How much of a codebook some tokens use.
+
+    Attributes:
+        codes: number of distinct codes.
+        size: codes there are.
+        perplexity: exp of the entropy of their frequencies; `size` at best.
+    """
+
+    codes: int
+    size: int
+    perplexity: float
+
+
+def codebook_usage(tokens: Tensor, codebook_size: int) -> CodebookUsage:
+    """Usage of a codebook by tokens of any shape."""
+    counts = torch.bincount(tokens.flatten(), minlength=codebook_size).double()
+    shares = counts[counts > 0] / counts.sum()
+    entropy = -(shares * shares.log()).sum()
+    return CodebookUsage(int((counts > 0).sum()), codebook_size, float(entropy.exp()))
