@@ -94,7 +94,7 @@ def test_codebooks_start_from_data() -> None:
     found = quantizer.train()(far)
     assert quantizer.started
     assert all(use.codes == ALIVE.codes for use in codebook_usages(found.codes, ALIVE.codes))
-    assert untrained[0].used < 4
+    assert untrained[0].codes < 4
     left = (found.latents - far).square().mean()
     assert left < 0.3 * 3**2
 
