@@ -15,7 +15,7 @@ SSE := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTI
 KERNEL_TESTS := tests/core/test_precision.py tests/core/test_running_batch.py \
   tests/core/test_language_model.py
 
-.PHONY: help environment debian studio test test-kernels lint clean screenshots check-raters check-load check-start check-faults
+.PHONY: help environment debian studio test test-kernels lint clean screenshots check-raters check-load check-start check-faults check-install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 24
@@ -24,9 +24,9 @@ environment: $(STAMP) ## the Python environment in $(VENV)
 
 # Of musicnn and basic-pitch only the weights are read, so they come without their dependencies.
 # laion-clap comes from requirements.txt; for Python 3.13, as said there, from here.
-$(STAMP): requirements.txt
+$(STAMP): requirements.txt requirements-dev.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet -r requirements.txt
+	$(PY) -m pip install --quiet -r requirements.txt -r requirements-dev.txt
 	$(PY) -m pip install --quiet --no-deps musicnn==0.1.0 laion-clap==1.1.7 basic-pitch==0.4.0
 	touch $(STAMP)
 
@@ -72,6 +72,9 @@ check-start: $(STAMP) debian ## start to usable page, click to first sound
 
 check-faults: $(STAMP) debian ## killed worker, full disk, missing model, huge uploads, rapid clicks
 	$(PY) -m studio check-faults
+
+check-install: $(STAMP) ## the built wheel in an empty environment: library, command, page files
+	$(PY) tests/check_install.py
 
 clean: ## remove caches (not the environment)
 	rm -rf .pytest_cache .ruff_cache .hypothesis
