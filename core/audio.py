@@ -85,7 +85,7 @@ def read(path: Path | str, start: float = 0.0, end: float | None = None) -> Soun
                     f"{start:g} to {end if end is not None else 'end'}",
                     f"holds no sound; the file has {frames / rate:.2f} s",
                 )
-            file.seek(first)
+            _skip(file, first)
             samples = file.read(last - first, dtype="float32", always_2d=True).T  # [C, T]
     except soundfile.LibsndfileError as error:
         raise InputError(
@@ -94,6 +94,15 @@ def read(path: Path | str, start: float = 0.0, end: float | None = None) -> Soun
     if not np.isfinite(samples).all():
         raise InputError("audio file", path.name, "holds values that are not numbers; export again")
     return Sound(np.ascontiguousarray(samples), rate)
+
+
+def _skip(file: soundfile.SoundFile, frames: int) -> None:
+    """Go to a frame, by reading where a format (GSM among others) cannot seek."""
+    if file.seekable():
+        file.seek(frames)
+        return
+    while frames > 0 and (read := len(file.read(min(BLOCK, frames), dtype="float32"))):
+        frames -= read
 
 
 def _frame(seconds: float, rate: int, frames: int, name: str) -> int:

@@ -17,7 +17,7 @@ from core import audio
 from core.audio import Limiter, Sound
 from core.candidates import Choice, Drawn, best, draw, likelihood, requests_of
 from core.errors import Cancelled, InputError
-from core.job import Event, Job
+from core.job import Event, Job, require_numbers
 from core.language_model import DecodeRequest
 from core.pipeline import BATCH, EDGE_FADE_SECONDS, Pipeline
 from core.request import MAX_SECONDS, MIN_PROMPT_AUDIO_SECONDS, Edit, GenerationRequest
@@ -261,6 +261,7 @@ class _Editor:
                 began = now
                 self._check()
                 pieces.append(sound)
+        require_numbers(np.concatenate(pieces))
         limiter = Limiter(renderer.sample_rate)
         made = np.concatenate([limiter.feed(np.concatenate(pieces)), limiter.flush()])
         made = audio.resample(made, renderer.sample_rate, self.source.sample_rate)[:length]

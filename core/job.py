@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import Cancelled
+from core.errors import Cancelled, FailureError
 from core.mastering import Mastering
 from core.rendering import Piece, Renderer
 from core.request import GenerationRequest
@@ -91,6 +91,7 @@ class Job:
                 return
             self.book(piece[0], time.perf_counter() - began)
             self.check()
+            require_numbers(piece[1])
             yield from self._chunks(self._mastering.add(piece[1]))
             yield self._progress()
 
@@ -102,3 +103,13 @@ class Job:
         fraction = self._done / self.total_tokens
         left = (time.perf_counter() - self._began) * (1 - fraction) / max(fraction, 1e-6)
         return Progress("making music" if fraction < 1 else "finishing", fraction, left)
+
+
+def require_numbers(samples: np.ndarray) -> None:
+    """Raises: FailureError when made sound is not finite; it never becomes a file."""
+    if not np.isfinite(samples).all():
+        raise FailureError(
+            "sound",
+            "",
+            "came out as values that are not numbers; another precision or model may help",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import resource
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ class GenerationResult:
             "seed": self.request.seed,
             "stages": {k: round(v, 4) for k, v in self.stages.items()},
             "rtf": round(self.rtf, 4),
-            "peak_memory_bytes": peak_memory_bytes(),
+            "peak_memory_bytes": peak_memory_bytes() or None,
             "model": self.model,
             **({"choice": asdict(self.choice)} if self.choice is not None else {}),
             **({"new": [self.join_seconds, self.end_seconds]} if self.end_seconds else {}),
@@ -110,13 +110,18 @@ class GenerationResult:
 
 
 def peak_memory_bytes() -> int:
-    """Largest resident memory of this process so far.
+    """Largest resident memory of this process so far; 0 where the system does not tell.
 
     Linux's own count of the program that runs now; `getrusage` would begin with what the parent
     held when it started this process.
     """
     status = Path("/proc/self/status")
     found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.M) if status.is_file() else None
-    if found is None:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return int(found.group(1)) * 1024
+    if found is not None:
+        return int(found.group(1)) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

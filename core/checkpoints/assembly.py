@@ -67,14 +67,27 @@ def assemble(
         tensors: our names -> tensors in any floating dtype; emptied on the way, so that a cast
             tensor's original does not outlive its cast.
         source: what to call the tensors' origin in an error.
-    Raises: InputError naming the first tensor that does not fit the config.
+    Raises: InputError for sizes that make no model, or naming the first tensor that does not fit
+        them or holds anything but finite numbers.
     """
-    module = empty(component, config)
+    try:
+        module = empty(component, config)
+    except (RuntimeError, TypeError, ValueError, ArithmeticError, AssertionError) as error:
+        said = " ".join(str(error).split())[:120]
+        raise InputError("config", f"of {source}", f"its sizes make no model ({said})") from error
     for name, trouble in differences(module, tensors):
         raise InputError("tensor", f"{source}:{name}", trouble)
     ready: dict[str, Tensor] = {}
     for name in list(tensors):
         value = tensors.pop(name)
+        _require_numbers(value, f"{source}:{name}")
         ready[name] = value.to(device, dtype if value.is_floating_point() else value.dtype)
     module.load_state_dict(ready, assign=True)
     return module.eval().requires_grad_(False)
+
+
+def _require_numbers(value: Tensor, shown: str) -> None:
+    if value.is_floating_point() and value.numel():
+        low, high = value.aminmax()  # not-a-number passes through both
+        if not (low.isfinite() and high.isfinite()):
+            raise InputError("tensor", shown, "holds values that are not numbers; fetch it again")

@@ -86,10 +86,13 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise InputError("model folder", folder, "has no config.json")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError("config file", path, f"is not readable JSON ({error})") from error
     if not isinstance(config, dict) or config.get("layout") != LAYOUT:
         raise InputError("model folder", folder, f"is not of layout {LAYOUT}")
+    parts = config.get("components")
+    if not (isinstance(parts, dict) and all(isinstance(part, dict) for part in parts.values())):
+        raise InputError("config file", path, "needs an object of components, each with its sizes")
     return config
 
 
@@ -107,5 +110,5 @@ def _is_studio(folder: Path) -> bool:
         return False
     try:
         return "layout" in json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return False

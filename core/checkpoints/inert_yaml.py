@@ -15,6 +15,7 @@ import yaml
 from core.errors import InputError
 
 _REFERENCE = re.compile(r"<([A-Za-z0-9_.\[\]]+)>")
+MOST_DEPTH, MOST_VALUES = 40, 100_000
 _DANGEROUS = ("tag:yaml.org,2002:python/",)
 
 
@@ -50,27 +51,37 @@ for _prefix in _DANGEROUS:
     _InertLoader.add_multi_constructor(_prefix, _refuse)
 
 
-def _resolve(value: Any, top: dict[str, Any], depth: int = 0) -> Any:
-    if depth > 20:
-        raise InputError("yaml reference", value, "references run in a circle")
-    if isinstance(value, _Reference):
-        whole = _REFERENCE.fullmatch(value)
-        if whole:
-            return _resolve(_lookup(top, whole.group(1)), top, depth + 1)
-        return _REFERENCE.sub(
-            lambda m: str(_resolve(_lookup(top, m.group(1)), top, depth + 1)), value
-        )
-    if isinstance(value, dict):
-        return {k: _resolve(v, top, depth) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_resolve(v, top, depth) for v in value]
-    return value
+class _Resolver:
+    """Replaces references by what they name.
 
+    Every value that is looked at counts, so that a file whose parts name each other over and over
+    is refused before it fills the memory.
+    """
 
-def _lookup(top: dict[str, Any], name: str) -> Any:
-    if name not in top:
-        raise InputError("yaml reference", f"<{name}>", "no top-level entry has this name")
-    return top[name]
+    def __init__(self, top: dict[str, Any]) -> None:
+        self.top, self.seen = top, 0
+
+    def resolve(self, value: Any, depth: int = 0) -> Any:
+        self.seen += 1
+        if depth > MOST_DEPTH or self.seen > MOST_VALUES:
+            raise InputError("yaml reference", str(value)[:80], "references run in a circle")
+        if isinstance(value, _Reference):
+            whole = _REFERENCE.fullmatch(value)
+            if whole:
+                return self.resolve(self._lookup(whole.group(1)), depth + 1)
+            return _REFERENCE.sub(
+                lambda m: str(self.resolve(self._lookup(m.group(1)), depth + 1)), value
+            )
+        if isinstance(value, dict):
+            return {k: self.resolve(v, depth + 1) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(v, depth + 1) for v in value]
+        return value
+
+    def _lookup(self, name: str) -> Any:
+        if name not in self.top:
+            raise InputError("yaml reference", f"<{name}>", "no top-level entry has this name")
+        return self.top[name]
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -82,11 +93,13 @@ def load(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError("config file", path.name, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError("config file", path.name, "is no text in UTF-8") from error
     try:
         top = yaml.load(text, Loader=_InertLoader)  # noqa: S506 (SafeLoader underneath)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = " ".join(str(error).split())[:120]
         raise InputError("config file", path.name, f"is not readable yaml ({where})") from error
     if not isinstance(top, dict):
         raise InputError("config file", path.name, "should hold a mapping of settings")
-    return _resolve(top, top)
+    return _Resolver(top).resolve(top)

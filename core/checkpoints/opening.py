@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -11,6 +13,7 @@ from torch import nn
 
 from core.checkpoints import official_layout, studio_layout
 from core.checkpoints.contents import OFFICIAL, STUDIO, components_of, layout_of, read_config
+from core.errors import InputError
 from core.text_tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
@@ -33,9 +36,13 @@ __all__ = [
 
 
 def config_of(folder: Path, component: str) -> Any:
-    """The sizes of one component."""
+    """The sizes of one component.
+
+    Raises: InputError, one line, for a config that cannot be read as one.
+    """
     layout = official_layout if layout_of(folder) == OFFICIAL else studio_layout
-    return layout.config(folder, component)
+    with _one_line(folder):
+        return layout.config(folder, component)
 
 
 @overload
@@ -76,7 +83,20 @@ def open_component(
     Raises: InputError, one line, for whatever is missing, damaged or does not fit.
     """
     layout = official_layout if layout_of(folder) == OFFICIAL else studio_layout
-    return layout.load(folder, component, dtype, device)
+    with _one_line(folder):
+        return layout.load(folder, component, dtype, device)
+
+
+@contextlib.contextmanager
+def _one_line(folder: Path) -> Iterator[None]:
+    """A config may lie in more ways than are checked by name; each is one line, too."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        raise InputError("model folder", folder, f"its config does not fit ({said})") from error
+    except RecursionError as error:
+        raise InputError("model folder", folder, "its config refers to itself") from error
 
 
 def about(folder: Path) -> dict[str, Any]:

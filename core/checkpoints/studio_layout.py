@@ -26,11 +26,14 @@ from core.checkpoints.contents import LAYOUT, read_config
 from core.errors import InputError
 from core.files import replacing, write_text
 
+LARGEST = 10**9  # of any number in a config
+COUNTED, MOST_LAYERS = ("layers", "blocks"), 1000
+
 
 def config_from_json(kind: type, data: dict[str, Any]) -> Any:
     """A frozen config from plain JSON: lists become tuples, nested configs their own class.
 
-    Raises: InputError for a setting the class does not have, or text where a number stands.
+    Raises: InputError for a setting the class does not have, or a value of another kind.
     """
     hints = typing.get_type_hints(kind)
     known = {f.name for f in dataclasses.fields(kind)}
@@ -46,10 +49,36 @@ def config_from_json(kind: type, data: dict[str, Any]) -> Any:
         if inner is not None and isinstance(value, dict):
             return config_from_json(inner, value)
         if isinstance(value, str) and hint in (int, float):
-            return _number(name, hint, value)
-        return _tuples(value)
+            value = _number(name, hint, value)
+        value = _tuples(value)
+        if not _fits(value, hint) or name.endswith(COUNTED) and value > MOST_LAYERS:
+            shown = getattr(hint, "__name__", None) or str(hint)
+            raise InputError("setting", f"{name}: {value}", f"does not fit {shown}")
+        return value
 
-    return kind(**{name: value_of(name, hints[name], value) for name, value in data.items()})
+    settings = {name: value_of(name, hints[name], value) for name, value in data.items()}
+    try:
+        return kind(**settings)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise InputError("settings", kind.__name__, f"do not fit together ({error})") from error
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a setting's kind; numbers are finite, and within what sizes can be."""
+    inner, kinds = typing.get_origin(hint), typing.get_args(hint)
+    if inner is tuple:
+        every = kinds[:1] * len(value) if kinds[1:] == (...,) else kinds
+        return (
+            isinstance(value, tuple) and len(every) == len(value) and all(map(_fits, value, every))
+        )
+    if inner is typing.Literal:
+        return value in kinds
+    if kinds:  # a union
+        return any(_fits(value, each) for each in kinds)
+    if hint in (int, float):
+        number = isinstance(value, int if hint is int else int | float)
+        return number and not isinstance(value, bool) and abs(value) <= LARGEST
+    return not isinstance(hint, type) or isinstance(value, hint)
 
 
 def _number(name: str, kind: type, text: str) -> float:
