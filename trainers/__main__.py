@@ -9,7 +9,7 @@ from core.errors import StudioError, of_system
 
 def main(argv: list[str]) -> int:
     """Dispatch to a command; a StudioError becomes one line on stderr and its exit code."""
-    from trainers import bench, command, plan, run_report
+    from trainers import bench, command, estimate, extraction_command, run_report
     from trainers.corpus import command as corpus
     from trainers.fine_tuning import command as fine_tuning
     from trainers.gpu import command as gpu
@@ -20,14 +20,16 @@ def main(argv: list[str]) -> int:
         "prepare": preparation.main,
         "fine-tune": fine_tuning.main,
         "store": command.store,
-        "tokenise": command.tokenise,
+        "tokenise": extraction_command.tokenise,
+        "extract": extraction_command.extract,
         "train": command.train,
         "assemble": command.assemble,
         "report": run_report.main,
         "bench": bench.main,
-        "plan": plan.main,
         "gpu-pack": gpu.gpu_pack,
         "gpu-join": gpu.gpu_join,
+        "estimate": estimate.main,
+        "plan": estimate.main,  # its earlier name
     }
     if not argv or argv[0] not in commands:
         print(__doc__.strip() if __doc__ else "", file=sys.stderr)

@@ -14,6 +14,7 @@ from core.checkpoints import opening, studio_layout
 from core.checkpoints.conversion import convert
 from core.errors import InputError
 from trainers import run_config
+from trainers.files import fresh_file, write_atomic
 
 MEASURED = "evaluation.json"  # what was measured of a model: true of it alone
 
@@ -84,3 +85,18 @@ def add(
     if tokenizer.is_file():
         shutil.copyfile(tokenizer, model / "tokenizer.json")
     return exported
+
+
+def add_adapter(component: Path, folder: Path, base: str) -> None:
+    """Put the LoRA matrices of a run's best or last into a folder of their own, in peft's layout.
+
+    Args:
+        base: the variant that they were trained beside; noted in it.
+    """
+    source = component / "adapter"
+    settings = json.loads((source / "adapter_config.json").read_text(encoding="utf-8"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with fresh_file(folder / "adapter_model.safetensors") as part:
+        shutil.copyfile(source / "adapter_model.safetensors", part)
+    settings["base_model_name_or_path"] = base
+    write_atomic(folder / "adapter_config.json", json.dumps(settings, indent=1))

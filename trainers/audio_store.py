@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,13 @@ from torch import Tensor
 
 from core import audio
 from core.errors import InputError
+from trainers.files import raise_full, write_atomic
+
+INDEX_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredPiece:
     """One piece in the store: where its samples lie and which split it belongs to."""
 
     id: str
@@ -35,18 +38,18 @@ class AudioStore:
             raise InputError("audio store", folder, "has no index.json; build it first")
         listing = json.loads(index.read_text())
         self.sample_rate: int = listing["sample_rate"]
-        self.entries = tuple(Entry(*row) for row in listing["entries"])
+        self.entries = tuple(StoredPiece(*row) for row in listing["entries"])
         self._samples = np.memmap(folder / "audio.f16", np.float16, mode="r")
 
-    def of(self, split: str) -> tuple[Entry, ...]:
+    def of(self, split: str) -> tuple[StoredPiece, ...]:
         """The pieces of a split (train, validation, test)."""
         return tuple(e for e in self.entries if e.split == split)
 
-    def piece(self, entry: Entry) -> np.ndarray:
+    def piece(self, entry: StoredPiece) -> np.ndarray:
         """One piece whole, float32 [T]."""
         return self.crop(entry, 0, entry.frames)
 
-    def crop(self, entry: Entry, start: int, frames: int) -> np.ndarray:
+    def crop(self, entry: StoredPiece, start: int, frames: int) -> np.ndarray:
         """`frames` samples from `start`, float32 [frames], zeros past the end."""
         start_at = entry.offset + start
         stop = entry.offset + min(entry.frames, start + frames)
@@ -54,7 +57,7 @@ class AudioStore:
         return np.pad(samples, (0, frames - len(samples)))
 
     def batch(
-        self, entries: tuple[Entry, ...], size: int, frames: int, generator: torch.Generator
+        self, entries: tuple[StoredPiece, ...], size: int, frames: int, generator: torch.Generator
     ) -> Tensor:
         """Random crops [size, 1, frames]; a piece is drawn in proportion to its length."""
         weights = torch.tensor([e.frames for e in entries], dtype=torch.float64)
@@ -71,8 +74,8 @@ def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) ->
     """Decode `(id, split, path)` files to mono at `sample_rate`; an existing store is extended.
 
     Files already in the store are skipped, so a corpus may grow; pieces no longer in `files` are
-    left out of the index. The index is written last and whole, so a killed build loses only its
-    own new pieces.
+    left out of the index at the end. The index is written whole, every few seconds, so that a
+    stopped build goes on where it was.
     """
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "index.json"
@@ -89,6 +92,8 @@ def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) ->
         entries = listing["entries"]
     known = {row[0] for row in entries}
     offset = max((row[2] + row[3] for row in entries), default=0)
+    splits = {name: split for name, split, _ in files}
+    written = time.monotonic()
     with open(folder / "audio.f16", "ab") as store:
         store.truncate(2 * offset)
         for number, (name, split, path) in enumerate(files):
@@ -96,18 +101,26 @@ def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) ->
                 continue
             sound = audio.read(path)
             mono = audio.resample(sound.mono(), sound.sample_rate, sample_rate)
-            store.write(mono.astype(np.float16).tobytes())
+            try:
+                store.write(mono.astype(np.float16).tobytes())
+            except OSError as error:
+                raise_full(error, folder)
+                raise
             entries.append([name, split, offset, len(mono)])
             offset += len(mono)
-            if number % 100 == 99:
+            if time.monotonic() - written > INDEX_SECONDS:
+                written = time.monotonic()
+                store.flush()
+                _write_index(index, sample_rate, entries)
                 print(f"decoded {number + 1} of {len(files)}", file=sys.stderr, flush=True)
     # Pieces that left the folder leave the index; a piece that changed its split follows.
-    splits = {name: split for name, split, _ in files}
     entries = [[name, splits[name], *place] for name, _, *place in entries if name in splits]
-    fresh = folder / "index.json.new"
-    fresh.write_text(json.dumps({"sample_rate": sample_rate, "entries": entries}))
-    os.replace(fresh, index)
+    _write_index(index, sample_rate, entries)
     return AudioStore(folder)
+
+
+def _write_index(index: Path, sample_rate: int, entries: list[list]) -> None:
+    write_atomic(index, json.dumps({"sample_rate": sample_rate, "entries": entries}))
 
 
 def corpus_files(corpus: Path) -> list[tuple[str, str, Path]]:

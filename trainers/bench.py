@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     if args.json:
         print(json.dumps(found))
         return 0
-    for name, rates in found["tokens_a_second"].items():
+    for name, rates in found["tokens_per_second"].items():
         print(
             f"{name:34s} {statistics.median(rates):8.0f} tokens/s   rounds: "
             + " ".join(f"{rate:.0f}" for rate in rates)
@@ -78,13 +78,13 @@ def compare(
     rates: dict[str, list[float]] = {name: [] for name in kinds}
     for number in range(rounds + 1):
         for name, trainer in kinds.items():
-            rate = trainer.tokens_a_second(steps)
+            rate = trainer.tokens_per_second(steps)
             if number:  # the first round warms up
                 rates[name].append(rate)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     first, *others = medians
     return {
-        "tokens_a_second": rates,
+        "tokens_per_second": rates,
         "medians": medians,
         "steps": steps,
         "threads": threads,
@@ -105,7 +105,7 @@ class OurTrainer:
         config = dataclasses.replace(run.loop, threads=threads, decay_steps=0)
         self.loop = Loop(self.task, config, folder, run.raw)
 
-    def tokens_a_second(self, steps: int) -> float:
+    def tokens_per_second(self, steps: int) -> float:
         """Of the next round. Not `loop.run`, which would wait for the machine that this holds."""
         begun, examples = self.loop.step, self.task.examples
         self.task.examples = lambda step: examples(step - begun)
@@ -178,7 +178,7 @@ class PlainTrainer:
             "attention_mask": pad([torch.ones_like(i) for i in ids], True),
         }
 
-    def tokens_a_second(self, steps: int) -> float:
+    def tokens_per_second(self, steps: int) -> float:
         """Of a round of its own; steps alone are timed, the batch's collation with them."""
         from transformers import Trainer, TrainerCallback, TrainingArguments
 

@@ -16,14 +16,19 @@ from core.errors import InputError
 from core.nn.vocos import MagnitudeHead
 from trainers.audio_store import AudioStore
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
-from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.precision import Precision, autocast
 from trainers.processes import Processes
+from trainers.reading import sizes
+from trainers.sample_metrics import ClipPair, clip_places, musicnn_figures
+from trainers.schema import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Limits, setting
 from trainers.spectral_loss import RESOLUTIONS, MagnitudeDistance, MultiResolutionMel
 
 SAMPLE_SECONDS = 8.0
 LOWEST_CUT = 8000.0  # Hz
 SAMPLES = 2
+OF_RESOLUTIONS = Limits(
+    lambda v: 1 <= v <= len(RESOLUTIONS), f"must be from 1 to {len(RESOLUTIONS)}"
+)
 
 
 @dataclass(frozen=True)
@@ -49,24 +54,26 @@ class CodecTaskConfig:
             (FD-musicnn, KL-musicnn); 0: none.
     """
 
-    batch: int = 8
-    crop_seconds: float = 0.85
-    unquantized_steps: int = 300
-    quantizer_weight: float = 1.0
-    resolutions: int = 2
+    batch: int = setting(8, AT_LEAST_ONE)
+    crop_seconds: float = setting(0.85, POSITIVE)
+    unquantized_steps: int = setting(300, NOT_NEGATIVE)
+    quantizer_weight: float = setting(1.0, NOT_NEGATIVE)
+    resolutions: int = setting(
+        2, Limits(lambda v: 1 <= v <= len(RESOLUTIONS), f"must be from 1 to {len(RESOLUTIONS)}")
+    )
     decoder_only: bool = False
-    adversarial_from: int | None = None
-    adversarial_weight: float = 0.05
-    feature_weight: float = 0.1
-    low_passed: float = 0.0
+    adversarial_from: int | None = setting(None, NOT_NEGATIVE)
+    adversarial_weight: float = setting(0.05, NOT_NEGATIVE)
+    feature_weight: float = setting(0.1, NOT_NEGATIVE)
+    low_passed: float = setting(0.0, SHARE)
     bf16: Precision = "auto"
-    validation_crops: int = 32
-    metric_clips: int = 0
-    seed: int = 0
+    validation_crops: int = setting(32, AT_LEAST_ONE)
+    metric_clips: int = setting(0, NOT_NEGATIVE)
+    seed: int = setting(0, NOT_NEGATIVE)
 
 
 class CodecTask:
-    """A trainers.loop.Task; a codec's own file says how it reconstructs."""
+    """A trainers.loop_config.TrainingTask; a codec's own file says how it reconstructs."""
 
     component: str
     codebook: str  # how the names of its codebooks' tensors begin
@@ -114,8 +121,8 @@ class CodecTask:
                 )
 
     def place(self, processes: Processes, shard: bool) -> None:
-        """See trainers.loop.Task. Codebooks follow the batch they see, so all of it is seen by
-        one process.
+        """See trainers.loop_config.TrainingTask. Codebooks follow the batch they see, so all of it
+        is seen by one process.
 
         Raises: InputError for several processes.
         """
@@ -129,6 +136,10 @@ class CodecTask:
         for module in (*self.modules.values(), self.distance, self.magnitudes):
             if module is not None:
                 module.to(self.device)
+
+    def identity(self) -> dict[str, str]:
+        """See trainers.loop_config.TrainingTask."""
+        return sizes(self.model.config)
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:
         """Load what another codec learnt, as many tensors as there are; a whole codebook stays in
@@ -204,7 +215,7 @@ class CodecTask:
         """Two held-out pieces, real and reconstructed; what musicnn hears in these and more."""
         rate, pairs = self.store.sample_rate, []
         length = round(SAMPLE_SECONDS * rate) // self.model.hop * self.model.hop
-        places = parts(
+        places = clip_places(
             [entry.frames for entry in self.held_out],
             max(SAMPLES, self.config.metric_clips),
             length,
@@ -214,7 +225,7 @@ class CodecTask:
             real = self.store.crop(entry, start, length)
             sound = torch.from_numpy(real)[None, None].to(self.device)  # [1, 1, T]
             made = self.validation_figures(sound)[0][0, 0].clamp(-1, 1).cpu().numpy()
-            pairs.append(Heard(made, real))
+            pairs.append(ClipPair(made, real))
             if number < SAMPLES and not start:
                 audio.write(folder / f"{entry.id}-real.flac", real, rate)
                 audio.write(folder / f"{entry.id}-made.flac", made, rate)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterator
+import sys
+import time
 from pathlib import Path
 
 import torch
 
-from core.checkpoints import studio_layout
 from core.errors import InputError
-from trainers import assembling, audio_store, run_config, tokenising
+from trainers import assembling, audio_store, run_config
 from trainers.loop import Loop
 from trainers.processes import Processes
-from trainers.shards import Piece, write_pieces
-from trainers.text_tokenizer import train_text_tokenizer
+from trainers.run_config import RunConfig
 
 
 def train(argv: list[str]) -> int:
@@ -31,24 +30,60 @@ def train(argv: list[str]) -> int:
     parser.add_argument(
         "--minutes",
         type=float,
-        help="stop after so much training, resumes counted; instead of the config's",
+        help="stop after so much time in all: reading, training, samples, and what earlier calls "
+        "took; instead of the config's",
+    )
+    add_precision(parser)
+    parser.add_argument(
+        "--from-step", type=int, help="go on from the state saved at this step, not the newest"
     )
     args = parser.parse_args(argv)
+    began = time.monotonic()
+    print(f"train {args.config.stem}: reading its config and data", file=sys.stderr, flush=True)
     run = run_config.read(args.config)
     given = {
         k: v
         for k, v in (("threads", args.threads), ("steps", args.steps), ("minutes", args.minutes))
-        if v
+        if v is not None
     }
+    for name, value in given.items():
+        if not value > 0:
+            raise InputError(name, value, "give more than 0")
     loop = dataclasses.replace(run.loop, **given)
+    run = with_precision(run, args.bf16)
     torch.set_num_threads(loop.threads)
     out = args.out or run_config.folder("$STUDIO_WORK/runs") / args.config.stem
     processes = Processes.launched()
-    figures = Loop(run_config.task_of(run), loop, out, run.raw, processes).run()
+    try:
+        made = Loop(
+            run_config.task_of(run), loop, out, run.raw, processes, began, from_step=args.from_step
+        )
+        figures = made.run()
+    except Exception as error:
+        if processes.count > 1:
+            processes.fail(error)
+        raise
     processes.end()
     if processes.main:
-        print(json.dumps({"folder": str(out), **figures}))
+        print(json.dumps({"folder": str(out), "step": made.step, **figures}))
     return 0
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """The option --bf16."""
+    parser.add_argument(
+        "--bf16",
+        choices=("auto", "on", "off"),
+        help="bf16 autocast, instead of the config's; auto: where this machine computes it faster",
+    )
+
+
+def with_precision(run: RunConfig, bf16: str | None) -> RunConfig:
+    """The run with the option's precision, where it was given."""
+    if bf16 is None:
+        return run
+    setting = {"auto": "auto", "on": True, "off": False}[bf16]
+    return dataclasses.replace(run, training={**run.training, "bf16": setting})
 
 
 def store(argv: list[str]) -> int:
@@ -64,45 +99,6 @@ def store(argv: list[str]) -> int:
     made = audio_store.build(files, args.rate, args.out)
     seconds = sum(e.frames for e in made.entries) / made.sample_rate
     print(json.dumps({"pieces": len(made.entries), "hours": round(seconds / 3600, 3)}))
-    return 0
-
-
-def tokenise(argv: list[str]) -> int:
-    """WavTokenizer tokens of a store's pieces as WebDataset shards, and a text tokenizer."""
-    parser = argparse.ArgumentParser("python -m trainers tokenise", description=tokenise.__doc__)
-    parser.add_argument("corpus", type=Path, help="folder with ID.json")
-    parser.add_argument("store", type=Path, help="audio store at the tokenizer's rate")
-    parser.add_argument("model", type=Path, help="folder with wavtokenizer.safetensors")
-    parser.add_argument("out", type=Path)
-    parser.add_argument(
-        "--hificodec",
-        type=Path,
-        help="folder with hificodec.safetensors: latents are made too, from the corpus's own files",
-    )
-    parser.add_argument("--text-entries", type=int, default=1024)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(argv)
-    torch.set_num_threads(args.threads)
-    model = studio_layout.load(args.model, "wavtokenizer")
-    codec = studio_layout.load(args.hificodec, "hificodec") if args.hificodec else None
-    stored = audio_store.AudioStore(args.store)
-    entries = {entry.id: entry for entry in stored.entries}
-    captions: list[str] = []
-
-    def pieces() -> Iterator[Piece]:
-        for piece in tokenising.pieces_of(
-            args.corpus,
-            list(entries),
-            lambda name: tokenising.tokens(model, stored.piece(entries[name])),
-            codec,
-        ):
-            if piece.split == "train":
-                captions.extend(piece.captions)
-            yield piece
-
-    count = write_pieces(args.out, pieces(), "pieces")
-    tokenizer = train_text_tokenizer(captions, args.text_entries, args.out / "tokenizer.json")
-    print(json.dumps({"pieces": count, "text_entries": tokenizer.get_vocab_size()}))
     return 0
 
 

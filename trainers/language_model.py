@@ -1,4 +1,4 @@
-"""Teaches the language model to write the next token (paper sections 3.2 and 3.5)."""
+"""Trains the language model to predict the next token (paper sections 3.2 and 3.5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import functools
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,78 +29,27 @@ from core.language_model import (
     decode,
     sections_within,
 )
-from trainers.contrast import false_caption
-from trainers.hearing import Heard, musicnn_figures, parts
-from trainers.lora import Adapters, LoraConfig
-from trainers.precision import Precision, autocast
+from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
+from trainers.caption_contrast import false_caption
+from trainers.language_model_config import LanguageModelTaskConfig
+from trainers.lora import Adapters
+from trainers.precision import autocast
 from trainers.processes import Processes, gathered
-from trainers.reading import Reader
-from trainers.score import ScoreReader, targets_for
-from trainers.shards import Piece
-from trainers.taught import TaughtExample, taught_loss
+from trainers.reading import Reader, sizes
+from trainers.sample_metrics import ClipPair, clip_places, musicnn_figures
+from trainers.shards import TokenizedPiece
+from trainers.symbolic import SymbolicHead, targets_for
 
 SAMPLE_SECONDS = 10.0
 SAMPLES = 2
+ADAPTER = "adapter"  # of an export: the folder of its LoRA matrices
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 
 
-@dataclass(frozen=True)
-class LanguageModelTaskConfig:
-    """How the language model is taught.
-
-    Attributes:
-        batch_tokens: audio tokens of a step, all processes and parts together; crops of one step
-            have one length, unless packed.
-        packed: crops of all lengths in one step, after one another without padding.
-        parts: a step's batch is computed in so many parts, one after the other (accumulation).
-        recompute: keep no activations inside the blocks; compute them again going backward.
-        crop_seconds: lengths of crops; a step draws one of them (packed: every crop does).
-        crop_weights: how often each length is drawn.
-        drop_text: share of examples without text, which is the unconditional side of guidance
-            (paper section 3.2 says 0.7, the released configs 0.2).
-        contrast: weight of telling a crop's caption from a false one (`trainers.contrast`), beside
-            the cross-entropy of a token.
-        contrast_seconds: longest crops that are so compared.
-        contrast_others: share of comparisons with another piece's caption, which keep style and
-            instruments in mind; the rest make one fact false.
-        score: weight of what the score says at every token (`trainers.score`), beside the
-            cross-entropy of a token; pieces of the corpus have one.
-        start_at_zero: share of crops that begin where the piece begins.
-        lora: teach narrow matrices beside the weights instead of the weights.
-        bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
-        token_rate: tokens a second.
-        validation_crops: held-out crops a validation.
-        metric_clips: clips of 10 s for held-out captions that musicnn hears with the samples,
-            beside the held-out tokens' own sound (FD-musicnn, KL-musicnn); 0: none.
-        open_shards, steps_a_shard: see `trainers.reading`; 0 keeps all pieces in memory.
-    """
-
-    batch_tokens: int = 6000
-    packed: bool = False
-    parts: int = 1
-    recompute: bool = False
-    crop_seconds: tuple[float, ...] = (10.0, 20.0, 30.0)
-    crop_weights: tuple[float, ...] = (0.5, 0.3, 0.2)
-    drop_text: float = 0.2
-    contrast: float = 0.0
-    contrast_seconds: float = 6.0
-    contrast_others: float = 0.4
-    score: float = 0.0
-    start_at_zero: float = 0.25
-    lora: LoraConfig | None = None
-    bf16: Precision = "auto"
-    token_rate: float = 75.0
-    validation_crops: int = 48
-    metric_clips: int = 0
-    open_shards: int = 0
-    steps_a_shard: int = 200
-    seed: int = 0
-
-
 class LanguageModelTask:
-    """See trainers.loop.Task."""
+    """See trainers.loop_config.TrainingTask."""
 
-    averaged = ("language_model",)
+    averaged: tuple[str, ...] = ("language_model",)
     watched = "cross_entropy"
 
     def __init__(
@@ -117,37 +65,38 @@ class LanguageModelTask:
         Args:
             tokenizer: folder of the text tokenizer.
             start: weights to begin with, as many as there are.
-            sound: the WavTokenizer of the tokens, by which samples are heard.
+            sound: the WavTokenizer of the tokens, which decodes samples.
         """
         torch.manual_seed(config.seed)
         self.config, self.pieces, self.tokenizer, self.sound = config, pieces, tokenizer, sound
-        self.processes, self.parts, self.sharded = Processes(), config.parts, False
+        self.processes, self.accumulation = Processes(), config.gradient_accumulation
+        self.sharded = False
         self.model = LanguageModel(model)
         self.model.load_state_dict(start, strict=False)
-        if config.recompute:
+        if config.gradient_checkpointing:
             for block in self.model.backbone.layers:
                 block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)
         self.adapters = config.lora and Adapters(self.model, config.lora, "backbone.")
-        self.score = ScoreReader(self.model) if config.score else None
-        self._taught()
+        self.symbolic = SymbolicHead(self.model) if config.symbolic else None
+        self._choose_trained()
         encode = TextTokenizer.from_folder(tokenizer).encode
         self.encode = functools.lru_cache(100_000)(encode)
         self.unigram = _unigram_entropy(pieces.first, pieces.held_out, model.audio_vocabulary)
 
-    def _taught(self) -> None:
-        taught = self.adapters or self.model
-        self.modules: dict[str, nn.Module] = {"language_model": taught}
-        if self.score:
-            self.modules["score"] = self.score
+    def _choose_trained(self) -> None:
+        trained = self.adapters or self.model
+        self.modules: dict[str, nn.Module] = {"language_model": trained}
+        if self.symbolic:
+            self.modules["symbolic"] = self.symbolic
         self.groups = {"generator": [p for m in self.modules.values() for p in m.parameters()]}
 
     def place(self, processes: Processes, shard: bool) -> None:
-        """See trainers.loop.Task."""
+        """See trainers.loop_config.TrainingTask."""
         self.processes = processes
         self.model.to(processes.device)
-        if self.score:
-            self.score.to(processes.device)
-        for name in ("contrast", "score"):
+        if self.symbolic:
+            self.symbolic.to(processes.device)
+        for name in ("caption_contrast", "symbolic"):
             if getattr(self.config, name) and shard:
                 raise InputError(
                     name, getattr(self.config, name), "does not go with shard; leave one out"
@@ -157,8 +106,8 @@ class LanguageModelTask:
         if shard:
             processes.shard(self.model, self.model.backbone.layers, "loss")
         self.sharded = shard
-        self._taught()
-        least = self.parts * processes.count
+        self._choose_trained()
+        least = self.accumulation * processes.count
         longest = round(max(self.config.crop_seconds) * self.config.token_rate)
         if self.config.batch_tokens // longest < least > 1:
             raise InputError(
@@ -167,25 +116,33 @@ class LanguageModelTask:
                 f"{least} parts and processes need at least {least * longest}, a longest crop each",
             )
 
+    def identity(self) -> dict[str, str]:
+        """See trainers.loop_config.TrainingTask."""
+        return {**sizes(self.model.config), **self.pieces.codecs}
+
+    def data_identity(self) -> str:
+        """See trainers.loop_config.TrainingTask."""
+        return self.pieces.identity
+
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         """Cross-entropy of the next token. The mean over parts and processes is that of the
         whole batch, whatever their shares of it."""
         examples, seconds = self.examples(step)
         targets = sum(len(e.audio_ids) + 1 for e in examples)
         own = self.processes.mine(examples)
-        for part in range(self.parts):
-            mine = own[part :: self.parts]
+        for part in range(self.accumulation):
+            mine = own[part :: self.accumulation]
             share = sum(len(e.audio_ids) + 1 for e in mine) / targets
-            share *= self.parts * self.processes.count  # exactly 1 for a batch in one part
-            if self.config.contrast or self.score:
+            share *= self.accumulation * self.processes.count  # exactly 1 for a batch in one part
+            if self.config.caption_contrast or self.symbolic:
                 with self._precision():
-                    loss, figures = taught_loss(
+                    loss, figures = auxiliary_loss(
                         self.model,
                         mine,
-                        self.config.contrast,
+                        self.config.caption_contrast,
                         self.processes.device,
-                        self.score,
-                        self.config.score,
+                        self.symbolic,
+                        self.config.symbolic,
                     )
             else:
                 loss, accuracy = self._loss(mine)
@@ -197,7 +154,7 @@ class LanguageModelTask:
         with self._precision():
             return self.model.loss(batch, self.config.packed)
 
-    def examples(self, step: int) -> tuple[list[TaughtExample], float]:
+    def examples(self, step: int) -> tuple[list[TrainingExample], float]:
         """The whole batch of a step, the same in every process, and its mean crop length, s."""
         config, reach = self.config, self.pieces.at(step)
         draw = np.random.default_rng((config.seed, step))
@@ -223,38 +180,48 @@ class LanguageModelTask:
         ], seconds
 
     def _example(
-        self, piece: Piece, tokens: int, draw: np.random.Generator, taught: Sequence[Piece] = ()
-    ) -> TaughtExample:
-        """A crop of a piece, its sections counted from the crop's start. One of the `taught`
-        pieces may lose its text, and may get a false caption."""
+        self,
+        piece: TokenizedPiece,
+        tokens: int,
+        draw: np.random.Generator,
+        others: Sequence[TokenizedPiece] = (),
+    ) -> TrainingExample:
+        """A crop of a piece, its sections counted from the crop's start. With `others`, the
+        training pieces, it may lose its text, and may get a false caption."""
         last = max(0, len(piece.tokens) - tokens)
         start = 0 if draw.random() < self.config.start_at_zero else int(draw.integers(last + 1))
         start -= start % self.model.config.token_group
         crop = piece.tokens[start : start + tokens]
         caption = piece.captions[int(draw.integers(len(piece.captions)))]
         text = self.encode(caption)
-        if taught and draw.random() < self.config.drop_text:
+        if others and draw.random() < self.config.drop_text:
             text = ()
         rate = self.config.token_rate
         sections = sections_within(_sections(piece), start / rate, (start + len(crop)) / rate)
         false = None
-        compared = self.config.contrast and tokens <= self.config.contrast_seconds * rate
-        if taught and text and compared:
-            false = self._false(caption, piece, draw, taught)
+        compared = (
+            self.config.caption_contrast and tokens <= self.config.caption_contrast_seconds * rate
+        )
+        if others and text and compared:
+            false = self._false(caption, piece, draw, others)
         score = None
-        if taught and self.score:
+        if others and self.symbolic:
             told = targets_for(piece, rate, len(piece.tokens) + 1)
             score = told[start : start + len(crop) + 1]
-        return TaughtExample(
+        return TrainingExample(
             text, crop.astype(np.int64), sections, self.encode(false) if false else (), score
         )
 
     def _false(
-        self, caption: str, piece: Piece, draw: np.random.Generator, taught: Sequence[Piece]
+        self,
+        caption: str,
+        piece: TokenizedPiece,
+        draw: np.random.Generator,
+        others: Sequence[TokenizedPiece],
     ) -> str | None:
-        if draw.random() >= self.config.contrast_others:
+        if draw.random() >= self.config.caption_contrast_others:
             return false_caption(caption, piece.facts, draw)
-        other = taught[int(draw.integers(len(taught)))].captions
+        other = others[int(draw.integers(len(others)))].captions
         return other[int(draw.integers(len(other)))]
 
     def _precision(self) -> contextlib.AbstractContextManager:
@@ -288,7 +255,7 @@ class LanguageModelTask:
         count = round(SAMPLE_SECONDS * self.config.token_rate)
         count -= count % model.config.token_group
         held_out = self.pieces.held_out
-        places = parts(
+        places = clip_places(
             [len(p.tokens) for p in held_out], max(SAMPLES, self.config.metric_clips), count
         )
         rate, requests, pairs = self.config.token_rate, [], []
@@ -307,7 +274,7 @@ class LanguageModelTask:
                 (folder / f"{piece.id}.txt").write_text(piece.captions[0] + "\n", encoding="utf-8")
             if number < self.config.metric_clips:
                 real = piece.tokens[start : start + count].astype(np.int64)
-                pairs.append(Heard(made, self._sound_of(real)))
+                pairs.append(ClipPair(made, self._sound_of(real)))
         return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
 
     def _sound_of(self, tokens: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -329,6 +296,8 @@ class LanguageModelTask:
     def export(self, folder: Path) -> None:
         """The component in the studio's layout, LoRA merged, with its text tokenizer."""
         model = self.adapters.merged() if self.adapters else self.model
+        if self.adapters and self.processes.main:
+            self.adapters.save(folder / ADAPTER, "language_model")
         tensors = gathered(model.state_dict())
         if not self.processes.main:
             return
@@ -340,11 +309,13 @@ class LanguageModelTask:
                 shutil.copyfile(self.tokenizer / name, folder / name)
 
 
-def _sections(piece: Piece) -> list[tuple[int, float, float]]:
+def _sections(piece: TokenizedPiece) -> list[tuple[int, float, float]]:
     return [(STRUCTURES[name], start, end) for name, start, end in piece.sections]
 
 
-def _unigram_entropy(train: list[Piece], held_out: list[Piece], vocabulary: int) -> float:
+def _unigram_entropy(
+    train: list[TokenizedPiece], held_out: list[TokenizedPiece], vocabulary: int
+) -> float:
     """Cross-entropy of held-out tokens under training frequencies (add-one), nats."""
     counts = np.ones(vocabulary)
     for piece in train:

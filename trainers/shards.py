@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import email.utils
 import io
+import itertools
 import json
-import os
+import random
 import re
+import shutil
+import sys
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,14 +26,17 @@ import webdataset
 from webdataset import shardlists, tariterators
 
 from core.errors import FailureError, InputError
+from trainers.files import fresh_file
+from trainers.places import file_system
 
 PIECES_PER_SHARD = 500
-ADDRESSES = ("https://", "http://", "hf://")
-RETRY_SECONDS = (1, 5)
+RETRY_SECONDS = 600.0
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
+RETRIED = (408, 425, 429)  # beside 5xx
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class TokenizedPiece:
     """One tokenised piece; no two are equal.
 
     Attributes:
@@ -40,6 +48,7 @@ class Piece:
         latents: HiFi-Codec latents float16 [D, M], None where only tokens were made.
         facts: whatever else is known of it (style, tempo, key, ...).
         notes: its score, float32 [M, 5] (`trainers.corpus` Piece.score); None where it has none.
+        codecs: component -> digest of the codec that made tokens or latents; absent in old shards.
     """
 
     id: str
@@ -50,70 +59,73 @@ class Piece:
     latents: np.ndarray | None
     facts: dict[str, Any]
     notes: np.ndarray | None = None
+    codecs: dict[str, str] = field(default_factory=dict)
 
 
-def write_pieces(folder: Path, pieces: Iterable[Piece], prefix: str) -> int:
+def write_pieces(folder: Path, pieces: Iterable[TokenizedPiece], prefix: str) -> int:
     """Write pieces to `folder/prefix-00000.tar`, ... in place of what has these names; each file
-    appears whole. Returns how many pieces."""
+    appears whole, and one that is left over goes when all the others stand. Returns how many
+    pieces."""
     folder.mkdir(parents=True, exist_ok=True)
-    total, number, sink, fresh = 0, 0, None, None
-
-    def close() -> None:
-        nonlocal sink, number
-        if sink is not None:
-            sink.close()
-            os.replace(fresh, folder / f"{prefix}-{number:05d}.tar")
-            sink, number = None, number + 1
-
-    for piece in pieces:
-        if total == 0:
-            for old in folder.glob(f"{prefix}-{5 * '[0-9]'}.tar"):
-                old.unlink()
-        if sink is None:
-            fresh = folder / f".{prefix}-{number:05d}.tar.new"
-            sink = webdataset.TarWriter(str(fresh))
-        about = {
-            "id": piece.id,
-            "split": piece.split,
-            "captions": piece.captions,
-            "sections": piece.sections,
-            "facts": piece.facts,
-        }
-        sample = {
-            "__key__": piece.id,
-            "json": json.dumps(about).encode(),
-            "tokens.npy": _npy(piece.tokens.astype(np.uint16)),
-        }
-        if piece.latents is not None:
-            sample["latents.npy"] = _npy(piece.latents.astype(np.float16))
-        if piece.notes is not None:
-            sample["notes.npy"] = _npy(piece.notes.astype(np.float32))
-        sink.write(sample)
-        total += 1
-        if total % PIECES_PER_SHARD == 0:
-            close()
-    close()
+    total, number, waiting = 0, 0, iter(pieces)
+    while together := list(itertools.islice(waiting, PIECES_PER_SHARD)):
+        with fresh_file(folder / f"{prefix}-{number:05d}.tar") as part:
+            write_shard(part, together)
+        total, number = total + len(together), number + 1
+    for old in folder.glob(f"{prefix}-{5 * '[0-9]'}.tar"):
+        if total and int(old.stem.removeprefix(f"{prefix}-")) >= number:
+            old.unlink()
     return total
 
 
-def read_pieces(place: Path | str, latents: bool = False) -> list[Piece]:
+def write_shard(path: Path, pieces: Iterable[TokenizedPiece]) -> None:
+    """Write one tar file of pieces."""
+    with webdataset.TarWriter(str(path), mtime=0, encoder=False) as sink:
+        for piece in pieces:
+            about = {
+                "id": piece.id,
+                "split": piece.split,
+                "captions": piece.captions,
+                "sections": piece.sections,
+                "facts": piece.facts,
+                **({"codecs": piece.codecs} if piece.codecs else {}),
+            }
+            sample = {
+                "__key__": piece.id,
+                "json": json.dumps(about).encode(),
+                "tokens.npy": _npy(piece.tokens.astype(np.uint16)),
+            }
+            if piece.latents is not None:
+                sample["latents.npy"] = _npy(piece.latents.astype(np.float16))
+            if piece.notes is not None:
+                sample["notes.npy"] = _npy(piece.notes.astype(np.float32))
+            sink.write(sample)
+
+
+def read_pieces(
+    place: Path | str, latents: bool = False, retry_seconds: float = RETRY_SECONDS
+) -> list[TokenizedPiece]:
     """All pieces of a folder of shards, or of shards on the net, in the order of shards.
 
     Args:
         place: see `shards_of`.
         latents: keep them too (a hundred times the size of tokens); every piece must have some.
+        retry_seconds: see `read_shard`.
 
     Raises: InputError when there are none.
     """
-    return [piece for shard in shards_of(place) for piece in read_shard(shard, latents)]
+    return [
+        piece for shard in shards_of(place) for piece in read_shard(shard, latents, retry_seconds)
+    ]
 
 
 def shards_of(place: Path | str) -> list[str]:
     """The shards of a place, in order.
 
     Args:
-        place: a folder; or an address of one or more tar files, https://... or
-            hf://datasets/OWNER/NAME[@REVISION]/..., with {00000..00099} for a range of them.
+        place: a folder; or an address of one or more tar files, https://...,
+            hf://datasets/OWNER/NAME[@REVISION]/... or what fsspec opens (s3://...), with
+            {00000..00099} for a range of them.
 
     Raises: InputError when there are none.
     """
@@ -133,16 +145,21 @@ def shards_of(place: Path | str) -> list[str]:
 
 def is_address(text: str) -> bool:
     """Whether shards of this name are fetched rather than opened."""
-    return text.startswith(ADDRESSES)
+    return "://" in text
 
 
-def read_shard(shard: str, latents: bool = False) -> list[Piece]:
+def read_shard(
+    shard: str, latents: bool = False, retry_seconds: float = RETRY_SECONDS
+) -> list[TokenizedPiece]:
     """The pieces of one shard.
+
+    Args:
+        retry_seconds: how long a shard that cannot be fetched is asked for again.
 
     Raises: InputError for a missing or damaged shard, or one without latents where they are
     wanted; FailureError when it cannot be fetched.
     """
-    with _fetched(shard) if is_address(shard) else _opened(shard) as file:
+    with open_shard(shard, retry_seconds) as file:
         try:
             files = tariterators.tar_file_expander([{"url": shard, "stream": file}])
             samples = tariterators.group_by_keys(files)
@@ -157,17 +174,28 @@ def read_shard(shard: str, latents: bool = False) -> list[Piece]:
     return pieces
 
 
-def _opened(shard: str) -> BinaryIO:
+def open_shard(shard: str, retry_seconds: float = RETRY_SECONDS) -> BinaryIO:
+    """A shard's bytes.
+
+    Raises: InputError for a missing one, FailureError when it cannot be fetched.
+    """
+    if is_address(shard):
+        return _fetched(shard, retry_seconds)
     try:
         return open(shard, "rb")
     except OSError as error:
         raise InputError("shard", shard, f"cannot be opened ({error.strerror})") from error
 
 
-def _fetched(shard: str) -> BinaryIO:
-    """A shard of the net in a temporary file; a broken connection is tried again."""
+def _fetched(shard: str, retry_seconds: float) -> BinaryIO:
+    """A shard of the net in a temporary file. A broken connection, and what a server says it may
+    do later (408, 425, 429, 5xx), is tried again, later and later or when the server says
+    (Retry-After), for so many seconds."""
+    if not shard.startswith(("https://", "http://", "hf://")):
+        return _of_file_system(shard)
     address, headers = _resolved(shard)
-    for wait in (*RETRY_SECONDS, None):
+    began, wait = time.monotonic(), FIRST_WAIT_SECONDS
+    while True:
         file = tempfile.TemporaryFile()
         try:
             with httpx.stream(
@@ -176,21 +204,58 @@ def _fetched(shard: str) -> BinaryIO:
                 response.raise_for_status()
                 for part in response.iter_bytes():
                     file.write(part)
+            file.seek(0)
+            return file
         except httpx.HTTPError as error:
             file.close()
-            refused = isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error
-            if wait is None or refused:
+            told, pause = _retry(error, wait)
+            left = began + retry_seconds - time.monotonic()
+            if pause is None or pause > left:
                 raise FailureError(
                     "shard",
                     shard,
-                    f"cannot be fetched ({error}); check the "
-                    "address and the connection, then resume",
+                    f"cannot be fetched ({told}); check the address and the connection, then "
+                    "resume; retry_minutes says how long it is tried",
                 ) from error
-            time.sleep(wait)
-        else:
-            file.seek(0)
-            return file
-    raise AssertionError("unreachable")
+            print(
+                f"{shard}: {told}; again in {pause:.0f} s, for {left / 60:.0f} min more",
+                file=sys.stderr,
+                flush=True,
+            )
+            time.sleep(pause)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+
+def _of_file_system(shard: str) -> BinaryIO:
+    """A shard that fsspec opens; its file systems try again by themselves."""
+    system, path = file_system(shard)
+    file = tempfile.TemporaryFile()
+    try:
+        with system.open(path, "rb") as source:
+            shutil.copyfileobj(source, file)
+    except Exception as error:  # each file system has errors of its own
+        raise FailureError(
+            "shard", shard, f"cannot be fetched ({type(error).__name__}: {error})"
+        ) from error
+    file.seek(0)
+    return file
+
+
+def _retry(error: httpx.HTTPError, wait: float) -> tuple[str, float | None]:
+    """(what happened, seconds until it is worth another try or None)."""
+    if not isinstance(error, httpx.HTTPStatusError):
+        return f"{type(error).__name__}: {error}", wait * random.uniform(0.75, 1.25)
+    status = error.response.status_code
+    told = f"HTTP {status} {error.response.reason_phrase}".strip()
+    if status not in RETRIED and status < 500:
+        return told, None
+    after = error.response.headers.get("Retry-After", "").strip()
+    if after.isdigit():
+        return told, max(wait, float(after))
+    with contextlib.suppress(ValueError, TypeError):
+        moment = email.utils.parsedate_to_datetime(after)
+        return told, max(wait, moment.timestamp() - time.time())
+    return told, wait * random.uniform(0.75, 1.25)
 
 
 def _resolved(shard: str) -> tuple[str, dict[str, str]]:
@@ -212,13 +277,12 @@ def _resolved(shard: str) -> tuple[str, dict[str, str]]:
     return address, build_hf_headers()
 
 
-def _piece(sample: dict[str, Any], keep_latents: bool) -> Piece:
+def _piece(sample: dict[str, Any], keep_latents: bool) -> TokenizedPiece:
     about = json.loads(sample["json"])
-    if re.search(r"[/\\\0]|^\.*$", about["id"]):  # samples are written under this name
-        raise ValueError(f"id {about['id']!r} is no file name")
+    file_name(about["id"])  # samples are written under this name
     latents = sample.get("latents.npy") if keep_latents else None
     notes = sample.get("notes.npy")
-    return Piece(
+    return TokenizedPiece(
         about["id"],
         about["split"],
         tuple(about["captions"]),
@@ -227,7 +291,15 @@ def _piece(sample: dict[str, Any], keep_latents: bool) -> Piece:
         None if latents is None else _array(latents),
         about["facts"],
         None if notes is None else _array(notes),
+        dict(about.get("codecs", {})),
     )
+
+
+def file_name(text: str) -> str:
+    """The text, if a file may be called so. Raises: ValueError."""
+    if re.search(r"[/\\\0]|^\.*$", text):
+        raise ValueError(f"id {text!r} is no file name")
+    return text
 
 
 def _npy(array: np.ndarray) -> bytes:
@@ -240,10 +312,10 @@ def _array(data: bytes) -> np.ndarray:
     return np.load(io.BytesIO(data), allow_pickle=False)
 
 
-def split_of(pieces: list[Piece], split: str) -> list[Piece]:
+def split_of(pieces: list[TokenizedPiece], split: str) -> list[TokenizedPiece]:
     """The pieces of a split.
 
-    Raises: InputError when there are none: nothing can be taught, or nothing held out.
+    Raises: InputError when there are none: nothing to train on, or nothing held out.
     """
     found = [p for p in pieces if p.split == split]
     if not found:

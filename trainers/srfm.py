@@ -1,4 +1,4 @@
-"""Teaches the SRFM: 24 kHz tokens to 48 kHz latents by flow matching (paper section 3.3)."""
+"""Trains the SRFM: 24 kHz tokens to 48 kHz latents by flow matching (paper section 3.3)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
 from core.srfm import SRFM, FrameNoise, SRFMConfig
-from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.lora import Adapters, LoraConfig
 from trainers.precision import Precision, autocast
 from trainers.processes import Processes
-from trainers.reading import Reader
-from trainers.shards import Piece
+from trainers.reading import Reader, sizes
+from trainers.sample_metrics import ClipPair, clip_places, musicnn_figures
+from trainers.schema import AT_LEAST_ONE, NOT_NEGATIVE, setting
+from trainers.shards import TokenizedPiece
 
 STATISTICS_PIECES = 200
 VALIDATION_TIMES = 8
@@ -30,37 +31,39 @@ SAMPLES, SAMPLE_TOKENS = 2, 600
 
 @dataclass(frozen=True)
 class SRFMTaskConfig:
-    """How the SRFM is taught.
+    """How the SRFM is trained.
 
     Attributes:
         batch: crops a step, all processes and parts together.
-        parts: a step's batch is computed in so many parts, one after the other (accumulation).
+        gradient_accumulation: a step's batch is computed in so many parts, one after the other.
         crop_tokens: their length in tokens; latents are `ratio` times as long.
         ratio: latents a token (150 Hz over 75 Hz: 2; the 24 kHz variant: 1).
         token_group: tokens the tokenizer codes together; a crop begins with the first of them.
-        lora: teach narrow matrices beside the weights instead of the weights.
+        lora: train low-rank matrices beside the weights instead of the weights.
         bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
         validation_crops: held-out crops a validation.
-        metric_clips: held-out clips of 8 s that musicnn hears with the samples, of made and of
+        metric_clips: held-out clips of 8 s that musicnn measures with the samples, of made and of
             real latents (FD-musicnn, KL-musicnn); 0: none.
-        open_shards, steps_a_shard: see `trainers.reading`; 0 keeps all pieces in memory.
+        open_shards, steps_per_shard: see `trainers.reading`; 0 keeps all pieces in memory.
+        retry_minutes: how long a shard that cannot be fetched is asked for again.
     """
 
-    batch: int = 12
-    parts: int = 1
-    crop_tokens: int = 195
-    ratio: int = 2
-    token_group: int = 1
+    batch: int = setting(12, AT_LEAST_ONE)
+    gradient_accumulation: int = setting(1, AT_LEAST_ONE)
+    crop_tokens: int = setting(195, AT_LEAST_ONE)
+    ratio: int = setting(2, AT_LEAST_ONE)
+    token_group: int = setting(1, AT_LEAST_ONE)
     lora: LoraConfig | None = None
     bf16: Precision = "auto"
-    validation_crops: int = 32
-    metric_clips: int = 0
-    open_shards: int = 0
-    steps_a_shard: int = 200
-    seed: int = 0
+    validation_crops: int = setting(32, AT_LEAST_ONE)
+    metric_clips: int = setting(0, NOT_NEGATIVE)
+    open_shards: int = setting(0, NOT_NEGATIVE)
+    steps_per_shard: int = setting(200, AT_LEAST_ONE)
+    retry_minutes: float = setting(10.0, NOT_NEGATIVE)
+    seed: int = setting(0, NOT_NEGATIVE)
 
 
-def whole_tokens(piece: Piece, ratio: int) -> int:
+def whole_tokens(piece: TokenizedPiece, ratio: int) -> int:
     """Tokens of a piece that have all their latents.
 
     Raises: InputError for a piece without any.
@@ -75,9 +78,9 @@ def whole_tokens(piece: Piece, ratio: int) -> int:
 
 
 class SRFMTask:
-    """See trainers.loop.Task."""
+    """See trainers.loop_config.TrainingTask."""
 
-    averaged = ("srfm",)
+    averaged: tuple[str, ...] = ("srfm",)
     watched = "flow_loss"
 
     def __init__(
@@ -93,28 +96,28 @@ class SRFMTask:
         Args:
             start: weights to begin with, as many as there are.
             own_statistics: standardise by these pieces' latents, not as the config says.
-            sound: the HiFi-Codec of the latents, by which samples are heard.
+            sound: the HiFi-Codec of the latents, which decodes samples.
         """
         torch.manual_seed(config.seed)
         self.config, self.pieces, self.sound = config, pieces, sound
-        self.processes, self.parts = Processes(), config.parts
+        self.processes, self.accumulation = Processes(), config.gradient_accumulation
         if own_statistics:
             mean, std = latent_statistics(pieces.first[:STATISTICS_PIECES])
             model = dataclasses.replace(model, latent_mean=mean, latent_std=std)
         self.model = SRFM(model)
         self.model.load_state_dict(start, strict=False)
         self.adapters = config.lora and Adapters(self.model, config.lora)
-        taught = self.adapters or self.model
-        self.modules: dict[str, nn.Module] = {"srfm": taught}
-        self.groups = {"generator": list(taught.parameters())}
+        trained = self.adapters or self.model
+        self.modules: dict[str, nn.Module] = {"srfm": trained}
+        self.groups = {"generator": list(trained.parameters())}
 
     def place(self, processes: Processes, shard: bool) -> None:
-        """See trainers.loop.Task."""
+        """See trainers.loop_config.TrainingTask."""
         if shard:
             raise InputError("shard", True, "only the language model is large enough; leave it out")
         self.processes = processes
         self.model.to(processes.device)
-        least = self.parts * processes.count
+        least = self.accumulation * processes.count
         if self.config.batch < least:
             raise InputError(
                 "batch",
@@ -122,8 +125,16 @@ class SRFMTask:
                 f"{least} parts and processes need at least one crop each",
             )
 
+    def identity(self) -> dict[str, str]:
+        """See trainers.loop_config.TrainingTask."""
+        return {**sizes(self.model.config), **self.pieces.codecs}
+
+    def data_identity(self) -> str:
+        """See trainers.loop_config.TrainingTask."""
+        return self.pieces.identity
+
     def batch(
-        self, pieces: list[Piece], chosen: np.ndarray, draw: np.random.Generator
+        self, pieces: list[TokenizedPiece], chosen: np.ndarray, draw: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         """Crops: tokens [B, N] and latents [B, D, N * ratio]."""
         tokens, latents = [], []
@@ -148,12 +159,14 @@ class SRFMTask:
         noise, times = torch.randn(latents.shape), torch.rand(size)
         keep = torch.rand(size) > self.model.config.condition_dropout
         own = self.processes.mine(torch.arange(size))
-        for part in range(self.parts):
-            mine = own[part :: self.parts]
+        for part in range(self.accumulation):
+            mine = own[part :: self.accumulation]
             there = [
                 x[mine].to(self.processes.device) for x in (tokens, latents, noise, times, keep)
             ]
-            loss = self._loss(*there) * (len(mine) * self.parts * self.processes.count / size)
+            loss = self._loss(*there) * (
+                len(mine) * self.accumulation * self.processes.count / size
+            )
             yield "generator", loss, {}
 
     def _loss(
@@ -196,7 +209,7 @@ class SRFMTask:
         if self.sound is None:
             return {}
         ratio, held_out, pairs = self.config.ratio, self.pieces.held_out, []
-        places = parts(
+        places = clip_places(
             [len(p.tokens) for p in held_out], max(SAMPLES, self.config.metric_clips), SAMPLE_TOKENS
         )
         for number, (n, start) in enumerate(places):
@@ -213,7 +226,7 @@ class SRFMTask:
                 audio.write(folder / f"{piece.id}.flac", made, self.sound.sample_rate)
             if number < self.config.metric_clips:
                 real = piece.latents[:, start * ratio : start * ratio + frames].astype(np.float32)
-                pairs.append(Heard(made, self._sound_of(torch.from_numpy(real)[None])))
+                pairs.append(ClipPair(made, self._sound_of(torch.from_numpy(real)[None])))
         return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
 
     def _sound_of(self, latents: Tensor) -> np.ndarray:
@@ -227,7 +240,7 @@ class SRFMTask:
             studio_layout.save(folder, "srfm", model)
 
 
-def latent_statistics(pieces: list[Piece]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def latent_statistics(pieces: list[TokenizedPiece]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of every latent channel, over whole pieces."""
     total = sum(p.latents.shape[1] for p in pieces)
     mean = sum(p.latents.astype(np.float64).sum(1) for p in pieces) / total  # [D]

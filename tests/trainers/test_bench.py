@@ -21,12 +21,12 @@ def test_both_trainers_are_timed_on_the_same_crops(tmp_path: Path, monkeypatch, 
         == 0
     )
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert list(found["tokens_a_second"]) == [
+    assert list(found["tokens_per_second"]) == [
         "ours (bf16, packed)",
         "transformers Trainer (fp32, padded)",
         "transformers Trainer (bf16, padded)",
     ]
-    assert all(rate > 0 for rates in found["tokens_a_second"].values() for rate in rates)
+    assert all(rate > 0 for rates in found["tokens_per_second"].values() for rate in rates)
     ours, fp32, bf16 = found["medians"].values()
     assert list(found["ratios"].values()) == [ours / fp32, ours / bf16]
 

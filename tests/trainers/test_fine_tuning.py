@@ -24,9 +24,9 @@ from tests.trainers import tiny
 from trainers.__main__ import main
 from trainers.corpus import compose
 from trainers.corpus.folder import entry
-from trainers.fine_tuning import data, hearing
+from trainers.fine_tuning import clips, data, verdict
+from trainers.fine_tuning.folders import FineTuneFolders, FineTuneSettings, corpus_of
 from trainers.fine_tuning.losses import crop_starts
-from trainers.fine_tuning.place import Begun, Place, corpus_of
 from trainers.shards import read_pieces
 
 RATE = 16_000
@@ -126,7 +126,7 @@ def test_a_folder_becomes_a_model_and_a_report(work, tones):
     assert sources == {*(f"piece {n}.wav" for n in range(8)), "eight channels.wav", "eleven.wav"}
     stopped = fine_tune(work, "--minutes", "99")
     for line in stopped.stderr:
-        if line.startswith("train step 20/"):
+        if line.startswith("train step 20 "):
             stopped.send_signal(signal.SIGTERM)
             break
     assert "the same command goes on" in stopped.communicate(timeout=300)[1]
@@ -142,6 +142,12 @@ def test_a_folder_becomes_a_model_and_a_report(work, tones):
     assert again.returncode == 0, err
     told = json.loads(out)
     assert told["steps"] == at + 60 and "STUDIO_VARIANT=tuned" in err
+    assert err.strip().splitlines()[-1] == told["verdict"]["text"]
+    assert told["verdict"]["outcome"] in ("better", "mixed")
+    judged = verdict.read(work / "runs/tuned")
+    assert judged.kept_step == told["kept_step"] > 0 and f"step {judged.kept_step}" in judged.text
+    page_and_card = Path(told["report"]).read_text(), (work / "models/tuned/README.md").read_text()
+    assert all("predicts the held-out pieces better than tiny" in text for text in page_and_card)
 
     loss = told["cross_entropy"]
     assert loss["pieces"] >= 2
@@ -171,7 +177,7 @@ def test_a_folder_becomes_a_model_and_a_report(work, tones):
 
 
 def test_clips_are_spread_over_the_test_pieces(tones):
-    captions = hearing.cut_clips(tones, 5, tones.parent / "cut")
+    captions = clips.cut_clips(tones, 5, tones.parent / "cut")
     assert len(captions) == 5 and len({name.split("-")[0] for name in captions}) > 1
     lengths = {soundfile.info(tones.parent / "cut" / f"{name}.flac").duration for name in captions}
     assert lengths == {10.0}
@@ -193,7 +199,7 @@ def test_the_composers_pieces_have_clips_too(tmp_path):
     record = {**entry(piece), "split": "test", "duration_s": 41.0}
     (tmp_path / f"{piece.id}.json").write_text(json.dumps(record))
     soundfile.write(tmp_path / f"{piece.id}.flac", np.zeros(41 * RATE), RATE)
-    assert len(hearing.cut_clips(tmp_path, 12, tmp_path / "cut")) == 4  # none overlaps another
+    assert len(clips.cut_clips(tmp_path, 12, tmp_path / "cut")) == 4  # none overlaps another
     with open(tmp_path / "cut.csv", newline="", encoding="utf-8") as file:
         assert {row["source"] for row in csv.DictReader(file)} == {piece.id}
 
@@ -204,7 +210,7 @@ def test_too_few_clips_are_told_before_the_training(tmp_path):
     (tmp_path / f"{piece.id}.json").write_text(json.dumps(record))
     soundfile.write(tmp_path / f"{piece.id}.flac", np.zeros(10 * RATE), RATE)
     with pytest.raises(InputError, match="hold 1 clips of 10 s, at least 4 are needed"):
-        hearing.long_enough(tmp_path)
+        clips.long_enough(tmp_path)
 
 
 def corpus_split(folder: Path, **splits: str) -> Path:
@@ -222,7 +228,7 @@ def corpus_split(folder: Path, **splits: str) -> Path:
 @pytest.mark.parametrize("split", ["validation", "test"])
 @pytest.mark.parametrize("noted", [True, False])
 def test_a_piece_that_was_trained_on_cannot_be_held_out(work, tmp_path, split, noted):
-    model = studio_layout.load(work / "models/tiny", "wavtokenizer").eval()
+    model = work / "models/tiny"
     corpus, shards = tmp_path / "corpus", tmp_path / "shards"
     data.tokenise(corpus_split(corpus, a="train", b="train", c="test"), model, shards)
     if not noted:  # as earlier versions left it
@@ -241,15 +247,17 @@ def test_a_piece_that_was_trained_on_cannot_be_held_out(work, tmp_path, split, n
 
 def test_names_that_are_taken_are_refused(work, tones, monkeypatch):
     with pytest.raises(InputError, match="--as"):
-        Place("nano").begin(Begun("x", "nano", False))
+        FineTuneFolders("nano").begin(FineTuneSettings("x", "nano", False))
     with pytest.raises(InputError, match="letters"):
-        Place("../x").begin(Begun("x", "nano", False))
+        FineTuneFolders("../x").begin(FineTuneSettings("x", "nano", False))
     with pytest.raises(InputError, match="exists already"):
-        Place("tiny").begin(Begun("x", "nano", False))  # a model, but not of a fine-tuning
-    Place("twice").begin(Begun("x", "nano", False))
-    Place("twice").begin(Begun("x", "nano", False))
+        FineTuneFolders("tiny").begin(
+            FineTuneSettings("x", "nano", False)
+        )  # a model, but not of a fine-tuning
+    FineTuneFolders("twice").begin(FineTuneSettings("x", "nano", False))
+    FineTuneFolders("twice").begin(FineTuneSettings("x", "nano", False))
     with pytest.raises(InputError, match="was begun from nano"):
-        Place("twice").begin(Begun("x", "nano", True))
+        FineTuneFolders("twice").begin(FineTuneSettings("x", "nano", True))
     with pytest.raises(InputError, match="trainers prepare"):
         corpus_of("nothing")
     assert main(["prepare", str(work / "my müsic"), "--name", "runs"]) == 2

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -162,7 +163,7 @@ def test_an_exception_saves_the_last_whole_step(work):
 def test_low_disk_saves_and_stops_and_a_full_one_keeps_the_last_state(work, monkeypatch):
     loop = loop_of(work, "disk")
     usage = collections.namedtuple("usage", "total used free")
-    needed = loop._state_bytes()
+    needed = loop.state.size_bytes()
 
     def disk(free: int):
         monkeypatch.setattr(loops.shutil, "disk_usage", lambda folder: usage(0, 0, free))
@@ -177,49 +178,117 @@ def test_low_disk_saves_and_stops_and_a_full_one_keeps_the_last_state(work, monk
     assert torch.load(work / "disk/state.pt", weights_only=True)["step"] == 1
 
 
-def test_a_run_of_minutes_ends_with_a_validation_and_resumes_no_further(work):
-    loop = loop_of(work, "minutes", steps=1_000_000, validate_every=999_999, minutes=0.005)
+def test_minutes_bound_the_whole_and_the_log_shows_no_endless_steps(work, capsys):
+    began = time.monotonic()
+    settings = {"steps": 0, "validate_every": 999_999, "validate_first": True, "minutes": 0.05}
+    run = run_config.read(
+        tiny.write(
+            work / "minutes.yaml",
+            tiny.LANGUAGE_MODEL,
+            tiny.data_of(work, "language_model"),
+            loop=settings,
+        )
+    )
+    loop = Loop(run_config.task_of(run), run.loop, work / "minutes", run.raw, began=began)
     figures = loop.run()
-    assert loop.seconds >= 0.3 and loop.step < 1_000_000
-    assert figures["cross_entropy"] > 0
-    again = loop_of(work, "minutes", steps=1_000_000, minutes=0.005)
+    took = time.monotonic() - began
+    assert 0.5 * 3.0 <= took <= 1.3 * 3.0 and loop.step > 0
+    assert abs(loop.seconds - took) < 0.5  # reading, validations and samples counted
+    assert figures["cross_entropy"] > 0 and loop.best <= figures["cross_entropy"]
+    told = capsys.readouterr().err
+    assert " of about " in told and "/0" not in told and "000000" not in told
+    again = Loop(run_config.task_of(run), run.loop, work / "minutes", run.raw)
     again.run()
     assert again.step == loop.step
 
 
-def test_what_a_bad_loss_changed_is_not_saved(work, monkeypatch):
-    def loop() -> Loop:
-        run = run_config.read(
-            tiny.write(
-                work / "bad.yaml",
-                tiny.WAVTOKENIZER,
-                tiny.data_of(work, "wavtokenizer"),
-                loop={"checkpoint_minutes": 0.0, "steps": 8},
-            )
+def test_minutes_that_reading_used_up_are_told(work):
+    run = run_config.read(work / "minutes.yaml")
+    began = time.monotonic() - 60
+    loop = Loop(run_config.task_of(run), run.loop, work / "too-few", run.raw, began=began)
+    with pytest.raises(InputError, match="give more"):
+        loop.run()
+
+
+def broken_by(work: Path, name: str, bad: set[int], **settings: object) -> Loop:
+    """A codec's run whose sound is not a number at some steps."""
+    run = run_config.read(
+        tiny.write(
+            work / "bad.yaml",
+            tiny.WAVTOKENIZER,
+            tiny.data_of(work, "wavtokenizer"),
+            loop={"checkpoint_minutes": 0.0, "steps": 8, **settings},
         )
-        return Loop(run_config.task_of(run), run.loop, work / "bad", run.raw)
-
-    first = loop()
-    heard = first.task.reconstruct
-    monkeypatch.setattr(
-        first.task,
-        "reconstruct",
-        lambda real, quantized, step: heard(
-            real * (float("nan") if step == 5 else 1.0), quantized, step
-        ),
     )
-    with pytest.raises(FailureError, match="the last good state is kept"):
-        first.run()
-    state = torch.load(work / "bad/state.pt", weights_only=True)
-    assert state["step"] == 5
+    loop = Loop(run_config.task_of(run), run.loop, work / name, run.raw)
+    whole = loop.task.reconstruct
+
+    def reconstruct(real, quantized, step):
+        return whole(real * (float("nan") if step in bad else 1.0), quantized, step)
+
+    loop.task.reconstruct = reconstruct
+    return loop
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_changes_nothing(work, capsys):
+    loop = broken_by(work, "skips", {5})
+    seen = []
+    advance = loop.advance
+
+    def watched():
+        before = [p.detach().clone() for p in loop.task.model.parameters()]
+        logs = advance()
+        seen.append(all(map(torch.equal, before, loop.task.model.parameters())))
+        return logs
+
+    loop.advance = watched
+    assert loop.run()["codes"] > 1 and loop.step == 8
+    assert seen == [False] * 5 + [True] + [False] * 2
+    assert "step 5 skipped" in capsys.readouterr().err
+    state = torch.load(work / "skips/state.pt", weights_only=True)
     assert all(v.isfinite().all() for v in state["modules"]["wavtokenizer"].values())
-    again = loop()
-    assert again.run()["codes"] > 1 and again.step == 8
 
 
-def test_a_resumed_run_takes_todays_settings(work):
+def test_a_run_that_diverged_stops_and_goes_on_from_an_earlier_step(work):
+    loop = broken_by(work, "diverged", set(range(5, 99)), steps=40, max_skipped=3, keep_last=2)
+    with pytest.raises(FailureError, match="3 steps in a row.*--from-step"):
+        loop.run()
+    kept = [c.step for c in loop.checkpoints.known()]
+    assert len(kept) >= 2
+    with pytest.raises(InputError, match=f"is no saved step; there are.*{kept[-1]}"):
+        Loop(loop.task, loop.config, work / "diverged", {}, from_step=999)
+    run = run_config.read(work / "bad.yaml")
+    lower = dataclasses.replace(run.loop, learning_rate=1e-5, steps=10)
+    again = Loop(run_config.task_of(run), lower, work / "diverged", run.raw, from_step=kept[0])
+    assert again.step == kept[0]
+    again.run()
+    assert again.step == 10 and again.checkpoints.known()[-1].step == 10
+
+
+def test_the_last_the_best_and_one_an_hour_are_kept(work, tmp_path):
+    from trainers.checkpoints import Checkpoints
+
+    kept = Checkpoints(tmp_path, keep_last=2, keep_every_hours=1.0)
+    for step in range(1, 11):
+        kept.add(step, 1200.0 * step, lambda path, step=step: path.write_text(str(step)))
+        if step == 4:
+            kept.mark_best(4)
+    # One for every hour of three steps: 1, 3, 6, 9; the best: 4; the last two: 9, 10.
+    assert [c.step for c in kept.known()] == [1, 3, 4, 6, 9, 10]
+    assert (tmp_path / "state.pt").read_text() == "10"
+    assert kept.at(4).read_text() == "4"
+    kept.add(5, 6100.0, lambda path: path.write_text("again"))
+    assert [c.step for c in kept.known() if c.step > 5] == [] or kept.known()[-1].step == 5
+    files = {path.name for path in (tmp_path / "checkpoints").glob("step-*")}
+    assert files == {f"step-{c.step:07d}.pt" for c in kept.known()}
+
+
+def test_a_resumed_run_takes_changed_settings_and_says_so(work, capsys):
     loop_of(work, "settings", steps=2).run()
-    again = loop_of(work, "settings", steps=3, weight_decay=0.5, betas=[0.5, 0.6])
+    changed = {"weight_decay": 0.5, "betas": (0.5, 0.6), "learning_rate": 5e-4}
+    again = loop_of(work, "settings", steps=3, **changed)
+    told = capsys.readouterr().err
+    assert "learning_rate: 0.001 until step 2, 0.0005 from there on" in told
     group = again.optimizers["generator"].param_groups[0]
     assert group["weight_decay"] == 0.5 and tuple(group["betas"]) == (0.5, 0.6)
 
@@ -234,16 +303,15 @@ def test_half_a_log_row_of_a_killed_run_is_dropped(work):
     assert (work / "cut/log.jsonl").read_text() == whole
 
 
-@pytest.mark.parametrize(("rate", "told"), [("1e-4", None), ("fast", "learning_rate: fast")])
-def test_numbers_that_yaml_takes_for_text(work, rate, told):
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [({"hidden": 48}, "model.hidden 32; the config says 48"), ({"layers": 1}, "model.layers 2")],
+)
+def test_resuming_with_another_size_says_what_differs(work, model, told):
+    loop_of(work, "sizes", steps=2).run()
     path = tiny.write(
-        work / "text.yaml",
-        tiny.LANGUAGE_MODEL,
-        tiny.data_of(work, "language_model"),
-        loop={"learning_rate": rate},
+        work / "other.yaml", tiny.LANGUAGE_MODEL, tiny.data_of(work, "language_model"), model=model
     )
-    if told is None:
-        assert run_config.read(path).loop.learning_rate == 1e-4
-        return
+    run = run_config.read(path)
     with pytest.raises(InputError, match=told):
-        run_config.read(path)
+        Loop(run_config.task_of(run), run.loop, work / "sizes", run.raw)

@@ -26,7 +26,7 @@ from core.language_model import (
 from tests.trainers import tiny
 from trainers import run_config, run_folder
 from trainers.loop import Loop
-from trainers.shards import Piece, write_pieces
+from trainers.shards import TokenizedPiece, write_pieces
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,7 +98,7 @@ def test_accumulated_parts_give_the_whole_batch(work, kind):
             work / "parts.yml",
             tiny.RUNS[kind],
             tiny.data_of(work, kind),
-            training={"parts": parts},
+            training={"gradient_accumulation": parts},
             loop=short,
         )
         found.append(losses(train(config, work / f"{kind}-{parts}-parts").folder))
@@ -112,7 +112,7 @@ def test_recomputed_activations_give_the_same_weights(work):
             work / "again.yml",
             tiny.LANGUAGE_MODEL,
             tiny.data_of(work, "language_model"),
-            training={"recompute": recompute},
+            training={"gradient_checkpointing": recompute},
             loop={"steps": 3},
         )
         loop = train(config, work / f"recompute-{recompute}")
@@ -131,7 +131,7 @@ def nano_alone(folder: Path) -> dict[str, str]:
     write_pieces(
         folder / "nano-shards",
         [
-            Piece(
+            TokenizedPiece(
                 split,
                 split,
                 ("calm piano",),
@@ -161,7 +161,7 @@ def test_two_processes_train_as_one(work):
             tiny.LANGUAGE_MODEL,
             {"shards": str(named), "text_tokenizer": str(named / "tokenizer.json")},
             loop={**steps, "steps": 10},
-            training={"contrast": 0.5, "parts": 2},
+            training={"caption_contrast": 0.5, "gradient_accumulation": 2},
         ),
         tiny.write(
             folder / "language_model.yaml",
@@ -174,7 +174,7 @@ def test_two_processes_train_as_one(work):
             tiny.LANGUAGE_MODEL,
             {**tiny.data_of(work, "language_model"), "wavtokenizer": str(work / "codec")},
             loop={**steps, "shard": True},
-            training={"packed": True, "recompute": True},
+            training={"packed": True, "gradient_checkpointing": True},
         ),
         tiny.write(
             folder / "nano.yaml",
@@ -230,7 +230,7 @@ def test_codecs_refuse_several_processes_and_shares_too_small(work):
         tiny.write(work / "codec.yml", tiny.WAVTOKENIZER, tiny.data_of(work, "wavtokenizer"))
     )
     with pytest.raises(InputError, match="runs in one"):
-        Loop(run_config.task_of(run), run.loop, work / "refused", run.raw, Processes(2, 0))
+        run_config.task_of(run).place(Processes(2, 0), shard=False)
     run = run_config.read(
         tiny.write(work / "small.yml", tiny.LANGUAGE_MODEL, tiny.data_of(work, "language_model"))
     )

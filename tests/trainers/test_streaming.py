@@ -8,6 +8,7 @@ import http.server
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def place(tmp_path_factory) -> Path:
         old.unlink()
     for number in range(SHARDS):
         made = [
-            shards_module.Piece(
+            shards_module.TokenizedPiece(
                 f"{number}-{p.id}", p.split, p.captions, p.sections, p.tokens, p.latents, {}
             )
             for p in tiny.pieces(4)
@@ -49,9 +50,18 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     """Serves shards; breaks off in the middle of the first answers, as many as `breaks` says."""
 
     breaks, asked = 0, []
+    refusals: list[tuple[int, str]] = []  # status and Retry-After of the next answers
 
     def do_GET(self) -> None:
         Handler.asked.append(self.path)
+        if Handler.refusals:
+            status, after = Handler.refusals.pop(0)
+            self.send_response(status)
+            if after:
+                self.send_header("Retry-After", after)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         path = Path(self.directory) / self.path.lstrip("/")
         if Handler.breaks and path.is_file():
             Handler.breaks -= 1
@@ -70,8 +80,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def address(place, monkeypatch) -> Iterator[str]:
-    monkeypatch.setattr(shards_module, "RETRY_SECONDS", (0, 0))
-    Handler.breaks, Handler.asked = 0, []
+    monkeypatch.setattr(shards_module, "FIRST_WAIT_SECONDS", 0.05)
+    Handler.breaks, Handler.asked, Handler.refusals = 0, [], []
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Handler, directory=str(place))
     )
@@ -82,7 +92,7 @@ def address(place, monkeypatch) -> Iterator[str]:
 
 
 def reader(place: Path | str) -> Reader:
-    return Reader(place, open_shards=OPEN, steps_a_shard=STEPS, seed=7)
+    return Reader(place, open_shards=OPEN, steps_per_shard=STEPS, seed=7)
 
 
 def drawn_from(one: Reader, step: int) -> list[str]:
@@ -117,15 +127,62 @@ def test_shards_of_the_net_are_those_of_the_disk(place, address):
     assert len(Handler.asked) == SHARDS + 2  # each once, and twice again
 
 
-def test_a_connection_that_never_holds_is_one_clear_error(address):
-    Handler.breaks = 99
-    with pytest.raises(FailureError, match="cannot be fetched"):
-        read_pieces(address)
-    assert len(Handler.asked) == 3
-    Handler.breaks = 0
+def test_a_connection_that_never_holds_is_one_clear_error_after_the_time_allowed(address):
+    Handler.breaks = 10**6
+    began = time.monotonic()
+    with pytest.raises(FailureError, match="cannot be fetched.*retry_minutes"):
+        read_pieces(address, retry_seconds=1.0)
+    assert time.monotonic() - began < 5 and 3 <= len(Handler.asked) <= 20  # later and later
+    Handler.breaks, Handler.asked = 0, []
     with pytest.raises(FailureError, match="404"):  # and what is not there is not asked for again
         read_pieces(address.replace("part-", "other-"))
-    assert len(Handler.asked) == 4
+    assert len(Handler.asked) == 1
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_what_a_server_may_do_later_is_asked_for_again(place, address, status, capsys):
+    Handler.refusals = [(status, ""), (status, "0")]
+    assert len(read_pieces(address, retry_seconds=20)) == len(read_pieces(place))
+    assert len(Handler.asked) == SHARDS + 2
+    assert f"HTTP {status}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_what_it_will_never_do_is_not(address, status):
+    Handler.refusals = [(status, "")]
+    with pytest.raises(FailureError, match=str(status)):
+        read_pieces(address, retry_seconds=20)
+    assert len(Handler.asked) == 1
+
+
+def test_the_server_says_when(address):
+    Handler.refusals = [(503, "1")]
+    began = time.monotonic()
+    read_pieces(address, retry_seconds=20)
+    assert time.monotonic() - began >= 1.0
+    Handler.refusals = [(429, "3600")]  # longer than allowed: told at once
+    with pytest.raises(FailureError, match="429"):
+        read_pieces(address, retry_seconds=20)
+
+
+def test_shards_of_another_codec_are_refused(tmp_path):
+    for number, digest in enumerate(("aaa", "bbb")):
+        made = [dataclasses.replace(p, codecs={"wavtokenizer": digest}) for p in tiny.pieces(4)]
+        write_pieces(tmp_path, made, f"part-{number}")
+    with pytest.raises(InputError, match="another wavtokenizer .*bbb.*aaa"):
+        Reader(tmp_path)
+
+
+def test_shards_of_any_file_system(place):
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    for shard in shards_of(place):
+        memory.pipe_file(f"/music/{Path(shard).name}", Path(shard).read_bytes())
+    found = read_pieces(f"memory://music/part-{{0..{SHARDS - 1}}}-00000.tar")
+    assert [p.id for p in found] == [p.id for p in read_pieces(place)]
+    with pytest.raises(InputError, match="cannot be opened"):
+        read_pieces("no-such-system://bucket/part-0.tar")
 
 
 def test_wrong_places_are_named(tmp_path, address):
@@ -146,7 +203,7 @@ def test_the_hubs_shards_have_an_address(monkeypatch):
 def test_a_run_over_the_net_is_stopped_and_resumed(place, address, tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     data = {"shards": address, "text_tokenizer": str(place / "tokenizer.json")}
-    streaming = {"open_shards": OPEN, "steps_a_shard": STEPS}
+    streaming = {"open_shards": OPEN, "steps_per_shard": STEPS}
 
     def trained(name: str, *halves: int) -> dict[str, torch.Tensor]:
         for steps in halves:

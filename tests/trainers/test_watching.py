@@ -13,8 +13,8 @@ from core.checkpoints import studio_layout
 from tests.trainers import tiny
 from trainers import run_config, run_folder
 from trainers.__main__ import main
-from trainers.hearing import Heard, musicnn_figures, parts
 from trainers.loop import Loop
+from trainers.sample_metrics import ClipPair, clip_places, musicnn_figures
 
 CONFIGS = Path(run_config.__file__).parent / "configs"
 
@@ -82,17 +82,17 @@ def test_a_clip_is_nearer_to_itself_than_to_noise():
     time = np.arange(5 * 24000) / 24000
     tones = [np.sin(2 * np.pi * 220 * n * time).astype(np.float32) * 0.3 for n in (1, 2, 3)]
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, time.shape).astype(np.float32)
-    same = musicnn_figures([Heard(tone, tone) for tone in tones], 24000)
-    other = musicnn_figures([Heard(noise, tone) for tone in tones], 24000)
+    same = musicnn_figures([ClipPair(tone, tone) for tone in tones], 24000)
+    other = musicnn_figures([ClipPair(noise, tone) for tone in tones], 24000)
     assert same["FD-musicnn"] == pytest.approx(0, abs=1e-3)
     assert same["KL-musicnn"] < 0.01 < other["KL-musicnn"]
     assert other["FD-musicnn"] > 1
-    assert musicnn_figures([Heard(noise[:2000], tones[0])], 24000) == {}  # too short to be heard
+    assert musicnn_figures([ClipPair(noise[:2000], tones[0])], 24000) == {}  # too short to be heard
 
 
 def test_parts_of_pieces_come_in_turns():
-    assert parts([250, 90, 100], 9, 100) == [(0, 0), (1, 0), (2, 0), (0, 100)]
-    assert parts([250, 90], 2, 100) == [(0, 0), (1, 0)]
+    assert clip_places([250, 90, 100], 9, 100) == [(0, 0), (1, 0), (2, 0), (0, 100)]
+    assert clip_places([250, 90], 2, 100) == [(0, 0), (1, 0)]
 
 
 def test_a_runs_page_has_its_figures_and_samples(tmp_path, monkeypatch, capsys):

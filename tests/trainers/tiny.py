@@ -14,7 +14,7 @@ import yaml
 from core.checkpoints import studio_layout
 from core.language_model import LanguageModelExample
 from trainers.corpus import compose
-from trainers.shards import Piece, write_pieces
+from trainers.shards import TokenizedPiece, write_pieces
 from trainers.text_tokenizer import train_text_tokenizer
 
 LOOP = {"steps": 10, "warmup_steps": 2, "validate_every": 5, "sample_every": 10, "log_every": 1}
@@ -115,7 +115,7 @@ SRFM = {
 RUNS = {run["task"]: run for run in (WAVTOKENIZER, HIFICODEC, LANGUAGE_MODEL, SRFM)}
 
 
-def pieces(count: int = 6, seconds: float = 4.0) -> list[Piece]:
+def pieces(count: int = 6, seconds: float = 4.0) -> list[TokenizedPiece]:
     """Pieces whose next token follows from the last one; the last piece is held out."""
     draw = np.random.default_rng(0)
     made = []
@@ -123,7 +123,7 @@ def pieces(count: int = 6, seconds: float = 4.0) -> list[Piece]:
         tokens = (np.arange(round(75 * seconds)) * (number % 3 + 1) + draw.integers(64)) % 64
         latents = np.sin(tokens.repeat(2)[None] * np.arange(1, 9)[:, None] / 9)  # [8, 2N]
         made.append(
-            Piece(
+            TokenizedPiece(
                 f"piece {number}",
                 "validation" if number == count - 1 else "train",
                 (f"a calm piece of kind {number % 3}", "piano and strings"),

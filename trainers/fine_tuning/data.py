@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from torch import nn
-
 from core.errors import InputError
-from trainers import audio_store, tokenising
-from trainers.preparation.folder import replace
-from trainers.shards import read_pieces, write_pieces
+from trainers import audio_store, extraction
+from trainers.files import write_atomic
+from trainers.places import Place
+from trainers.shards import read_pieces
 
 TRAINED = "trained-on.json"
 
 
-def tokenise(corpus: Path, model: nn.Module, out: Path) -> None:
+def tokenise(corpus: Path, wavtokenizer: Path, out: Path) -> None:
     """Write shards of the corpus's pieces; tokens stay beside them for the next time.
 
     Args:
-        model: the WavTokenizer.
+        wavtokenizer: a model folder.
 
     Raises: InputError when a piece that was in train before is now held out.
     """
     files = audio_store.corpus_files(corpus)
     out.mkdir(parents=True, exist_ok=True)
     _note_trained(files, out)
-    kept = out / f"tokens-{_digest(model)}"
-    kept.mkdir(parents=True, exist_ok=True)
+    codecs = {"wavtokenizer": extraction.codec_digest(wavtokenizer, "wavtokenizer")}
+    units = extraction.folder_units(corpus, [name for name, _, _ in files], codecs)
+    options = extraction.ExtractionOptions(wavtokenizer, keep_tokens=True)
+    extraction.extract(units, Place(out), options, codecs)
+    extraction.remove_old(units, Place(out))  # captions and splits may have changed
 
-    def tokens_of(name: str) -> np.ndarray:
-        path = kept / f"{name}.npy"
-        if not path.is_file():
-            made = tokenising.tokens(
-                model, tokenising.mono(corpus / f"{name}.flac", model.sample_rate)
-            )
-            data = io.BytesIO()
-            np.save(data, made, allow_pickle=False)
-            part = path.with_suffix(".part")
-            part.write_bytes(data.getvalue())
-            os.replace(part, path)
-        return np.load(path, allow_pickle=False)
 
-    for shard in out.glob("*.tar"):  # captions and splits may have changed
-        shard.unlink()
-    ids = [name for name, _, _ in files]
-    write_pieces(out, tokenising.pieces_of(corpus, ids, tokens_of), "pieces")
+def missing_seconds(corpus: Path, wavtokenizer: Path, out: Path) -> float:
+    """Seconds of music that have no tokens yet."""
+    kept = out / f"tokens-{extraction.codec_digest(wavtokenizer, 'wavtokenizer')}"
+    return sum(
+        json.loads((corpus / f"{name}.json").read_text(encoding="utf-8")).get("duration_s", 0.0)
+        for name, _, _ in audio_store.corpus_files(corpus)
+        if not (kept / f"{name}.npy").is_file()
+    )
 
 
 def _note_trained(files: Sequence[tuple[str, str, Path]], out: Path) -> None:
@@ -72,11 +62,4 @@ def _note_trained(files: Sequence[tuple[str, str, Path]], out: Path) -> None:
             "--as",
         )
     trained |= {name for name, split, _ in files if split == "train"}
-    replace(note, json.dumps(sorted(trained)))
-
-
-def _digest(model: nn.Module) -> str:
-    found = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        found.update(name.encode() + value.float().cpu().numpy().tobytes())
-    return found.hexdigest()[:12]
+    write_atomic(note, json.dumps(sorted(trained)))

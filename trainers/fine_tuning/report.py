@@ -31,9 +31,11 @@ from evaluation.report import (
     table_text,
     write_report,
 )
+from trainers.files import write_atomic
 from trainers.fine_tuning.losses import CROPS
 from trainers.fine_tuning.losses import SECONDS as CROP_SECONDS
-from trainers.preparation.folder import replace
+from trainers.fine_tuning.verdict import Verdict
+from trainers.lora import LoraConfig
 
 BEFORE, AFTER = "before", "after"
 FEWEST = 2  # pieces, for an interval
@@ -46,19 +48,20 @@ class Findings:
     Attributes:
         name, base: the model and what it began from.
         steps, minutes: of training.
-        lora: whether narrow matrices were taught.
+        lora: the low-rank matrices that were trained; None: all weights.
         pieces: test pieces, in the order of the losses.
         before, after: each piece's loss, nats a token.
         result, differences, plan: of the generated clips.
         items: what the page plays.
         facts: licences, folder and the like.
+        verdict: whether it got better.
     """
 
     name: str
     base: str
     steps: int
     minutes: float
-    lora: bool
+    lora: LoraConfig | None
     pieces: tuple[str, ...]
     before: tuple[float, ...]
     after: tuple[float, ...]
@@ -67,6 +70,7 @@ class Findings:
     plan: Plan
     items: tuple[PlayableItem, ...]
     facts: dict[str, str]
+    verdict: Verdict
 
 
 def mean_cell(values: Sequence[float]) -> Cell:
@@ -77,10 +81,14 @@ def mean_cell(values: Sequence[float]) -> Cell:
     return Cell(found.estimate, found.low, found.high)
 
 
+def _apart(found: Findings) -> list[float]:
+    return [after - before for before, after in zip(found.before, found.after)]
+
+
 def loss_table(found: Findings) -> Table:
     """Held-out losses before and after, and their paired difference."""
     count = Cell(text=str(len(found.pieces)))
-    apart = np.subtract(found.after, found.before)
+    apart = _apart(found)
     rows = ((BEFORE, found.before), (AFTER, found.after), ("after minus before", apart))
     note = (
         f"up to {CROPS} crops of {CROP_SECONDS:g} s of every test piece with its own caption; "
@@ -126,6 +134,7 @@ def write(found: Findings, out: Path) -> ReportFiles:
         Report(
             title=f"{found.name}: {found.base} fine-tuned",
             summary=(
+                found.verdict.text,
                 told(found),
                 f"Distances are of {clips(found)} a side and, at so few, say "
                 "little: look at their intervals and bias; --clips makes more.",
@@ -143,11 +152,14 @@ def write(found: Findings, out: Path) -> ReportFiles:
 
 def told(found: Findings) -> str:
     """What was done, in a sentence."""
-    kind = "LoRA of rank 8, merged" if found.lora else "all weights of the language model"
+    kind = "all weights of the language model"
+    if found.lora:
+        kind = f"LoRA of rank {found.lora.rank}, merged"
     return (
-        f"{found.base} learned {found.facts['corpus']} for {found.steps} steps in "
+        f"{found.base} was trained on {found.facts['corpus']} for {found.steps} steps in "
         f"{found.minutes:.1f} minutes ({kind}); kept are the weights with the least loss on "
-        "the validation pieces; all figures are of the test pieces."
+        f"the validation pieces, those of step {found.verdict.kept_step}; all figures are of the "
+        "test pieces."
     )
 
 
@@ -167,7 +179,8 @@ def as_dict(found: Findings) -> dict[str, Any]:
     return {
         "name": found.name,
         "base": found.base,
-        "lora": found.lora,
+        "lora": dataclasses.asdict(found.lora) if found.lora else None,
+        "verdict": {**dataclasses.asdict(found.verdict), "text": found.verdict.text},
         "steps": found.steps,
         "minutes": round(found.minutes, 2),
         "cross_entropy": {
@@ -175,7 +188,7 @@ def as_dict(found: Findings) -> dict[str, Any]:
             "pieces": len(found.pieces),
             "before": figure(found.before),
             "after": figure(found.after),
-            "after_minus_before": figure(np.subtract(found.after, found.before)),
+            "after_minus_before": figure(_apart(found)),
         },
         "clips": found.result.as_dict(),
         "differences": [dataclasses.asdict(one) for one in found.differences],
@@ -188,9 +201,9 @@ def write_card(found: Findings, model: Path) -> None:
     facts = "\n".join(f"* {name}: {value}" for name, value in found.facts.items())
     shown = "\n\n".join(table_text(table) for table in tables(found))
     base = f"\n\nThe card of {found.base}: `BASE.md`." if (model / "BASE.md").is_file() else ""
-    replace(
+    write_atomic(
         model / "README.md",
-        f"# {found.name}\n\n{told(found)}{base}\n\n## Data\n{facts}\n\n"
+        f"# {found.name}\n\n{found.verdict.text}\n\n{told(found)}{base}\n\n## Data\n{facts}\n\n"
         f"## Before and after\nGenerated clips: {clips(found)}.\n\n{shown}\n",
     )
-    replace(model / "evaluation.json", json.dumps(as_dict(found), indent=1))
+    write_atomic(model / "evaluation.json", json.dumps(as_dict(found), indent=1))

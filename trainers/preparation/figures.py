@@ -15,7 +15,7 @@ _SECOND_EDGES = (0, 15, 30, 60, 120, 300, 600)
 
 
 @dataclass(frozen=True)
-class Table:
+class CountTable:
     """A table of the report; rows are texts, the last cell of each a number for its bar."""
 
     title: str
@@ -42,13 +42,13 @@ def summary(prepared: Preparation) -> dict[str, Any]:
     }
 
 
-def tables(prepared: Preparation) -> list[Table]:
+def tables(prepared: Preparation) -> list[CountTable]:
     """All counted tables, in the order of the page."""
     pieces = prepared.pieces
     lengths = _caption_lengths(prepared)
     sections = [section for piece in pieces for section in piece.sections]
     found = [
-        Table(
+        CountTable(
             "Splits",
             ("split", "hours", "pieces"),
             tuple(
@@ -69,7 +69,7 @@ def tables(prepared: Preparation) -> list[Table]:
             Counter(p.caption_source for p in pieces).most_common(),
         ),
         _counted("Caption length", "words", _binned(lengths, _WORD_EDGES), "captions"),
-        Table(
+        CountTable(
             "Sections",
             ("structure", "minutes", "sections"),
             tuple(
@@ -95,8 +95,12 @@ def _caption_lengths(prepared: Preparation) -> list[int]:
     return [len(caption.split()) for piece in prepared.pieces for caption in piece.captions]
 
 
-def _counted(title: str, column: str, counts: list[tuple[Any, int]], unit: str = "pieces") -> Table:
-    return Table(title, (column, unit), tuple((str(name), str(count)) for name, count in counts))
+def _counted(
+    title: str, column: str, counts: list[tuple[Any, int]], unit: str = "pieces"
+) -> CountTable:
+    return CountTable(
+        title, (column, unit), tuple((str(name), str(count)) for name, count in counts)
+    )
 
 
 def _sorted(values: Any) -> list[tuple[Any, int]]:

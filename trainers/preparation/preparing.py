@@ -19,8 +19,8 @@ from trainers.preparation.records import (
     Preparation,
     PreparedPiece,
     Remark,
-    Section,
     Source,
+    TimedSection,
 )
 from trainers.preparation.splits import song_keys, splits, together
 from trainers.preparation.templates import template_captions
@@ -42,7 +42,7 @@ def prepare(
     sources = find_audio(folder, out)
     index = FileIndex(sources)
     notes: dict[Source, Notes] = {}
-    plans: dict[Source, tuple[Section, ...]] = {}
+    plans: dict[Source, tuple[TimedSection, ...]] = {}
     remarks: list[Remark] = []
     if table := options.captions or find_table(folder):
         notes, said = read_notes(table, index)
@@ -183,10 +183,10 @@ def _oddities(facts: Measured) -> list[str]:
 
 def _sections(
     copies: Sequence[Source],
-    plans: Mapping[Source, tuple[Section, ...]],
+    plans: Mapping[Source, tuple[TimedSection, ...]],
     facts: Measured,
     options: PreparationOptions,
-) -> tuple[tuple[Section, ...], list[Remark]]:
+) -> tuple[tuple[TimedSection, ...], list[Remark]]:
     """The piece's sections from the file, or one whole where there are none that fit."""
     remarks = []
     plan = next((plans[copy] for copy in copies if copy in plans), None)

@@ -65,7 +65,7 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Section:
+class TimedSection:
     """A structure from `start_s` to `end_s`, seconds; `end_s` None is the end of the piece."""
 
     structure: str
@@ -92,7 +92,7 @@ class PreparedPiece:
     split: str
     captions: tuple[str, ...]
     caption_source: CaptionSource
-    sections: tuple[Section, ...]
+    sections: tuple[TimedSection, ...]
     duration_s: float
     sample_rate: int
     licence: str

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core import audio
-from trainers.preparation.figures import Table, summary, tables
+from trainers.preparation.figures import CountTable, summary, tables
 from trainers.preparation.folder import replace
 from trainers.preparation.records import Preparation, PreparedPiece
 
@@ -75,7 +75,7 @@ def chosen_samples(pieces: tuple[PreparedPiece, ...]) -> list[PreparedPiece]:
     return [pieces[round(float(position))] for position in spread]
 
 
-def _table(table: Table) -> str:
+def _table(table: CountTable) -> str:
     most = max(int(row[-1]) for row in table.rows) or 1
     rows = "".join(
         "<tr>"

@@ -10,7 +10,7 @@ from typing import Any
 from core.errors import InputError
 from core.request import STRUCTURES
 from trainers.preparation.discovery import FileIndex
-from trainers.preparation.records import Remark, Section, Source
+from trainers.preparation.records import Remark, Source, TimedSection
 from trainers.preparation.table import read_table
 
 _COLUMNS = {
@@ -25,7 +25,7 @@ _SLACK_SECONDS = 1.0  # how far past the end a last section may reach
 
 def read_sections(
     path: Path, index: FileIndex
-) -> tuple[dict[Source, tuple[Section, ...]], list[Remark]]:
+) -> tuple[dict[Source, tuple[TimedSection, ...]], list[Remark]]:
     """Sections by file: a CSV with a row each, or JSONL with a list for each file.
 
     A row is file, structure, start, end (seconds or m:ss; no end: to the next, or the piece's
@@ -35,7 +35,7 @@ def read_sections(
     """
     lists = path.suffix.lower() in (".jsonl", ".ndjson")
     rows, remarks = read_table(path, _LISTS if lists else _COLUMNS)
-    found: dict[Source, list[Section]] = {}
+    found: dict[Source, list[TimedSection]] = {}
     broken: set[Source] = set()
     for row in rows:
         sources = index.find(row.file)
@@ -57,7 +57,7 @@ def read_sections(
     }, remarks
 
 
-def _section(item: Any) -> Section:
+def _section(item: Any) -> TimedSection:
     if not isinstance(item, dict):
         raise InputError("section", item, "must name structure, start_s and end_s")
     name = str(item.get("structure", "")).strip().lower()
@@ -68,7 +68,7 @@ def _section(item: Any) -> Section:
             "structure", item.get("structure"), "must be one of " + ", ".join(STRUCTURES)
         )
     end = item.get("end", item.get("end_s"))
-    return Section(
+    return TimedSection(
         name,
         _seconds(item.get("start", item.get("start_s"))),
         None if end is None or not str(end).strip() else _seconds(end),
@@ -88,17 +88,17 @@ def _seconds(text: Any) -> float:
     return value
 
 
-def _closed(items: list[Section]) -> tuple[Section, ...]:
+def _closed(items: list[TimedSection]) -> tuple[TimedSection, ...]:
     """In the order of time, open ends closed by the next section's start."""
     ordered = sorted(items, key=lambda section: section.start_s)
     nexts = [section.start_s for section in ordered[1:]] + [None]
     return tuple(
-        Section(s.structure, s.start_s, follow if s.end_s is None else s.end_s)
+        TimedSection(s.structure, s.start_s, follow if s.end_s is None else s.end_s)
         for s, follow in zip(ordered, nexts)
     )
 
 
-def fit(sections: tuple[Section, ...], seconds: float) -> tuple[Section, ...]:
+def fit(sections: tuple[TimedSection, ...], seconds: float) -> tuple[TimedSection, ...]:
     """The sections with their last end at most at the piece's end.
 
     Raises: InputError when they overlap, are empty or lie outside the piece.
@@ -114,10 +114,10 @@ def fit(sections: tuple[Section, ...], seconds: float) -> tuple[Section, ...]:
         if end <= section.start_s:
             raise InputError("section", shown, "ends before it begins")
         before = min(end, seconds)
-        fitted.append(Section(section.structure, section.start_s, before))
+        fitted.append(TimedSection(section.structure, section.start_s, before))
     return tuple(fitted)
 
 
-def whole(structure: str, seconds: float) -> tuple[Section, ...]:
+def whole(structure: str, seconds: float) -> tuple[TimedSection, ...]:
     """One section over all of a piece."""
-    return (Section(structure, 0.0, seconds),)
+    return (TimedSection(structure, 0.0, seconds),)

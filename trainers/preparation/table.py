@@ -36,7 +36,7 @@ _NOT_UTF8 = "\ufffd"
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row or JSON line: what it calls its file, and its fields by our names."""
 
     place: str
@@ -50,7 +50,9 @@ def decoded(raw: bytes) -> str:
     return raw.decode("utf-16" if utf16 else "utf-8-sig", errors="replace")
 
 
-def read_table(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[Row], list[Remark]]:
+def read_table(
+    path: Path, columns: Mapping[str, Sequence[str]]
+) -> tuple[list[TableRow], list[Remark]]:
     """Rows of a CSV (comma, semicolon or tab; UTF-8 or UTF-16, with or without BOM) or JSONL.
 
     Args:
@@ -81,7 +83,7 @@ def read_table(path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[R
 
 def _csv(
     path: Path, text: str, known: Mapping[str, Sequence[str]]
-) -> tuple[list[Row], list[Remark]]:
+) -> tuple[list[TableRow], list[Remark]]:
     csv.field_size_limit(_LONGEST_CELL)
     first_line = text.splitlines()[0]
     delimiter = max(",;\t", key=first_line.count)
@@ -120,7 +122,7 @@ def _csv(
             )
             continue
         fields = {name: cells[at] for name, at in columns.items()}
-        rows.append(Row(place, fields.pop("file").strip(), fields))
+        rows.append(TableRow(place, fields.pop("file").strip(), fields))
 
 
 def _position(header: list[str], aliases: Sequence[str]) -> int | None:
@@ -129,7 +131,7 @@ def _position(header: list[str], aliases: Sequence[str]) -> int | None:
 
 def _json_lines(
     name: str, text: str, known: Mapping[str, Sequence[str]]
-) -> tuple[list[Row], list[Remark]]:
+) -> tuple[list[TableRow], list[Remark]]:
     rows, remarks = [], []
     for number, line in enumerate(text.split("\n"), 1):
         place = f"{name}, line {number}"
@@ -151,5 +153,5 @@ def _json_lines(
             for alias in reversed(aliases)
             if given.get(alias) is not None
         }
-        rows.append(Row(place, str(fields.pop("file", "")).strip(), fields))
+        rows.append(TableRow(place, str(fields.pop("file", "")).strip(), fields))
     return rows, remarks

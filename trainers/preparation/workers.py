@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -9,17 +13,37 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+LOOK_SECONDS = 1.0
+
+
+def end_with_parent() -> None:
+    """Call it in a worker: when the process that started it is gone, it ends too (a pool's worker
+    would wait for work for ever)."""
+    parent = os.getppid()
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 def run_each(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, spawn: bool = False
 ) -> Iterator[tuple[Item, Result | None]]:
     """(item, result) as they finish; None where the item's process died (a decoder that crashed,
-    memory that ran out). An exception of `function` ends the run.
+    memory that ran out). An exception of `function` ends the run. Workers end with this process.
+
+    Args:
+        spawn: start workers afresh, not as copies of this process: where torch has been used, a
+            copy may wait for its threads for ever.
     """
+    context = multiprocessing.get_context("spawn" if spawn else None)
     left = dict(enumerate(items))
     while left:
-        pool = ProcessPoolExecutor(min(workers, len(left)))
+        count = min(workers, len(left))
+        pool = ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent)
         futures: dict[Future[Result], int] = {}
         try:
             for number, item in left.items():

@@ -1,4 +1,4 @@
-"""What musicnn hears in a run's samples beside the real thing: evaluation's `offline` metrics.
+"""musicnn's features of a run's samples beside the real thing: evaluation's `offline` metrics.
 
 Of few clips, so the values are for watching a run, not for comparing models: they fall or they do
 not. Numbers to keep come from `python -m evaluation`.
@@ -20,14 +20,14 @@ SHORTEST_SECONDS = 3.0  # musicnn hears patches of 2.98 s
 
 
 @dataclass(frozen=True)
-class Heard:
+class ClipPair:
     """A clip that was made and the real one it stands beside, both mono float32 [T]."""
 
     made: np.ndarray
     real: np.ndarray
 
 
-def parts(lengths: Sequence[int], count: int, length: int) -> list[tuple[int, int]]:
+def clip_places(lengths: Sequence[int], count: int, length: int) -> list[tuple[int, int]]:
     """(piece, start) of up to `count` parts of pieces: the first part of each, then the second of
     those that have one, and so on; a first part may be shorter than `length`."""
     turns = range(max(1, max(lengths) // length))
@@ -39,7 +39,7 @@ def parts(lengths: Sequence[int], count: int, length: int) -> list[tuple[int, in
     ][:count]
 
 
-def musicnn_figures(pairs: Sequence[Heard], rate: int) -> dict[str, float]:
+def musicnn_figures(pairs: Sequence[ClipPair], rate: int) -> dict[str, float]:
     """FD-musicnn and KL-musicnn (made||real, mean over clips) of clips at `rate`; clips that are
     too short for musicnn are left out, and of none there are no figures.
 

@@ -15,11 +15,11 @@ from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelConfig
 from tests.trainers import tiny
 from trainers import run_config
-from trainers.contrast import false_caption
+from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
+from trainers.caption_contrast import false_caption
 from trainers.corpus import captions, compose
 from trainers.loop import Loop
 from trainers.processes import Processes
-from trainers.taught import TaughtExample, taught_loss
 
 CPU = torch.device("cpu")
 FACTS = {"tempo": 120.0, "key": "A", "mode": "minor", "has_drums": True}
@@ -64,7 +64,7 @@ def test_sharps_and_flats_are_other_keys():
     assert false_caption("rock, 120 bpm", {}, draw) is None  # other music than the corpus
 
 
-def crops(count: int, seed: int) -> list[TaughtExample]:
+def crops(count: int, seed: int) -> list[TrainingExample]:
     """Noise; the text's one token is that of every twelfth token. Its false twin names another."""
     draw = np.random.default_rng(seed)
     made = []
@@ -73,7 +73,7 @@ def crops(count: int, seed: int) -> list[TaughtExample]:
         key = int(draw.integers(4))
         tokens[::12] = np.where(draw.random(4) < 0.5, key, tokens[::12])
         made.append(
-            TaughtExample([key], tokens, [(1, 0.0, 1.0)], [(key + int(draw.integers(1, 4))) % 4])
+            TrainingExample([key], tokens, [(1, 0.0, 1.0)], [(key + int(draw.integers(1, 4))) % 4])
         )
     return made
 
@@ -83,15 +83,15 @@ def test_without_weight_it_is_the_cross_entropy():
     model = LanguageModel(LanguageModelConfig(32, 2, 2, 1, 16, 32, 4, 16))
     examples = crops(6, 0)
     expected, _ = model.loss(LanguageModelBatch.pad(examples))
-    loss, figures = taught_loss(model, examples, 0.0, CPU)
+    loss, figures = auxiliary_loss(model, examples, 0.0, CPU)
     assert torch.allclose(loss, expected, atol=1e-5)
     false = [replace(e, text_ids=e.false_text_ids) for e in examples]
     own, other = (
         float(model.nats(LanguageModelBatch.pad(e)).detach().sum()) for e in (examples, false)
     )
     assert figures["caption_gain"] == pytest.approx((other - own) / 6, abs=1e-4)
-    alone = [TaughtExample(e.text_ids, e.audio_ids, e.sections) for e in examples]
-    loss, figures = taught_loss(model, alone, 9.0, CPU)
+    alone = [TrainingExample(e.text_ids, e.audio_ids, e.sections) for e in examples]
+    loss, figures = auxiliary_loss(model, alone, 9.0, CPU)
     assert torch.allclose(loss, expected, atol=1e-5) and figures == {"caption_gain": 0.0}
 
 
@@ -102,11 +102,11 @@ def test_it_makes_a_model_read_what_the_loss_hardly_asks_for():
         model = LanguageModel(LanguageModelConfig(32, 2, 2, 1, 16, 32, 4, 16))
         optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
         for step in range(60):
-            loss, _ = taught_loss(model, crops(16, step), weight, CPU)
+            loss, _ = auxiliary_loss(model, crops(16, step), weight, CPU)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        gains.append(taught_loss(model, crops(200, 10**6), weight, CPU)[1]["caption_gain"])
+        gains.append(auxiliary_loss(model, crops(200, 10**6), weight, CPU)[1]["caption_gain"])
     assert gains[1] > 2 * max(gains[0], 0.05)
 
 
@@ -119,7 +119,7 @@ def test_a_run_tells_captions_apart(packed, tmp_path, monkeypatch):
         tmp_path / "contrast.yml",
         tiny.LANGUAGE_MODEL,
         data,
-        training={"contrast": 0.1, "packed": packed},
+        training={"caption_contrast": 0.1, "packed": packed},
         loop={"steps": 3},
     )
     run = run_config.read(config)
@@ -136,7 +136,7 @@ def test_it_does_not_go_with_shards(tmp_path):
         tmp_path / "run.yml",
         tiny.LANGUAGE_MODEL,
         tiny.data_of(tmp_path, "language_model"),
-        training={"contrast": 0.1},
+        training={"caption_contrast": 0.1},
     )
     task = run_config.task_of(run_config.read(config))
     with pytest.raises(InputError, match="contrast"):

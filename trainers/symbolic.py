@@ -1,4 +1,4 @@
-"""What a score says at every token, as targets beside the next token.
+"""Symbolic targets: what a piece's notes say at every token, beside the next token.
 
 A small model finds pitch, beat and key in its tokens late and only where the loss asks for them.
 Linear layers that read them from its middle ask for them everywhere; they are not kept.
@@ -21,7 +21,7 @@ from trainers.corpus.catalogue import STYLES
 from trainers.corpus.piece import STRUCTURES
 from trainers.corpus.style import ROLES
 from trainers.corpus.theory import KEYS, MINOR_MODES
-from trainers.shards import Piece
+from trainers.shards import TokenizedPiece
 
 SOON = 4 / 75  # s; a note begins "now" within so much
 BEATS = 8  # parts of a beat that are told apart
@@ -95,23 +95,23 @@ def targets_of(
 
 
 @functools.lru_cache(3_000)  # 0.1 MB each
-def targets_for(piece: Piece, rate: float, count: int) -> np.ndarray:
+def targets_for(piece: TokenizedPiece, rate: float, count: int) -> np.ndarray:
     """`targets_of` a tokenised piece.
 
     Raises: InputError for music without a score.
     """
     if piece.notes is None:
         raise InputError(
-            "score",
+            "symbolic",
             piece.id,
-            "is not known; leave score out, or tokenise again a corpus folder with ID.notes.npy "
+            "is not known; leave symbolic out, or tokenise again a corpus folder with ID.notes.npy "
             "(python -m trainers corpus writes them)",
         )
     return targets_of(piece.notes, piece.facts, piece.sections, rate, count)
 
 
-class ScoreReader(nn.Module):
-    """Reads the score from the states of one block of a language model."""
+class SymbolicHead(nn.Module):
+    """Predicts the symbolic targets from the states of one block of a language model."""
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__()
@@ -151,4 +151,4 @@ class ScoreReader(nn.Module):
             else:
                 kinds[kind] = F.cross_entropy(said, wanted[:, column].long())
                 column += 1
-        return sum(kinds.values()), {f"score_{k}": float(v.detach()) for k, v in kinds.items()}
+        return sum(kinds.values()), {f"symbolic_{k}": float(v.detach()) for k, v in kinds.items()}

@@ -1,4 +1,4 @@
-"""`python -m trainers plan`: memory and time of every stage, computed from its config, as Markdown.
+"""`python -m trainers estimate`: memory and time of every stage, from its config, as Markdown.
 
 Nothing here is a formula for one architecture: the model is built without memory (meta device), a
 step's forward pass runs on it, and what autograd would keep and what products cost is counted.
@@ -41,7 +41,7 @@ STEPS_MEASURED = 4
 
 
 @dataclass(frozen=True)
-class Step:
+class StepCost:
     """What one step of a stage costs.
 
     Attributes:
@@ -61,7 +61,7 @@ class Step:
 
 def main(argv: list[str]) -> int:
     """Print memory and time of every stage as Markdown."""
-    parser = argparse.ArgumentParser("python -m trainers plan", description=main.__doc__)
+    parser = argparse.ArgumentParser("python -m trainers estimate", description=main.__doc__)
     parser.add_argument("configs", type=Path, nargs="*", help="default: all of the project's")
     parser.add_argument(
         "--measure",
@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _row(path: Path, run: RunConfig, step: Step) -> str:
+def _row(path: Path, run: RunConfig, step: StepCost) -> str:
     processes = PROCESSES if run.loop.shard else 1
     hours = step.flops * run.loop.steps / (GPU_FLOPS * GPU_SHARE) / 3600
     shared = f" / {processes}" if run.loop.shard else ""
@@ -97,23 +97,23 @@ def _row(path: Path, run: RunConfig, step: Step) -> str:
     )
 
 
-def step_of(run: RunConfig) -> Step:
+def step_of(run: RunConfig) -> StepCost:
     """Cost of a step, from the config alone."""
     config, training = run_config.config_of(run), run_config.training_of(run)
     with torch.device("meta"):
         model = empty(run.task, config).to("meta").train()  # its constant tables too
-        modules, taught, forward, share, items = _forward(run, model, training)
+        modules, trained, forward, share, items = _forward(run, model, training)
     found = _Counted()
     with FlopCounterMode(display=False) as flops, found:
         forward()
-    passes = 4 if getattr(training, "recompute", False) else 3
+    passes = 4 if getattr(training, "gradient_checkpointing", False) else 3
     parameters = sum(p.numel() for m in modules for p in m.parameters())
-    learning = sum(p.numel() for m in taught for p in m.parameters())
+    learning = sum(p.numel() for m in trained for p in m.parameters())
     averaged = sum(v.numel() for v in model.state_dict().values())
     kept = found.bytes
-    if getattr(training, "recompute", False):
+    if getattr(training, "gradient_checkpointing", False):
         kept = _recomputed(found.bytes, model)
-    return Step(
+    return StepCost(
         parameters,
         4 * (parameters + 3 * learning + averaged),
         kept,
@@ -151,7 +151,7 @@ def _forward(run: RunConfig, model: nn.Module, training: Any) -> tuple:
     tokens or seconds a step)."""
     if run.task == "language_model":
         longest = round(max(training.crop_seconds) * training.token_rate)
-        parts = training.parts * (PROCESSES if run.loop.shard else 1)
+        parts = training.gradient_accumulation * (PROCESSES if run.loop.shard else 1)
         tokens = max(longest, training.batch_tokens // parts)
         lengths = [longest] * (tokens // longest)
         text = 32  # a caption's ids and the conditions, about
@@ -171,7 +171,7 @@ def _forward(run: RunConfig, model: nn.Module, training: Any) -> tuple:
             training.batch_tokens,
         )
     if run.task == "srfm":
-        size = max(1, training.batch // training.parts)
+        size = max(1, training.batch // training.gradient_accumulation)
         frames = training.crop_tokens * training.ratio
 
         def srfm() -> Tensor:
@@ -244,7 +244,7 @@ def _without_autocast() -> Iterator[None]:
         torch.autocast = kept
 
 
-def _measured(found: dict[Path, tuple[RunConfig, Step]]) -> None:
+def _measured(found: dict[Path, tuple[RunConfig, StepCost]]) -> None:
     """Run a few steps of each in a process of its own, on random data; beside them what the logs
     of whole runs say, where there are any."""
     print(
@@ -311,7 +311,7 @@ def _few_steps(path: Path) -> tuple[int, float]:
 
 def _random_data(run: RunConfig, folder: Path) -> dict[str, Path]:
     """A store or shards of noise, in the sizes of the run's config."""
-    from trainers.shards import Piece, write_pieces
+    from trainers.shards import TokenizedPiece, write_pieces
     from trainers.text_tokenizer import train_text_tokenizer
 
     draw = np.random.default_rng(0)
@@ -338,7 +338,7 @@ def _random_data(run: RunConfig, folder: Path) -> dict[str, Path]:
     write_pieces(
         folder,
         [
-            Piece(
+            TokenizedPiece(
                 split,
                 split,
                 ("a calm piece",),

@@ -1,5 +1,5 @@
-"""What a crop teaches a language model beside its tokens: to tell its caption from a false one
-(`trainers.contrast`), and to say what its score says (`trainers.score`)."""
+"""Losses of a language model beside the next token: to tell its caption from a false one
+(`trainers.caption_contrast`), and to predict its symbolic targets (`trainers.symbolic`)."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelExample
-from trainers.score import ScoreReader
+from trainers.symbolic import SymbolicHead
 
 
 @dataclass(frozen=True)
-class TaughtExample(LanguageModelExample):
+class TrainingExample(LanguageModelExample):
     """A crop with more to learn from than its tokens.
 
     Attributes:
         false_text_ids: a false caption; empty: there is none.
-        score: `trainers.score` targets [N + 1, COLUMNS] of its N tokens and the end; or None.
+        score: `trainers.symbolic` targets [N + 1, COLUMNS] of its N tokens and the end; or None.
     """
 
     false_text_ids: Sequence[int] = ()
     score: np.ndarray | None = None
 
 
-def taught_loss(
+def auxiliary_loss(
     model: LanguageModel,
-    examples: Sequence[TaughtExample],
+    examples: Sequence[TrainingExample],
     weight: float,
     device: torch.device,
-    reader: ScoreReader | None = None,
+    reader: SymbolicHead | None = None,
     score_weight: float = 0.0,
 ) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy (nats a target) plus `weight` times -log p(own caption | the two, crop), a

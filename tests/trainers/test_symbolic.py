@@ -21,19 +21,19 @@ from trainers.corpus.style import ROLES
 from trainers.corpus.theory import KEYS, MINOR_MODES
 from trainers.loop import Loop
 from trainers.processes import Processes
-from trainers.score import (
+from trainers.symbolic import (
     AHEAD,
     CLASSES,
     COLUMNS,
     PRESENT,
     SOON,
     TEMPI,
-    ScoreReader,
+    SymbolicHead,
     targets_for,
     targets_of,
 )
 from trainers.shards import read_pieces
-from trainers.taught import TaughtExample, taught_loss
+from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
 
 RATE = 75.0
 CPU = torch.device("cpu")
@@ -102,7 +102,7 @@ def test_targets_are_what_the_notes_say(seed):
 
 def test_other_music_has_no_score():
     (piece, *_) = tiny.pieces()
-    with pytest.raises(InputError, match="leave score out"):
+    with pytest.raises(InputError, match="leave symbolic out"):
         targets_for(piece, RATE, 500)
 
 
@@ -115,7 +115,7 @@ def test_a_score_goes_through_shards_and_may_be_of_any_composer(tmp_path):
     assert targets_for(old, RATE, 500).shape == (500, COLUMNS)
 
 
-def crops(count: int, seed: int) -> list[TaughtExample]:
+def crops(count: int, seed: int) -> list[TrainingExample]:
     """Tokens of one of two halves of the codes, drawn anew every 8; the score says which."""
     draw = np.random.default_rng(seed)
     made = []
@@ -124,7 +124,7 @@ def crops(count: int, seed: int) -> list[TaughtExample]:
         score = np.zeros((49, COLUMNS), np.uint8)
         score[1:, PLACES["lowest"][0]] = half  # of the token just heard
         made.append(
-            TaughtExample([1], draw.integers(8, size=48) + 8 * half, [(1, 0.0, 1.0)], score=score)
+            TrainingExample([1], draw.integers(8, size=48) + 8 * half, [(1, 0.0, 1.0)], score=score)
         )
     return made
 
@@ -132,26 +132,26 @@ def crops(count: int, seed: int) -> list[TaughtExample]:
 def test_what_is_asked_for_is_found_in_the_states():
     torch.manual_seed(0)
     model = LanguageModel(LanguageModelConfig(32, 3, 2, 1, 16, 32, 4, 16))
-    reader = ScoreReader(model)
-    expected, _ = taught_loss(model, crops(6, 0), 0.0, CPU)
-    with_score, figures = taught_loss(model, crops(6, 0), 0.0, CPU, reader, 0.5)
-    kinds = [v for k, v in figures.items() if k.startswith("score_")]
+    reader = SymbolicHead(model)
+    expected, _ = auxiliary_loss(model, crops(6, 0), 0.0, CPU)
+    with_score, figures = auxiliary_loss(model, crops(6, 0), 0.0, CPU, reader, 0.5)
+    kinds = [v for k, v in figures.items() if k.startswith("symbolic_")]
     assert with_score.item() == pytest.approx(expected.item() + 0.5 * sum(kinds), rel=1e-5)
     parameters = [*model.parameters(), *reader.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=3e-3)
     for step in range(60):
-        loss, figures = taught_loss(model, crops(16, step), 0.0, CPU, reader, 1.0)
+        loss, figures = auxiliary_loss(model, crops(16, step), 0.0, CPU, reader, 1.0)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert figures["score_lowest"] < 0.1 * np.log(2)
+    assert figures["symbolic_lowest"] < 0.1 * np.log(2)
     # Of examples of several lengths, beside false captions, each row has its own target.
     examples = [
         replace(e, audio_ids=e.audio_ids[:n], score=e.score[: n + 1], false_text_ids=[2, 3])
         for e, n in zip(crops(6, 99), range(8, 48, 7))
     ]
-    _, figures = taught_loss(model, examples, 0.5, CPU, reader, 1.0)
-    assert figures["score_lowest"] < 0.2 * np.log(2)
+    _, figures = auxiliary_loss(model, examples, 0.5, CPU, reader, 1.0)
+    assert figures["symbolic_lowest"] < 0.2 * np.log(2)
 
 
 def test_a_run_reads_the_score_stops_and_goes_on(tmp_path, monkeypatch):
@@ -161,7 +161,7 @@ def test_a_run_reads_the_score_stops_and_goes_on(tmp_path, monkeypatch):
         tmp_path / "score.yml",
         tiny.LANGUAGE_MODEL,
         tiny.data_of(tmp_path, "language_model"),
-        training={"contrast": 0.1, "score": 0.2, "packed": True},
+        training={"caption_contrast": 0.1, "symbolic": 0.2, "packed": True},
         loop={"steps": 4},
     )
     run = run_config.read(config)
@@ -176,8 +176,8 @@ def test_a_run_reads_the_score_stops_and_goes_on(tmp_path, monkeypatch):
     loop(2).run()
     resumed = loop(4)
     resumed.run()
-    for name, weights in whole.task.modules["score"].state_dict().items():
-        assert torch.equal(weights, resumed.task.modules["score"].state_dict()[name])
+    for name, weights in whole.task.modules["symbolic"].state_dict().items():
+        assert torch.equal(weights, resumed.task.modules["symbolic"].state_dict()[name])
     plain = LanguageModel(whole.task.model.config)
     exported = load_file(tmp_path / "whole/last/language_model.safetensors")
     assert set(exported) == set(plain.state_dict())  # nothing of the reader is kept
@@ -189,8 +189,8 @@ def test_it_does_not_go_with_shards(tmp_path):
         tmp_path / "run.yml",
         tiny.LANGUAGE_MODEL,
         tiny.data_of(tmp_path, "language_model"),
-        training={"score": 0.1},
+        training={"symbolic": 0.1},
     )
     task = run_config.task_of(run_config.read(config))
-    with pytest.raises(InputError, match="score"):
+    with pytest.raises(InputError, match="symbolic"):
         task.place(Processes(), shard=True)

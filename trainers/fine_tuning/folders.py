@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,27 +10,53 @@ from pathlib import Path
 from core import variants
 from core.errors import InputError
 from core.workspace import models_folder, work_folder
+from trainers.files import write_atomic
+from trainers.lora import LoraConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Begun:
+class FineTuneSettings:
     """What a fine-tuning goes on with.
 
     Attributes:
         corpus: the prepared folder.
         base: variant or model folder whose weights it begins with.
-        lora: whether narrow matrices are taught instead of the weights.
+        lora: whether low-rank matrices are trained instead of the weights.
+        rank, alpha, targets: of them; 0 and empty without.
     """
 
     corpus: str
     base: str
     lora: bool
+    rank: int = 0
+    alpha: int = 0
+    targets: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, corpus: str, base: str, lora: LoraConfig | None) -> FineTuneSettings:
+        """Of these choices."""
+        if lora is None:
+            return cls(corpus, base, False)
+        return cls(corpus, base, True, lora.rank, lora.alpha, lora.targets)
+
+    @classmethod
+    def read(cls, note: Path) -> FineTuneSettings:
+        """What was noted; rank and alpha were 8 and 16 before they were noted."""
+        given = json.loads(note.read_text(encoding="utf-8"))
+        if given["lora"] and "rank" not in given:
+            given |= {"rank": 8, "alpha": 16}
+        return cls(**{**given, "targets": tuple(given.get("targets", ()))})
+
+    @property
+    def kind(self) -> str:
+        """In words."""
+        return f"LoRA of rank {self.rank}, alpha {self.alpha}" if self.lora else "all weights"
 
 
 @dataclass(frozen=True)
-class Place:
+class FineTuneFolders:
     """The folders of the model `name`: run and report in `run`, the result in `model`."""
 
     name: str
@@ -45,6 +70,10 @@ class Place:
         return models_folder() / self.name
 
     @property
+    def adapter(self) -> Path:
+        return models_folder() / "loras" / self.name
+
+    @property
     def shards(self) -> Path:
         return self.run / "shards"
 
@@ -52,7 +81,7 @@ class Place:
     def report(self) -> Path:
         return self.run / "report"
 
-    def begin(self, begun: Begun) -> None:
+    def begin(self, begun: FineTuneSettings) -> None:
         """Note what is begun, or see that it is what was begun here before.
 
         Raises: InputError for a name that cannot be used, or is used by something else.
@@ -67,14 +96,13 @@ class Place:
             )
         note = self.run / "fine-tuning.json"
         if note.is_file():
-            before = Begun(**json.loads(note.read_text(encoding="utf-8")))
+            before = FineTuneSettings.read(note)
             if before != begun:
-                kind = "LoRA" if before.lora else "full"
                 raise InputError(
                     "name",
                     self.name,
                     f"was begun from {before.base} on "
-                    f"{before.corpus} ({kind}); name another model with --as",
+                    f"{before.corpus} ({before.kind}); name another model with --as",
                 )
             return
         for folder in (self.run, self.model):
@@ -83,9 +111,7 @@ class Place:
                     "name", self.name, f"{folder} exists already; name another model with --as"
                 )
         self.run.mkdir(parents=True)
-        fresh = note.with_suffix(".part")
-        fresh.write_text(json.dumps(asdict(begun), indent=1), encoding="utf-8")
-        os.replace(fresh, note)
+        write_atomic(note, json.dumps(asdict(begun), indent=1))
 
 
 def corpus_of(name: str) -> Path:

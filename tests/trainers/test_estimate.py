@@ -7,9 +7,9 @@ import json
 import pytest
 
 from core.checkpoints import studio_layout
-from trainers import plan, run_config
+from trainers import estimate, run_config
 
-PAPER = sorted((plan.CONFIGS / "paper").glob("*.yaml"))
+PAPER = sorted((estimate.CONFIGS / "paper").glob("*.yaml"))
 SIZES = {
     "0.5b": 501e6,
     "1.5b": 1556e6,
@@ -25,8 +25,8 @@ SIZES = {
 )
 def test_a_step_is_computed_from_the_config_alone(name, tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
-    run = run_config.read(plan.CONFIGS / f"{name}.yaml")
-    step = plan.step_of(run)
+    run = run_config.read(estimate.CONFIGS / f"{name}.yaml")
+    step = estimate.step_of(run)
     model = studio_layout.component_class(run.task)[0](run_config.config_of(run))
     assert step.parameters == sum(p.numel() for p in model.parameters())
     assert step.state_bytes >= 4 * 5 * step.parameters
@@ -38,7 +38,7 @@ def test_every_stage_of_the_paper_is_a_config_that_can_be_planned(path, tmp_path
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     run = run_config.read(path)
     training = run_config.training_of(run)
-    step = plan.step_of(run)
+    step = estimate.step_of(run)
     size = next(size for name, size in SIZES.items() if path.stem.startswith(name))
     assert step.parameters == pytest.approx(size, rel=0.05)
     assert training.metric_clips > 0 and run.loop.sample_every < run.loop.steps
@@ -52,8 +52,8 @@ def test_every_stage_of_the_paper_is_a_config_that_can_be_planned(path, tmp_path
 
 def test_a_whole_runs_log_is_read_beside_what_is_computed(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
-    assert plan._whole_run("nano-srfm") is None
+    assert estimate._whole_run("nano-srfm") is None
     (tmp_path / "runs/nano-srfm").mkdir(parents=True)
     row = {"kind": "train", "step": 50, "seconds": 75.0, "left_seconds": 1.0, "srfm_loss": 1.0}
     (tmp_path / "runs/nano-srfm/log.jsonl").write_text(json.dumps(row) + "\n")
-    assert plan._whole_run("nano-srfm") == 1.5
+    assert estimate._whole_run("nano-srfm") == 1.5

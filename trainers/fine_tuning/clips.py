@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from evaluation.benchmark import (
 )
 from evaluation.metrics import Span, recipe
 from evaluation.report import Clip, PlayableItem
+from trainers.files import write_atomic
 from trainers.fine_tuning.losses import SECONDS
 
 RECIPE = "offline"  # musicnn, whose weights come with the packages
@@ -31,6 +31,7 @@ FEWEST = 4
 SEED = 1
 PLAYED = 6
 TASK = Task("text-to-music", reference=Span(0, SECONDS))
+GENERATION = {"seconds": SECONDS, "seed": SEED}
 
 
 def long_enough(corpus: Path) -> list[dict]:
@@ -87,10 +88,33 @@ def cut_clips(corpus: Path, count: int, out: Path) -> dict[str, str]:
     writer = csv.DictWriter(text, ("id", "caption", "source"))
     writer.writeheader()
     writer.writerows(rows)
-    part = out.with_suffix(".part")
-    part.write_bytes(text.getvalue().encode())
-    os.replace(part, out.with_suffix(".csv"))
+    write_atomic(out.with_suffix(".csv"), text.getvalue())
     return {row["id"]: row["caption"] for row in rows}
+
+
+def before(base: str, corpus: Path, count: int, out: Path, device: str) -> None:
+    """Make and measure `count` clips with the model before, which `compare` then finds made.
+
+    Raises: InputError for fewer clips than a distance needs.
+    """
+    plan, _ = _plan(base, corpus, count, out)
+    Run(plan, RunOptions(out=out / f"clips-{count}", device=device, playable=0)).run()
+
+
+def _plan(
+    base: str, corpus: Path, count: int, out: Path, *after: System
+) -> tuple[Plan, dict[str, str]]:
+    """(plan of the model before, and after it the others; name -> caption of the clips)."""
+    folder = out / f"held-out-{count}"
+    captions = cut_clips(corpus, count, folder)
+    systems = (System("before", TASK, variant=base, generation=GENERATION), *after)
+    return Plan(
+        "fine-tuning",
+        f"{base} before and after",
+        DatasetChoice("folder", folder.with_suffix(".csv"), folder),
+        recipe(RECIPE),
+        systems,
+    ), captions
 
 
 def compare(
@@ -103,18 +127,9 @@ def compare(
     """
     if count < FEWEST:
         raise InputError("clips", count, f"give at least {FEWEST}")
-    folder = out / f"held-out-{count}"
-    captions = cut_clips(corpus, count, folder)
-    generation = {"seconds": SECONDS, "seed": SEED}
-    before = System("before", TASK, variant=base, generation=generation)
-    after = System(f"after {steps} steps", TASK, variant=tuned, generation=generation)
-    plan = Plan(
-        "fine-tuning",
-        f"{tuned}: {base} before and after",
-        DatasetChoice("folder", folder.with_suffix(".csv"), folder),
-        recipe(RECIPE),
-        (before, after),
-    )
+    after = System(f"after {steps} steps", TASK, variant=tuned, generation=GENERATION)
+    plan, captions = _plan(base, corpus, count, out, after)
+    before, folder = plan.systems[0], out / f"held-out-{count}"
     run = Run(plan, RunOptions(out=out / f"clips-{count}", device=device, playable=0))
     outcome = run.run()
     assert outcome is not None  # one process
