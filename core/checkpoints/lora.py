@@ -1,10 +1,11 @@
 """LoRA adapters in peft's layout, added to a model's weights with a strength each.
 
 adapter_config.json             r, lora_alpha, use_rslora, ...
-adapter_model.safetensors       base_model.model.<layer>.lora_A.weight [r, in], .lora_B.weight [out, r]
+adapter_model.safetensors       base_model.model.<layer>.lora_A.weight [r, in] and
+                                base_model.model.<layer>.lora_B.weight [out, r]
 
-W' = W + strength * alpha / r * B A (Hu et al., "LoRA", 2021, section 4.1). Nothing of peft is needed,
-and a model with adapters runs as fast as one without.
+W' = W + strength * alpha / r * B A (Hu et al., "LoRA", 2021, section 4.1). Nothing of peft is
+needed, and a model with adapters runs as fast as one without.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class Lora:
             if name and (folder / CONFIG).is_file():
                 return cls(folder, strength)
         raise InputError(
-            "lora", name or "(empty)", "is no adapter here; there are " + (", ".join(names()) or "none")
+            "lora",
+            name or "(empty)",
+            "is no adapter here; there are " + (", ".join(names()) or "none"),
         )
 
 

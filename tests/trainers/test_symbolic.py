@@ -15,12 +15,14 @@ from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelConfig
 from tests.trainers import tiny
 from trainers import run_config
+from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
 from trainers.corpus import STYLES, compose
 from trainers.corpus.piece import STRUCTURES
 from trainers.corpus.style import ROLES
 from trainers.corpus.theory import KEYS, MINOR_MODES
 from trainers.loop import Loop
 from trainers.processes import Processes
+from trainers.shards import read_pieces
 from trainers.symbolic import (
     AHEAD,
     CLASSES,
@@ -32,8 +34,6 @@ from trainers.symbolic import (
     targets_for,
     targets_of,
 )
-from trainers.shards import read_pieces
-from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
 
 RATE = 75.0
 CPU = torch.device("cpu")

@@ -27,6 +27,8 @@ FILE = "time.json"
 PROBE_SECONDS = 2.0  # of music that is made to learn how fast this machine is
 LEAST_TRAINING = 30.0  # s
 REPORT_SECONDS = 10.0  # distances' intervals, the page and its MP3s, beside what is measured
+CLIPS = (12, 8, 6, 4)
+TRAINED = 0.4  # least share of the minutes
 LOSS_SECONDS = 0.15  # of a 10 s crop; corrected by the stage `before`
 
 
@@ -109,18 +111,27 @@ class Budget:
 
 
 def measure(
-    budget: Budget, base: str, model: nn.Module, missing_seconds: float, clips: int, crops: int
-) -> None:
+    budget: Budget,
+    base: str,
+    model: nn.Module,
+    missing_seconds: float,
+    clips: int | None,
+    crops: int,
+) -> int:
     """Fill in what is expected, from a few seconds of work on this machine.
 
     Args:
         model: the WavTokenizer.
         missing_seconds: of music that has no tokens yet.
-        clips, crops: made and measured, before and after each.
+        clips, crops: made and measured, before and after each. No clips given: as many of CLIPS
+            as leave TRAINED of the minutes to training, the fewest where none do.
+    Returns: the number of clips.
     """
     noise = np.random.default_rng(0).standard_normal(round(5 * model.sample_rate)) * 0.1  # type: ignore[attr-defined]
+    sound = [noise.astype(np.float32)]
+    extraction.encode(model, sound)  # the first call prepares more than it computes
     began = time.monotonic()
-    extraction.encode(model, [noise.astype(np.float32)])
+    extraction.encode(model, sound)
     per_second = (time.monotonic() - began) / 5
     budget.expected[TOKENS] = budget.used[TOKENS] + missing_seconds * (per_second + 0.01)
     began = time.monotonic()
@@ -130,6 +141,11 @@ def measure(
     made = pipeline.generate(GenerationRequest("music", PROBE_SECONDS, base, seed=1))
     pace = (time.monotonic() - began) / PROBE_SECONDS
     audio.resample(made.channels, made.sample_rate, 16_000)
-    side = loading + clips * 10 * pace + crops * LOSS_SECONDS
-    budget.expected[BEFORE] = max(side, budget.used[BEFORE])
-    budget.expected[AFTER] = side + REPORT_SECONDS
+    for count in (clips,) if clips else CLIPS:
+        side = loading + count * 10 * pace + crops * LOSS_SECONDS
+        budget.expected[BEFORE] = max(side, budget.used[BEFORE])
+        budget.expected[AFTER] = side + REPORT_SECONDS
+        others = sum(budget.expected.values())
+        if not budget.minutes or others <= (1 - TRAINED) * 60 * budget.minutes:
+            break
+    return count

@@ -49,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--clips",
         type=int,
-        default=12,
-        help="clips of 10 s that are made with the model before and after, for the report [12]",
+        help="clips of 10 s that are made with the model before and after, for the report "
+        "[4 to 12, as many as the minutes hold]",
     )
     made.add_argument("--threads", type=int, help="of torch [as many as it takes by itself]")
     add_precision(made)

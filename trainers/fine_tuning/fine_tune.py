@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from collections import Counter
@@ -61,18 +62,20 @@ def fine_tune(
     tokenizer = extraction.codec_of(base, "wavtokenizer", "cpu")
     missing = data.missing_seconds(corpus, base, folders.shards)
     crops = sum(len(crop_starts(round(75 * piece["duration_s"]))) for piece in tests)
-    budget.measure(time_left, options.variant, tokenizer, missing, options.clips, crops)
+    given = options.clips or FineTuneSettings.clips_of(folders.note)
+    count = budget.measure(time_left, options.variant, tokenizer, missing, given, crops)
+    options = dataclasses.replace(options, clips=count)
     say(time_left.told())
     time_left.training_minutes()  # refused now where they are too few
-    folders.begin(FineTuneSettings.of(str(corpus), options.variant, options.lora))
+    folders.begin(FineTuneSettings.of(str(corpus), options))
     with time_left.stage(TOKENS, began):
         say("1 of 4: tokens")
         data.tokenise(corpus, base, folders.shards)
     pieces = split_of(read_pieces(folders.shards), "test")
     with time_left.stage(BEFORE):
-        say(f"2 of 4: {options.variant} on the held-out pieces, and {options.clips} clips of it")
+        say(f"2 of 4: {options.variant} on the held-out pieces, and {count} clips of it")
         losses = tuple(piece_losses(base, pieces, processes.device, folders.report))
-        clips.before(options.variant, corpus, options.clips, folders.report, processes.device.type)
+        clips.before(options.variant, corpus, count, folders.report, processes.device.type)
     time_left.expected[AFTER] = time_left.used[BEFORE] + budget.REPORT_SECONDS
     minutes = time_left.training_minutes()
     bound = f"{options.steps} steps" if options.steps else f"{minutes:.1f} minutes"
@@ -90,7 +93,7 @@ def fine_tune(
         assembling.add(folders.run / "best", folders.model, folders.name, base=options.variant)
         if options.lora:
             assembling.add_adapter(folders.run / "best", folders.adapter, options.variant)
-        say(f"4 of 4: {options.clips} clips and losses of the model in {folders.model}")
+        say(f"4 of 4: {count} clips and losses of the model in {folders.model}")
         told = _measured(options, corpus, folders, base, loop.step, pieces, losses, processes)
     say(f"done in {sum(time_left.used.values()) / 60:.1f} minutes.")
     say(f"Open the studio with it: STUDIO_VARIANT={folders.name} python app.py")
@@ -117,7 +120,7 @@ def _measured(
         folders.name,
         steps,
         corpus,
-        options.clips,
+        options.clips or clips.FEWEST,
         folders.report,
         processes.device.type,
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from core import variants
 from core.errors import InputError
 from core.workspace import models_folder, work_folder
 from trainers.files import write_atomic
-from trainers.lora import LoraConfig
+from trainers.fine_tuning.options import FineTuneOptions
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -25,6 +25,7 @@ class FineTuneSettings:
         base: variant or model folder whose weights it begins with.
         lora: whether low-rank matrices are trained instead of the weights.
         rank, alpha, targets: of them; 0 and empty without.
+        clips: of the report; others may be asked for later.
     """
 
     corpus: str
@@ -33,13 +34,20 @@ class FineTuneSettings:
     rank: int = 0
     alpha: int = 0
     targets: tuple[str, ...] = ()
+    clips: int = field(default=0, compare=False)
 
     @classmethod
-    def of(cls, corpus: str, base: str, lora: LoraConfig | None) -> FineTuneSettings:
+    def of(cls, corpus: str, options: FineTuneOptions) -> FineTuneSettings:
         """Of these choices."""
+        lora, count = options.lora, options.clips or 0
         if lora is None:
-            return cls(corpus, base, False)
-        return cls(corpus, base, True, lora.rank, lora.alpha, lora.targets)
+            return cls(corpus, options.variant, False, clips=count)
+        return cls(corpus, options.variant, True, lora.rank, lora.alpha, lora.targets, count)
+
+    @classmethod
+    def clips_of(cls, note: Path) -> int | None:
+        """How many clips were chosen when it was begun."""
+        return (cls.read(note).clips or None) if note.is_file() else None
 
     @classmethod
     def read(cls, note: Path) -> FineTuneSettings:
@@ -70,6 +78,10 @@ class FineTuneFolders:
         return models_folder() / self.name
 
     @property
+    def note(self) -> Path:
+        return self.run / "fine-tuning.json"
+
+    @property
     def adapter(self) -> Path:
         return models_folder() / "loras" / self.name
 
@@ -94,7 +106,7 @@ class FineTuneFolders:
             raise InputError(
                 "name", self.name, "is a variant of the studio's; name yours with --as"
             )
-        note = self.run / "fine-tuning.json"
+        note = self.note
         if note.is_file():
             before = FineTuneSettings.read(note)
             if before != begun:

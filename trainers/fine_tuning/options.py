@@ -22,7 +22,8 @@ class FineTuneOptions:
         variant: variant or model folder to begin with.
         lora: low-rank matrices are trained instead of all weights; None: all weights.
         name: of the new model; None: that of the folder.
-        clips: clips of 10 s that are made with the model before and after, for the report.
+        clips: clips of 10 s that are made with the model before and after, for the report; None:
+            4 to 12, as many as the minutes hold.
         threads: of torch.
         bf16: auto, on or off.
     """
@@ -33,7 +34,7 @@ class FineTuneOptions:
     variant: str = "nano"
     lora: LoraConfig | None = None
     name: str | None = None
-    clips: int = 12
+    clips: int | None = None
     threads: int = 1
     bf16: str = "auto"
 
@@ -42,7 +43,7 @@ class FineTuneOptions:
             raise InputError("minutes", self.minutes, "give more than 0")
         if self.steps is not None and self.steps < 1:
             raise InputError("steps", self.steps, "give at least 1")
-        if self.clips < clips.FEWEST:
+        if self.clips is not None and self.clips < clips.FEWEST:
             raise InputError("clips", self.clips, f"give at least {clips.FEWEST}")
         if not 1 <= self.threads <= 1024:
             raise InputError("threads", self.threads, "give at least 1")
@@ -59,7 +60,8 @@ class FineTuneOptions:
         given = [
             self.corpus,
             *(("--steps", str(self.steps)) if self.steps else ("--minutes", str(self.minutes))),
-            *("--variant", self.variant, "--clips", str(self.clips)),
+            *("--variant", self.variant),
+            *(("--clips", str(self.clips)) if self.clips else ()),
             *("--threads", str(self.threads), "--bf16", self.bf16),
         ]
         if self.name:
