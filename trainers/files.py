@@ -1,32 +1,30 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and a full disk told by its name."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import FailureError
+from core.files import replacing
 
 
 @contextlib.contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write into; it takes the place of `path` when the block ends, and is
-    removed when the block raises.
+    """See `core.files.replacing`.
 
     Raises: FailureError naming the disk when it is full.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield part
-        os.replace(part, path)
+        with replacing(path) as part:
+            yield part
     except OSError as error:
         raise_full(error, path)
         raise
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -41,8 +39,6 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 def raise_full(error: OSError, path: Path) -> None:
     """Raises: FailureError naming the disk, its mount and what is free, where `error` says that it
     is full."""
-    import errno
-
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return
     place = path if path.is_dir() else path.parent

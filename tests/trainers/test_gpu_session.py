@@ -19,8 +19,8 @@ from tests.trainers import tiny
 from trainers.__main__ import main
 from trainers.gpu import session
 from trainers.gpu.session import Pack, Settings, Step, draw, joined, train
-from trainers.score import targets_for
 from trainers.shards import read_pieces, write_pieces
+from trainers.symbolic import targets_for
 
 CPU = torch.device("cpu")
 QUICK = Settings(

@@ -13,15 +13,15 @@ import numpy as np
 from core.conditioning import TextTokenizer
 from core.errors import InputError
 from core.language_model import STRUCTURES, LanguageModelConfig
-from trainers.score import CLASSES, PRESENT, targets_for
-from trainers.shards import Piece
+from trainers.shards import TokenizedPiece
+from trainers.symbolic import CLASSES, PRESENT, targets_for
 
 BYTE = 256
 SPLITS = ("train", "validation")
 
 
 def pack(
-    pieces: Sequence[Piece], tokenizer: Path, model: LanguageModelConfig, folder: Path
+    pieces: Sequence[TokenizedPiece], tokenizer: Path, model: LanguageModelConfig, folder: Path
 ) -> dict[str, int]:
     """Write a pack of the training and validation pieces.
 
