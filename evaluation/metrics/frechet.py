@@ -14,7 +14,7 @@ import numpy as np
 
 from core.errors import InputError
 
-FEWEST_A_HALF = 2  # clips on each side that show a bias
+FEWEST_PER_HALF = 2  # clips in each half that show a bias
 
 
 @dataclass(frozen=True)
@@ -146,12 +146,20 @@ def bias_at(clips: Sequence[np.ndarray], asked: int, draws: int = 5, seed: int =
         return found
 
     values = between_halves(each, draws)
-    mean = at_asked = float(np.mean(values))
-    if each < asked:
-        fewer = each // 2
-        at_asked = None
-        if fewer >= FEWEST_A_HALF:
-            at_fewer = float(np.mean(between_halves(fewer, 2 * draws)))
-            slope = np.log(mean / at_fewer) / np.log(each / fewer)
-            at_asked = float(mean * (asked / each) ** slope)
-    return BiasAtN(each, asked, mean, tuple(values), at_asked)
+    if each >= asked:
+        mean = float(np.mean(values))
+        return BiasAtN(each, asked, mean, tuple(values), mean)
+    fewer = each // 2
+    if fewer < FEWEST_PER_HALF:
+        return BiasAtN(each, asked, float(np.mean(values)), tuple(values), None)
+    at_fewer = float(np.mean(between_halves(fewer, 2 * draws)))
+    return carry_bias(values, each, asked, at_fewer, fewer)
+
+
+def carry_bias(
+    values: Sequence[float], each: int, asked: int, at_fewer: float, fewer: int
+) -> BiasAtN:
+    """The bias at `asked` clips, by the power law through those at `each` and at `fewer`."""
+    mean = float(np.mean(values))
+    slope = np.log(mean / at_fewer) / np.log(each / fewer)
+    return BiasAtN(each, asked, mean, tuple(values), float(mean * (asked / each) ** slope))

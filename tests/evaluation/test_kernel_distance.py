@@ -49,7 +49,7 @@ def test_rows_at_a_time_change_nothing(monkeypatch):
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(10, 5, 4)), generator.normal(size=(6, 5, 4))
     whole = kad(x, y, 2.0)
-    monkeypatch.setattr(kernel_distance, "ROWS", 7)
+    monkeypatch.setattr(kernel_distance, "TILE_FRAMES", 7)
     assert kad(x, y, 2.0) == pytest.approx(whole, rel=1e-9)
 
 
