@@ -8,12 +8,12 @@ import sys
 from core.errors import StudioError, of_system
 
 COMMANDS = {
-    "run": "evaluation.benchmark.run_command",
-    "score": "evaluation.benchmark.score_command",
-    "diff": "evaluation.benchmark.diff_command",
-    "picture": "evaluation.report.picture",
-    "coverage": "evaluation.metrics.coverage",
-    "openl3-speed": "evaluation.metrics.openl3_speed",
+    "run": "evaluation.commands.run",
+    "score": "evaluation.commands.score",
+    "diff": "evaluation.commands.diff",
+    "picture": "evaluation.commands.picture",
+    "coverage": "evaluation.checks.coverage",
+    "openl3-speed": "evaluation.checks.openl3_speed",
     "nano": "evaluation.nano.command",
     "listening": "evaluation.listening.command",
     "musicality": "evaluation.musicality.command",

@@ -12,9 +12,12 @@ from scipy import stats
 
 from core.errors import InputError
 from evaluation.benchmark.cache import EmbeddingCache
-from evaluation.benchmark.results import MetricResult, RunResult, SystemResult
+from evaluation.benchmark.results import RunResult, SystemResult
+from evaluation.datasets import Item
+from evaluation.embeddings import Arrays, digest
 from evaluation.listening.statistics import holm
-from evaluation.metrics import Interval, distance_interval, frechet_distance, mean_interval
+from evaluation.metrics import Interval, mean_interval
+from evaluation.suite import RECIPES, ComparesSystems, Metric, MetricData, MetricResult
 
 SWAPS = 499  # of a paired permutation test; its smallest p is 1 / 500
 FEWEST_ITEMS = 3
@@ -62,6 +65,34 @@ def difference(
     Raises: InputError when nothing can be paired, or recipes, weights, packages, spans or real
         clips differ.
     """
+    _same_measure(one, two)
+    return _with_holm(
+        [
+            found
+            for first, second in _systems(one, two, pairs)
+            for found in _compare(first, second, swaps, seed)
+        ]
+    )
+
+
+def all_pairs(run: RunResult, swaps: int = SWAPS, seed: int = 0) -> tuple[Difference, ...]:
+    """Every two systems of one run that were measured alike, with Holm over all tests.
+
+    Raises: InputError when there are no two such systems.
+    """
+    systems = [system for system in run.systems if not system.not_run]
+    pairs = [
+        (first, second)
+        for place, first in enumerate(systems)
+        for second in systems[place + 1 :]
+        if (first.recipe_digest, first.spans) == (second.recipe_digest, second.spans)
+    ]
+    if not pairs:
+        raise InputError("systems", len(systems), "needs two that were measured alike")
+    return _with_holm([found for pair in pairs for found in _compare(*pair, swaps, seed)])
+
+
+def _same_measure(one: RunResult, two: RunResult) -> None:
     if one.weights != two.weights:
         weights = ", ".join(
             name
@@ -80,19 +111,11 @@ def difference(
             packages,
             "differ between the two runs; packages move numbers: score both with the same ones",
         )
-    found: list[Difference] = []
-    for first, second in _systems(one, two, pairs):
-        _comparable(first, second)
-        for metric in first.metrics:
-            other = second.metric(metric.name)
-            if other is None:
-                continue
-            if metric.name.startswith("FD-"):
-                found.append(_distance(first, second, metric, swaps, seed))
-            elif metric.per_item:
-                found.append(_mean(first, second, metric, other, seed))
-    tested = [i for i, one_difference in enumerate(found) if one_difference.p is not None]
-    for i, p in zip(tested, holm([found[i].p for i in tested])):
+
+
+def _with_holm(found: list[Difference]) -> tuple[Difference, ...]:
+    tested = [(i, one.p) for i, one in enumerate(found) if one.p is not None]
+    for (i, _), p in zip(tested, holm([p for _, p in tested])):
         found[i] = dataclasses.replace(found[i], p_holm=p)
     return tuple(found)
 
@@ -121,9 +144,9 @@ def _comparable(first: SystemResult, second: SystemResult) -> None:
     if first.recipe_digest != second.recipe_digest:
         recipes = f"{first.recipe} and {second.recipe}"
         raise InputError("recipes", recipes, "differ; measure both with the same one")
-    if first.heard != second.heard:
-        heard = f"{first.heard}; {second.heard}"
-        raise InputError("spans heard", heard, "differ between the two runs")
+    if first.spans != second.spans:
+        spans = f"{first.spans}; {second.spans}"
+        raise InputError("spans scored", spans, "differ between the two runs")
     shared = _shared(first, second)
     if len(shared) < FEWEST_ITEMS:
         raise InputError("items", len(shared), f"{first.title}: too few in common to compare")
@@ -136,6 +159,27 @@ def _comparable(first: SystemResult, second: SystemResult) -> None:
 
 def _shared(first: SystemResult, second: SystemResult) -> list[str]:
     return [name for name in first.pairs if name in second.pairs]
+
+
+def _compare(first: SystemResult, second: SystemResult, swaps: int, seed: int) -> list[Difference]:
+    _comparable(first, second)
+    found = []
+    for result in first.metrics:
+        other = second.metric(result.name)
+        if other is None:
+            continue
+        metric = _metric_of(result)
+        if isinstance(metric, ComparesSystems):
+            found.append(_distance(first, second, result, metric, swaps, seed))
+        elif result.per_item and other.per_item:
+            found.append(_mean(first, second, result, other, seed))
+    return found
+
+
+def _metric_of(result: MetricResult) -> Metric | None:
+    """The metric that made a result, where a recipe has one of its name."""
+    metrics = (metric for recipe in RECIPES.values() for metric in recipe.metrics)
+    return next((metric for metric in metrics if metric.name == result.choice), None)
 
 
 def _mean(
@@ -170,58 +214,49 @@ def _mean(
 
 
 def _distance(
-    first: SystemResult, second: SystemResult, metric: MetricResult, swaps: int, seed: int
+    first: SystemResult,
+    second: SystemResult,
+    result: MetricResult,
+    metric: Metric,
+    swaps: int,
+    seed: int,
 ) -> Difference:
-    """Difference of two Frechet distances to the same real clips.
-
-    Interval: clips drawn together on all three sides. p: which system made a clip is swapped at
-    random, since without a difference it would not matter.
-    """
-    shared, cache = _shared(first, second), EmbeddingCache()
-    keys = [
-        [first.pairs[name].generated_key for name in shared],
-        [second.pairs[name].generated_key for name in shared],
-        [first.pairs[name].reference_key for name in shared],
-    ]
-    stored = [[cache.get(key) for key in side] for side in keys]
-    if any(entry is None for side in stored for entry in side):
-        hint = "embeddings are no longer in the cache; run both plans again, then compare"
-        raise InputError("FD", f"{first.title}", hint)
-    one, two, real = ([entry["frames"] for entry in side] for side in stored)
-
-    def distances(drawn: np.ndarray, swapped: np.ndarray) -> tuple[float, float]:
-        reference = np.concatenate([real[i] for i in drawn])
-        sides = (
-            [(two if swapped[i] else one)[i] for i in drawn],
-            [(one if swapped[i] else two)[i] for i in drawn],
-        )
-        left, right = (frechet_distance(np.concatenate(side), reference) for side in sides)
-        return left, right
-
-    none, everyone = np.zeros(len(shared), bool), np.arange(len(shared))
-    left, right = distances(everyone, none)
-    generator = np.random.default_rng(seed)
-    apart = [
-        np.subtract(*distances(everyone, generator.random(len(shared)) < 0.5)) for _ in range(swaps)
-    ]
-    beyond = sum(abs(value) >= abs(left - right) - 1e-12 for value in apart)
-    interval = distance_interval(
-        lambda drawn, _: float(np.subtract(*distances(drawn, none))),
-        len(shared),
-        len(shared),
-        paired=True,
-        seed=seed,
-    )
+    """A metric of whole sets: the metric itself says how far apart the systems are."""
+    assert isinstance(metric, ComparesSystems)
+    sides = _data(first, second, metric), _data(second, first, metric)
+    left, right, interval, p, test = metric.difference(*sides, swaps, seed)
     return Difference(
         first.title,
         second.title,
-        metric.name,
-        metric.better,
+        result.name,
+        result.better,
         left,
         right,
         interval,
-        (beyond + 1) / (swaps + 1),
+        p,
         None,
-        f"permutation of systems, {swaps} swaps",
-        len(shared),
+        test,
+        len(sides[0].items),
     )
+
+
+def _data(system: SystemResult, other: SystemResult, metric: Metric) -> MetricData:
+    """A system's arrays of the shared items, from the cache."""
+    cache, generated, reference = EmbeddingCache(), {}, {}
+    items = []
+    for name in _shared(system, other):
+        pair = system.pairs[name]
+        keys = pair.keys.get(digest(metric.embedding)) or pair.keys.get("")
+        generated[name] = _stored(cache, keys and keys[0], system, metric)
+        if pair.reference not in reference:
+            reference[pair.reference] = _stored(cache, keys and keys[1], system, metric)
+        items.append(Item(name, "", None, pair.reference))
+    return MetricData(tuple(items), generated, reference)
+
+
+def _stored(cache: EmbeddingCache, key: str | None, system: SystemResult, metric: Metric) -> Arrays:
+    arrays = cache.get(key) if key else None
+    if arrays is None:
+        hint = "embeddings are no longer in the cache; run both plans again, then compare"
+        raise InputError(metric.name, system.title, hint)
+    return arrays

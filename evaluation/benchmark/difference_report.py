@@ -26,8 +26,8 @@ def difference_report(one: RunResult, two: RunResult, found: Sequence[Difference
         Column("second", charted=False),
         Column("first - second", note="95 % interval, clips drawn in pairs"),
         Column("n", charted=False),
-        Column("p", digits=4, charted=False),
-        Column("p (Holm)", "", 4, f"over all {len(found)} tests", charted=False),
+        Column("p", charted=False, p_value=True),
+        Column("p (Holm)", note=f"over all {len(found)} tests", charted=False, p_value=True),
         Column("at 5 %", charted=False),
     )
     rows = []

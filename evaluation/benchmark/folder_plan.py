@@ -7,7 +7,7 @@ from pathlib import Path
 from core.errors import InputError
 from evaluation.benchmark.plan import DatasetChoice, DatasetKind, Plan, System, Task
 from evaluation.datasets import load_reference_arrays
-from evaluation.metrics import recipe
+from evaluation.suite import recipe
 
 TEXT_TO_MUSIC = Task("text-to-music")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from core.result import GenerationResult
 from evaluation.benchmark.plan import System
 from evaluation.benchmark.progress import Counter
 from evaluation.datasets import Item
+from evaluation.files import write_text
 
 SETTINGS = "settings.json"
 RECORDS = "records"
@@ -35,7 +35,7 @@ class PipelineKeeper:
 
     def get(self, request: GenerationRequest) -> Pipeline:
         """The pipeline that this request needs."""
-        key = (request.variant, request.dtype, request.device)
+        key = (str(request.variant), request.dtype, request.device)
         if self._pipeline is None or key != self._key:
             self._pipeline = None  # two do not fit at once
             self._key, self._pipeline = key, Pipeline.load(*key)
@@ -128,7 +128,7 @@ def keep_settings(folder: Path, system: System, model: dict[str, Any]) -> None:
         hint = "was begun with other settings or weights; delete it or give another --out"
         raise InputError("generated folder", folder, hint)
     (folder / RECORDS).mkdir(parents=True, exist_ok=True)
-    _replace(path, text)
+    write_text(path, text)
 
 
 def made_with(folder: Path) -> dict[str, str]:
@@ -156,7 +156,7 @@ def generate(
     Raises: Cancelled after `should_stop()`; InputError for settings that do not fit.
     """
     waiting = [item for item in items if not is_made(folder, item.id)]
-    if waiting or variants.installed(variants.get(system.variant)):
+    if waiting or variants.installed(variants.get(str(system.variant))):
         keep_settings(folder, system, keeper.model(system.variant))
     for item in items:
         if is_made(folder, item.id):
@@ -171,11 +171,5 @@ def generate(
             if isinstance(event, GenerationResult):
                 name = together[number].id
                 audio.write(folder / f"{name}.wav", event.channels, event.sample_rate)
-                _replace(record_of(folder, name), json.dumps(event.as_dict()))
+                write_text(record_of(folder, name), json.dumps(event.as_dict()))
                 counter.step()
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

@@ -31,8 +31,8 @@ def chosen_items(choice: DatasetChoice) -> Dataset:
     dataset = READERS[choice.kind](choice.table, choice.audio)
     for column, value in choice.having.items():
         dataset = dataset.having(column, value)
-    for flag, value in choice.flags.items():
-        dataset = dataset.where(flag, value)
+    for flag, state in choice.flags.items():
+        dataset = dataset.where(flag, state)
     if choice.ids is not None:
         dataset = dataset.among(read_ids(choice.ids), choice.ids.stem)
     if choice.limit is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from typing import Any, Literal
 from core.errors import InputError
 from core.request import GenerationRequest
 from evaluation.datasets import check_unique
-from evaluation.metrics import ContinuationChoice, Recipe, Span
+from evaluation.metrics import Span
+from evaluation.suite import ContinuationChoice, Recipe
 
 DatasetKind = Literal["folder", "musiccaps", "song-describer"]
-DATASET_KINDS = ("folder", "musiccaps", "song-describer")
+DATASET_KINDS: tuple[DatasetKind, ...] = ("folder", "musiccaps", "song-describer")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Task:
 
     Attributes:
         continuation: set when a prompt is continued; it then holds the spans.
-        reference: span of the real clip that is heard in text to music.
+        reference: span of the real clip that is scored in text to music.
     """
 
     name: str
@@ -61,13 +63,13 @@ class Task:
 
     @property
     def spans(self) -> tuple[Span, Span]:
-        """What is heard of a generated file and of the real clip."""
+        """What is scored of a generated file and of the real clip."""
         if self.continuation is None:
             return Span(), self.reference
         return self.continuation.generated_span, self.continuation.reference_span
 
     @property
-    def heard(self) -> str:
+    def spans_text(self) -> str:
         """The spans in words."""
         generated, real = self.spans
         return f"generated {generated}, real clip {real}"
@@ -149,6 +151,19 @@ class Plan:
                 raise InputError("system", system.title, "give it either a variant or a folder")
             if system.variant:
                 system.request("music")
+
+    @property
+    def digest(self) -> str:
+        """Hex hash over everything that decides its numbers; names its folder of results."""
+        fields = [
+            self.dataset,
+            self.recipe.digest,
+            self.incomplete,
+            self.unequal_clips,
+            self.forced,
+        ]
+        text = repr([*fields, *self.systems])
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     @property
     def recipes(self) -> dict[str, Recipe]:

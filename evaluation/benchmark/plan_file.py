@@ -15,7 +15,8 @@ from core.errors import InputError
 from core.request import parse_sections
 from core.workspace import work_folder
 from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System, Task
-from evaluation.metrics import ContinuationChoice, Span, recipe
+from evaluation.metrics import Span
+from evaluation.suite import ContinuationChoice, read_metrics, recipe
 
 SHIPPED = Path(__file__).parent / "plans"
 PLAN_FIELDS = {
@@ -29,8 +30,10 @@ PLAN_FIELDS = {
     "incomplete",
     "unequal_clips",
     "forced",
+    "metrics",
 }
 TASK_FIELDS = {"continuation", "reference_start", "reference_seconds"}
+PROMPT_ALIASES = {"hears_prompt": "scores_prompt"}
 DATASET_PATHS = ("table", "audio", "ids")
 
 
@@ -39,13 +42,16 @@ def shipped_plans() -> dict[str, Path]:
     return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
 
 
-def read_plan(file: Path | str, dataset: Mapping[str, Any] | None = None) -> Plan:
+def read_plan(
+    file: Path | str, dataset: Mapping[str, Any] | None = None, own_metrics: bool = False
+) -> Plan:
     """A plan from a YAML file, or one of the shipped plans by name.
 
     Paths may hold `$STUDIO_WORK` and other variables; others count from the plan's folder.
 
     Args:
         dataset: fields that replace those of the plan's dataset.
+        own_metrics: whether the plan may name Python files of metrics, which are run as programs.
     Raises: InputError naming the file or field that is wrong.
     """
     path = shipped_plans().get(str(file), Path(file))
@@ -57,17 +63,29 @@ def read_plan(file: Path | str, dataset: Mapping[str, Any] | None = None) -> Pla
     _known("plan", stored, PLAN_FIELDS)
     tasks = _tasks(stored.get("tasks") or {"text-to-music": {}})
     default = stored.get("generation") or {}
+    chosen = recipe(str(_need(stored, "recipe")))
+    for own in _metric_files(stored, path.parent, own_metrics):
+        chosen = chosen.adding(read_metrics(own))
     return Plan(
         name=path.stem,
         title=str(stored.get("title") or path.stem),
         dataset=_dataset({**_need(stored, "dataset"), **(dataset or {})}, path.parent),
-        recipe=recipe(str(_need(stored, "recipe"))),
+        recipe=chosen,
         systems=tuple(
             _system(one, tasks, default, path.parent) for one in _need(stored, "systems")
         ),
         published_on=str(stored.get("published_on") or ""),
         **{flag: bool(stored.get(flag)) for flag in ("incomplete", "unequal_clips", "forced")},
     )
+
+
+def _metric_files(stored: Mapping[str, Any], base: Path, allowed: bool) -> list[Path]:
+    files = stored.get("metrics") or []
+    if not isinstance(files, list):
+        raise InputError("metrics", files, "write a list of Python files: [my_metric.py]")
+    if files and not allowed:
+        raise InputError("metrics", files[0], "own metrics run on the command line only")
+    return [_path(file, base) for file in files]
 
 
 def _need(stored: Mapping[str, Any], name: str) -> Any:
@@ -113,13 +131,10 @@ def _tasks(stored: Any) -> dict[str, Task]:
         continuation = None
         if one.get("continuation"):
             fields = {field.name for field in dataclasses.fields(ContinuationChoice)}
-            _known(
-                "continuation",
-                one["continuation"],
-                fields - {"reference_start", "reference_seconds"},
-            )
+            given = {PROMPT_ALIASES.get(name, name): v for name, v in one["continuation"].items()}
+            _known("continuation", given, fields - {"reference_start", "reference_seconds"})
             continuation = ContinuationChoice(
-                **one["continuation"], reference_start=span.begin, reference_seconds=span.seconds
+                **given, reference_start=span.begin, reference_seconds=span.seconds
             )
         tasks[str(name)] = Task(str(name), continuation, span)
     return tasks

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.benchmark.results import RunResult, SystemResult
-from evaluation.metrics import Recipe
 from evaluation.report import Cell, Column, PlayableItem, Points, Report, Row, Table
+from evaluation.suite import Recipe
 
 MISSING_SHOWN = 40
 
@@ -26,13 +26,16 @@ def _columns(result: RunResult) -> list[Column]:
         metric = first[name]
         digits = 1 if metric.estimate >= 100 else 3
         notes = {found.note for one in result.systems if (found := one.metric(name)) is not None}
-        note = metric.note if len(notes) == 1 else "with a note of its own a system, in the CSV"
+        note = (
+            metric.note if len(notes) == 1 else "with a note of its own for each system, in the CSV"
+        )
         columns.append(Column(name, metric.better, digits, note))
         if metric.bias_measured is not None:
             note = (
-                "what this distance shows between two sets of the real clips' own music at "
-                "this n; measured at the clips a side that are stated, and where those are "
-                "fewer than n, carried on to n by the power law through them and half of them"
+                "what this distance shows between two independent sets of the real clips' own "
+                "music at this n; measured at the clips per set that are stated, and where those "
+                "are fewer than n, carried on to n by the power law through them and half of "
+                "them; an upper bound where generated clips resemble their own real clips"
             )
             columns.append(Column(f"{name} bias", "", digits, note, charted=False))
     published = dict.fromkeys(name for one in result.systems for name in one.published)
@@ -73,7 +76,7 @@ def run_table(result: RunResult) -> Table:
     levels = ", ".join(
         sorted({f"{one['bootstrap']['level']:.0%}" for one in result.recipes.values()})
     )
-    note = f"recipe {recipes}; intervals of {levels} by bootstrap over clips"
+    note = f"recipe {recipes}; intervals of {levels} over clips"
     return Table(result.title, ("system", *labels, "task"), tuple(columns), rows, note)
 
 
@@ -95,7 +98,7 @@ def _long(result: RunResult) -> tuple[dict[str, Any], ...]:
                     "bias": metric.bias,
                     "bias_measured": metric.bias_measured,
                     "bias_clips": metric.bias_clips,
-                    "heard": one.heard,
+                    "spans": one.spans,
                     "published": one.published.get(metric.name),
                     "published_on": result.published_on if metric.name in one.published else None,
                     "recipe": one.recipe,
@@ -131,7 +134,7 @@ def _facts(result: RunResult, recipes: Mapping[str, Recipe]) -> dict[str, str]:
         f"{name}: {digest}" for name, digest in result.weights.items()
     )
     for one in result.systems:
-        found = [f"heard: {one.heard}"] if one.heard else []
+        found = [f"scored: {one.spans}"] if one.spans else []
         found += one.problems
         if one.missing:
             more = " ..." if len(one.missing) > MISSING_SHOWN else ""

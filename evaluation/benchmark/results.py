@@ -9,80 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from evaluation.metrics import Interval
+from evaluation.suite import MetricResult
 
 FILE = "results.json"
 
 
 @dataclass(frozen=True)
-class MetricResult:
-    """One metric of one system.
+class ClipPair:
+    """One item's two files by hash, and where their embeddings are kept.
 
     Attributes:
-        name: with its direction where there are two.
-        choice: the recipe's name of it, under which values are published.
-        better: "lower" or "higher".
-        estimate, low, high: low and high are None where no interval could be made.
-        clips: clips resampled.
-        bias: what the distance would show at this n between two sets of the reference's own
-            clips; None where it has none or it could not be had.
-        bias_measured, bias_clips: the same as it was measured, at `bias_clips` a side.
-        per_item: id -> the item's own value.
-        weights: id -> its weight in the mean, where they differ.
-        note: what limits this number.
+        keys: embedding's digest -> keys in the cache, of the generated and the real clip; in files
+            of before, "" -> those of the distance's embedding.
     """
-
-    name: str
-    choice: str
-    better: str
-    estimate: float
-    low: float | None
-    high: float | None
-    clips: int
-    bias: float | None
-    bias_measured: float | None
-    bias_clips: int | None
-    per_item: dict[str, float]
-    weights: dict[str, int]
-    note: str
-
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        choice: str,
-        better: str,
-        interval: Interval,
-        per_item: dict[str, float] | None = None,
-        weights: dict[str, int] | None = None,
-        note: str = "",
-    ) -> MetricResult:
-        """From an interval."""
-        return cls(
-            name,
-            choice,
-            better,
-            interval.estimate,
-            interval.low,
-            interval.high,
-            interval.clips,
-            None,
-            None,
-            None,
-            per_item or {},
-            weights or {},
-            note,
-        )
-
-
-@dataclass(frozen=True)
-class ClipPair:
-    """One item's two files by hash, and the keys of their embeddings (for distances)."""
 
     generated: str
     reference: str
-    generated_key: str
-    reference_key: str
+    keys: dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -96,7 +39,8 @@ class SystemResult:
         problems: one line each.
         made_with: settings and weights of files made here.
         pairs: id -> files.
-        heard: which part of the generated files and of the real clips.
+        spans: which part of the generated files and of the real clips ("heard" in files of
+            before).
     """
 
     name: str
@@ -113,7 +57,7 @@ class SystemResult:
     metrics: tuple[MetricResult, ...] = ()
     pairs: dict[str, ClipPair] = dataclasses.field(default_factory=dict)
     not_run: str = ""
-    heard: str = ""
+    spans: str = ""
 
     @property
     def title(self) -> str:
@@ -151,11 +95,17 @@ class RunResult:
 
     @classmethod
     def read(cls, path: Path) -> RunResult:
-        """From `results.json` or the folder that holds it.
+        """From `results.json`, the folder that holds it, or a run's folder with one such folder.
 
-        Raises: InputError when it is not such a file.
+        Raises: InputError when it is not such a file, or there are several.
         """
         file = path / FILE if path.is_dir() else path
+        if path.is_dir() and not file.is_file():
+            below = sorted(path.glob(f"*/{FILE}"))
+            if len(below) > 1:
+                names = ", ".join(one.parent.name for one in below)
+                raise InputError("results", path, f"holds several runs, name one: {names}")
+            file = below[0] if below else file
         try:
             stored = json.loads(file.read_text(encoding="utf-8"))
             systems = tuple(_system(one) for one in stored.pop("systems"))
@@ -166,7 +116,17 @@ class RunResult:
 
 def _system(stored: dict[str, Any]) -> SystemResult:
     metrics = tuple(MetricResult(**one) for one in stored.pop("metrics"))
-    pairs = {name: ClipPair(**pair) for name, pair in stored.pop("pairs").items()}
+    pairs = {name: _pair(pair) for name, pair in stored.pop("pairs").items()}
     for name in ("missing", "problems"):
         stored[name] = tuple(stored[name])
+    if "heard" in stored:
+        stored["spans"] = stored.pop("heard")
     return SystemResult(metrics=metrics, pairs=pairs, **stored)
+
+
+def _pair(stored: dict[str, Any]) -> ClipPair:
+    if "keys" in stored:
+        keys = {name: (one, two) for name, (one, two) in stored["keys"].items()}
+    else:
+        keys = {"": (stored["generated_key"], stored["reference_key"])}
+    return ClipPair(stored["generated"], stored["reference"], keys)

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import Cancelled, InputError
 from core.workspace import work_folder
-from evaluation.benchmark.cache import EmbeddingCache
-from evaluation.benchmark.embedding import Embedder, open_models
+from evaluation.benchmark.cache import EmbeddingCache, ScoreCache
+from evaluation.benchmark.embedder import Embedder, open_models
 from evaluation.benchmark.generation import PipelineKeeper, generate, is_made, made_with
 from evaluation.benchmark.items import chosen_items, items_of
+from evaluation.benchmark.paired_sets import PairedSets, pair_sets, problem_text
 from evaluation.benchmark.plan import Plan, System
-from evaluation.benchmark.playing import playable_items
-from evaluation.benchmark.presence import why_absent
+from evaluation.benchmark.preflight import Preflight, require_weights, why_absent
 from evaluation.benchmark.progress import Counter, Listener, Step, to_stderr
+from evaluation.benchmark.report_samples import report_samples
 from evaluation.benchmark.reporting import run_report
 from evaluation.benchmark.results import FILE, ClipPair, RunResult, SystemResult
-from evaluation.benchmark.scoring import score
-from evaluation.benchmark.sides import Sides, compare_sides, problem_text
+from evaluation.benchmark.scoring import embed_sets, score_sets
 from evaluation.benchmark.workers import Workers
 from evaluation.datasets import Dataset, Item
-from evaluation.metrics import Recipe
+from evaluation.embeddings import digest
+from evaluation.files import write_text
 from evaluation.report import ReportFiles, write_report
+from evaluation.suite import Recipe, package_versions
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class RunOptions:
     """How a plan is run; none of it changes a number.
 
     Attributes:
-        out: the run's folder; by default `$STUDIO_WORK/benchmark/<plan>`.
+        out: the run's folder; by default `$STUDIO_WORK/benchmark/<plan>`, where each run's
+            results have a folder of their own, named by what decides them.
         available: leave out systems whose folder or weights are not here, and say so.
         fetch: download the metrics' weights where they are absent.
         device: where models run.
         playable: items that the page plays.
         weights: model -> path of its weights, where they lie elsewhere.
+        overwrite: replace results that are there and differ.
     """
 
     out: Path | None = None
@@ -47,6 +52,7 @@ class RunOptions:
     device: str = "cpu"
     playable: int = 6
     weights: Mapping[str, Path] = field(default_factory=dict)
+    overwrite: bool = False
 
 
 class Run:
@@ -67,7 +73,8 @@ class Run:
         self.plan, self.options = plan, options
         self.listener, self.should_stop = listener, should_stop
         self.folder = options.out or work_folder() / "benchmark" / plan.name
-        self.results_folder = self.folder / plan.recipe.name
+        named = plan.recipe.name if options.out else f"{plan.recipe.name}-{plan.digest}"
+        self.results_folder = self.folder / named
         self.workers = Workers()
 
     def run(self) -> tuple[RunResult, ReportFiles] | None:
@@ -82,28 +89,47 @@ class Run:
             self.workers.leave()
 
     def _run(self) -> tuple[RunResult, ReportFiles] | None:
-        dataset = chosen_items(self.plan.dataset)
-        absent = self._absent()
+        dataset, absent = self._preflight()
         running = [system for system in self.plan.systems if system.slug not in absent]
         device = self.workers.device(self.options.device)
         models = open_models(self.plan.recipe, self.options.fetch, device, self.options.weights)
         embedder = Embedder(models, EmbeddingCache())
         self._generate(running, dataset, device)
         self.workers.wait()
-        sides = {system.slug: self._sides(system, dataset.items) for system in running}
+        sets = {system.slug: self._pair(system, dataset.items) for system in running}
         for system in running:
-            self._embed(system, sides[system.slug], embedder)
+            self._embed(system, sets[system.slug], embedder)
         self.workers.wait()
         if not self.workers.first:
             return None
-        results = tuple(
-            _not_run(system, self._recipe(system), absent[system.slug])
-            if system.slug in absent
-            else self._score(system, sides[system.slug], embedder)
-            for system in self.plan.systems
+        results = []
+        for system in self.plan.systems:
+            if system.slug in absent:
+                results.append(_not_run(system, self._recipe(system), absent[system.slug]))
+                continue
+            scored, sets[system.slug] = self._score(system, sets[system.slug], embedder)
+            results.append(scored)
+        result = self._result(dataset, embedder, tuple(results))
+        return result, self._report(result, running, sets)
+
+    def _preflight(self) -> tuple[Dataset, dict[str, str]]:
+        """All that can be refused before anything is made, at once.
+
+        Returns: the items, and slug -> why of systems that are left out.
+        """
+        dataset = chosen_items(self.plan.dataset)
+        checks = Preflight()
+        options = self.options
+        checks.attempt(
+            lambda: require_weights(self.plan.recipe.models, options.weights, options.fetch)
         )
-        result = self._result(dataset, embedder, results)
-        return result, self._report(result, running, sides)
+        absent: dict[str, str] = {}
+        checks.attempt(lambda: absent.update(self._absent()))
+        for system in self.plan.systems:
+            if system.folder is not None and system.folder.is_dir():
+                checks.attempt(functools.partial(self._pair, system, dataset.items))
+        checks.finish()
+        return dataset, absent
 
     def _recipe(self, system: System) -> Recipe:
         return system.task.recipe(self.plan.recipe)
@@ -142,10 +168,10 @@ class Run:
             counter = Counter(self.listener, "generate", system.title, len(share), done)
             generate(system, share, folder, keeper, counter, self.should_stop)
 
-    def _sides(self, system: System, items: Sequence[Item]) -> Sides:
+    def _pair(self, system: System, items: Sequence[Item]) -> PairedSets:
         folder = self.generated_folder(system)
         here = system.variant is not None and self.workers.first
-        return compare_sides(
+        return pair_sets(
             system,
             self._recipe(system),
             items_of(system, items),
@@ -154,49 +180,62 @@ class Run:
             made_with(folder) if here else {},
             self.plan.incomplete,
             self.plan.forced,
+            self.plan.unequal_clips,
+            self.plan.dataset.kind == "musiccaps",
         )
 
-    def _embed(self, system: System, sides: Sides, embedder: Embedder) -> None:
-        shares = [self.workers.share(side) for side in (sides.generated, sides.reference)]
-        total = sum(map(len, shares)) * len(embedder.models)
+    def _embed(self, system: System, sets: PairedSets, embedder: Embedder) -> None:
+        recipe = self._recipe(system)
+        shares = [self.workers.share(side) for side in (sets.generated, sets.reference)]
+        total = sum(map(len, shares)) * len(recipe.embeddings)
         counter = Counter(self.listener, "embed", system.title, total)
-        for model in embedder.models:
+        for embedding in recipe.embeddings:
             for share in shares:  # apart: an item and its real clip may carry the same id
                 if self.should_stop():
                     raise Cancelled
-                embedder.arrays(self._recipe(system), model, share, counter.step)
+                embedder.arrays(embedding, share, counter.step)
 
-    def _score(self, system: System, sides: Sides, embedder: Embedder) -> SystemResult:
+    def _tell(self, system: System) -> Callable[[int, int], None]:
+        def tell(done: int, total: int) -> None:
+            if self.should_stop():
+                raise Cancelled
+            self.listener(Step("score", system.title, done, total, None))
+
+        return tell
+
+    def _score(
+        self, system: System, sets: PairedSets, embedder: Embedder
+    ) -> tuple[SystemResult, PairedSets]:
         recipe = self._recipe(system)
-        metrics = score(recipe, sides, embedder, self.plan.unequal_clips)
-        self.listener(Step("score", system.title, 1, 1, 0.0))
-        model = recipe.distance.model if recipe.distance else next(iter(embedder.models))
-        real = {clip.id: clip for clip in sides.reference}
+        sets, arrays = embed_sets(recipe, sets, embedder, self.plan.incomplete)
+        tell = self._tell(system)
+        metrics, notes = score_sets(recipe, sets, arrays, embedder, ScoreCache(), tell)
+        real = {clip.id: clip for clip in sets.reference}
         pairs = {}
-        for item, clip in zip(sides.items, sides.generated):
+        for item, clip in zip(sets.items, sets.generated):
             other = real[item.reference_id]
-            pairs[item.id] = ClipPair(
-                clip.sha256,
-                other.sha256,
-                embedder.key(recipe, model, clip),
-                embedder.key(recipe, model, other),
-            )
-        return SystemResult(
+            keys = {
+                digest(one): (embedder.key(one, clip), embedder.key(one, other))
+                for one in recipe.embeddings
+            }
+            pairs[item.id] = ClipPair(clip.sha256, other.sha256, keys)
+        result = SystemResult(
             name=system.name,
             task=system.task.name,
             labels=dict(system.labels),
             recipe=recipe.name,
             recipe_digest=recipe.digest,
             published=dict(system.published),
-            expected=sides.presence.expected,
-            missing=sides.presence.missing,
-            counts=sides.counts,
-            problems=tuple(map(problem_text, sides.problems)),
+            expected=sets.presence.expected,
+            missing=sets.presence.missing,
+            counts=sets.counts,
+            problems=(*map(problem_text, sets.problems), *notes),
             made_with=made_with(self.generated_folder(system)) if system.variant else {},
             metrics=metrics,
             pairs=pairs,
-            heard=system.task.heard,
+            spans=system.task.spans_text,
         )
+        return result, sets
 
     def _result(
         self, dataset: Dataset, embedder: Embedder, systems: tuple[SystemResult, ...]
@@ -212,22 +251,36 @@ class Run:
             dataset.name,
             self.plan.published_on,
             recipes,
-            embedder.versions,
+            package_versions(),
             weights,
             systems,
         )
 
+    def _free_folder(self, text: str) -> Path:
+        """The results' folder, or a numbered one beside it where other results lie there."""
+        folder, number = self.results_folder, 1
+        while (folder / FILE).is_file() and not self.options.overwrite:
+            if (folder / FILE).read_text(encoding="utf-8") == text:
+                break
+            number += 1
+            folder = self.results_folder.with_name(f"{self.results_folder.name}-{number}")
+        if folder != self.results_folder:
+            print(
+                f"{self.results_folder} holds other results; these go to {folder} "
+                "(--overwrite replaces them)",
+                file=sys.stderr,
+            )
+        return folder
+
     def _report(
-        self, result: RunResult, running: Sequence[System], sides: dict[str, Sides]
+        self, result: RunResult, running: Sequence[System], sets: dict[str, PairedSets]
     ) -> ReportFiles:
-        self.results_folder.mkdir(parents=True, exist_ok=True)
-        path = self.results_folder / FILE
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(result.as_dict(), indent=1, allow_nan=False), encoding="utf-8")
-        os.replace(part, path)
-        played = playable_items(running, sides, result.systems, self.options.playable)
+        text = json.dumps(result.as_dict(), indent=1, allow_nan=False)
+        folder = self._free_folder(text)
+        write_text(folder / FILE, text)
+        played = report_samples(running, sets, result.systems, self.options.playable)
         report = run_report(result, self.plan.recipes, played)
-        files = write_report(report, self.results_folder)
+        files = write_report(report, folder)
         self.listener(Step("report", self.plan.title, 1, 1, 0.0))
         return files
 

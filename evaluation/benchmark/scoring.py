@@ -1,194 +1,129 @@
-"""Numbers from arrays: every metric of the recipe, with its interval over clips."""
+"""Numbers from paired sets: every metric of the recipe, each computed once and kept."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+import functools
+import time
+from collections.abc import Callable
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
-from core.errors import InputError
-from evaluation.benchmark.cache import Arrays
-from evaluation.benchmark.embedding import Embedder
-from evaluation.benchmark.results import MetricResult
-from evaluation.benchmark.sides import Sides
-from evaluation.metrics import (
-    BootstrapChoice,
-    DistanceChoice,
-    Interval,
-    KLChoice,
-    Recipe,
-    bias_at,
-    clip_kl,
-    cosines,
-    distance_interval,
-    frechet_interval,
-    kad,
-    mean_interval,
-    median_bandwidth,
-    per_clip_distances,
-    require_equal_clips,
-    segment_kl,
-)
+from evaluation.benchmark.cache import ScoreCache, hash_of
+from evaluation.benchmark.embedder import Embedder
+from evaluation.benchmark.paired_sets import PairedSets
+from evaluation.embeddings import Arrays, choices, digest
+from evaluation.suite import Metric, MetricData, MetricResult, Recipe
 
-KAD_FRAMES = 4000  # a side; above it 200 resamples of a kernel matrix take hours
-FEWEST_FOR_BIAS = 4
+NEAR_COPY = 0.05  # of the typical distance between real clips
+TELL_SECONDS = 2.0
+SetArrays = dict[str, tuple[dict[str, Arrays], dict[str, Arrays]]]  # by the embedding's digest
 
 
-def score(
-    recipe: Recipe, sides: Sides, embedder: Embedder, unequal_clips: bool = False
-) -> tuple[MetricResult, ...]:
-    """All metrics of a recipe between two sides.
+def embed_sets(
+    recipe: Recipe, sets: PairedSets, embedder: Embedder, incomplete: bool
+) -> tuple[PairedSets, SetArrays]:
+    """Arrays of both sides under every embedding, and the sets without what cannot be embedded.
 
-    Raises: InputError for unequal numbers of clips without the flag, fewer than two clips, or
-        arrays that are not finite.
+    Raises: InputError when too little is left.
+    """
+    arrays: SetArrays = {}
+    failed: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    for embedding in recipe.embeddings:
+        found = []
+        for side, clips in enumerate((sets.generated, sets.reference)):
+            made, errors = embedder.arrays(embedding, clips)
+            failed[side].update(errors)
+            found.append(made)
+        arrays[digest(embedding)] = (found[0], found[1])
+    return sets.without(*failed, recipe, incomplete), arrays
+
+
+def score_sets(
+    recipe: Recipe,
+    sets: PairedSets,
+    arrays: SetArrays,
+    embedder: Embedder,
+    scores: ScoreCache,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[tuple[MetricResult, ...], list[str]]:
+    """All metrics of a recipe, and what a reader must know of the sets' embeddings.
+
+    Args:
+        scores: where results of metrics are kept, so that a stopped run need not repeat them.
+        on_step: told (metrics done, metrics) and, within long ones, their own steps; it may raise.
     """
     found: list[MetricResult] = []
-    if recipe.distance is not None:
-        model = recipe.distance.model
-        generated = embedder.arrays(recipe, model, sides.generated)
-        reference = embedder.arrays(recipe, model, sides.reference)
-        require_equal_clips(len(generated), len(reference), unequal_clips or not recipe.equal_clips)
-        found += _distances(recipe.distance, recipe.bootstrap, sides, generated, reference)
-    if recipe.kl is not None:
-        model = recipe.kl.model
-        generated = embedder.arrays(recipe, model, sides.generated)
-        reference = embedder.arrays(recipe, model, sides.reference)
-        found += _divergences(recipe.kl, recipe.bootstrap, sides, generated, reference)
-    if recipe.clap is not None:
-        heard = embedder.arrays(recipe, recipe.clap.checkpoint, sides.generated)
-        texts = embedder.texts(recipe, [item.caption for item in sides.items])
-        values = cosines(np.stack([heard[item.id]["audio"] for item in sides.items]), texts)
-        per_item = {item.id: float(value) for item, value in zip(sides.items, values)}
-        interval = _mean(recipe.bootstrap, sides, per_item)
-        found.append(
-            MetricResult.of(
-                "CLAP", recipe.clap.name, "higher", interval, per_item, note=_drawn(sides)
-            )
+    for done, metric in enumerate(recipe.metrics, 1):
+        generated, reference = arrays[digest(metric.embedding)]
+        data = MetricData(
+            sets.items,
+            generated,
+            reference,
+            functools.partial(embedder.texts, metric.embedding),
+            recipe.bootstrap,
+            _seldom(on_step),
         )
-    return tuple(found)
+        key = None if _is_own(metric) else _score_key(metric, recipe, sets, embedder)
+        results = scores.get(key) if key else None
+        if results is None:
+            results = metric.score(data)
+            if key:
+                scores.put(key, results)
+        found += results
+        on_step(done, len(recipe.metrics))
+    return tuple(found), _near_copies(recipe, sets, arrays)
 
 
-def _mean(
-    choice: BootstrapChoice,
-    sides: Sides,
-    values: dict[str, float],
-    weights: dict[str, int] | None = None,
-) -> Interval:
-    """Items of one real clip (captions of one track) are drawn together."""
-    weighing = [weights[name] for name in values] if weights else None
-    tracks = {item.id: item.reference_id for item in sides.items}
-    return mean_interval(
-        list(values.values()),
-        weighing,
-        choice.level,
-        choice.mean_resamples,
-        choice.seed,
-        [tracks[name] for name in values],
-    )
+def _seldom(on_step: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Passes steps on, but not more than one in two seconds."""
+    last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > TELL_SECONDS:
+            last = time.monotonic()
+            on_step(done, total)
+
+    return tell
 
 
-def _distances(
-    choice: DistanceChoice,
-    bootstrap: BootstrapChoice,
-    sides: Sides,
-    generated: dict[str, Arrays],
-    reference: dict[str, Arrays],
-) -> list[MetricResult]:
-    one = [generated[clip.id]["frames"] for clip in sides.generated]
-    two = [reference[clip.id]["frames"] for clip in sides.reference]
-    for clip, frames in zip((*sides.generated, *sides.reference), (*one, *two)):
-        if not np.isfinite(frames).all():
-            raise InputError("embedding", clip.file, "is not finite; leave this file out")
-    tracks = _by_track(sides, one)
-    interval = frechet_interval(
-        tracks, two, True, bootstrap.level, bootstrap.distance_resamples, bootstrap.seed
-    )
-    per_item, note = {}, ""
-    if min(len(frames) for frames in one) >= 2:
-        values = per_clip_distances(one, np.concatenate(two))
-        per_item = {clip.id: value for clip, value in zip(sides.generated, values)}
-        note = "items: each clip's own distance to the whole reference; not a mean"
-    if not sides.paired:
-        note = f"{len(one)} generated against {len(two)} reference clips; {note}".strip("; ")
-    result = MetricResult.of(choice.name, choice.name, "lower", interval, per_item, note=note)
-    if len(two) >= FEWEST_FOR_BIAS:
-        bias = bias_at(two, len(one), seed=bootstrap.seed)
-        result = dataclasses.replace(
-            result, bias=bias.at_asked, bias_measured=bias.mean, bias_clips=bias.clips
-        )
-    return [result, _kernel(choice, bootstrap, tracks, two)] if choice.kad else [result]
+def _is_own(metric: Metric) -> bool:
+    """Whether it comes from a person's own file, whose version nobody checks."""
+    return type(metric).__module__.startswith("own_metric_")
 
 
-def _drawn(sides: Sides) -> str:
-    """A note where several items share a real clip."""
-    count = len(sides.reference)
-    return "" if sides.paired else f"{len(sides.items)} items of {count} real clips, drawn by clip"
+def _score_key(metric: Metric, recipe: Recipe, sets: PairedSets, embedder: Embedder) -> str:
+    keys = [
+        [embedder.key(metric.embedding, clip) for clip in side]
+        for side in (sets.generated, sets.reference)
+    ]
+    items = [(item.id, item.reference_id, item.caption) for item in sets.items]
+    details = [item.details for item in sets.items]
+    return hash_of(choices(metric), choices(recipe.bootstrap), keys, items, details)
 
 
-def _by_track(sides: Sides, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Frames of every generated clip -> of all clips that belong to each real clip."""
-    tracks: dict[str, list[np.ndarray]] = {clip.id: [] for clip in sides.reference}
-    for item, own in zip(sides.items, frames):
-        tracks[item.reference_id].append(own)
-    return [np.concatenate(own) for own in tracks.values()]
-
-
-def _kernel(
-    choice: DistanceChoice,
-    bootstrap: BootstrapChoice,
-    one: Sequence[np.ndarray],
-    two: Sequence[np.ndarray],
-) -> MetricResult:
-    bandwidth = median_bandwidth(np.concatenate(two), bootstrap.seed)
-
-    def statistic(drawn: np.ndarray, real: np.ndarray) -> float:
-        return kad([one[i] for i in drawn], [two[i] for i in real], bandwidth)
-
-    name = choice.name.replace("FD-", "KAD-")
-    note = (
-        f"bandwidth {bandwidth:.4g}, the median of the reference; pairs of frames of one clip "
-        "left out"
-    )
-    if max(sum(map(len, one)), sum(map(len, two))) > KAD_FRAMES:
-        estimate = statistic(np.arange(len(one)), np.arange(len(two)))
-        note += f"; no interval above {KAD_FRAMES} frames a side"
-        return MetricResult(
-            name, name, "lower", estimate, None, None, len(one), None, None, None, {}, {}, note
-        )
-    interval = distance_interval(
-        statistic,
-        len(one),
-        len(two),
-        True,
-        bootstrap.level,
-        bootstrap.distance_resamples,
-        bootstrap.seed,
-    )
-    return MetricResult.of(name, name, "lower", interval, note=note)
-
-
-def _divergences(
-    choice: KLChoice,
-    bootstrap: BootstrapChoice,
-    sides: Sides,
-    generated: dict[str, Arrays],
-    reference: dict[str, Arrays],
-) -> list[MetricResult]:
-    one = {item.id: generated[item.id]["logits"] for item in sides.items}
-    two = {item.id: reference[item.reference_id]["logits"] for item in sides.items}
-    found = []
-    for place, direction in enumerate(choice.directions):
-        weights = None
-        if choice.pooling == "segments":
-            segments = segment_kl(one, two, direction)
-            per_item = segments.per_clip
-            weights = segments.weights if choice.average == "segments" else None
-        else:
-            per_item = clip_kl(one, two, direction, choice.pooling)
-        # the headline keeps the choice's own name, under which values are published
-        name = choice.name if place == 0 else f"{choice.name} {direction}"
-        interval = _mean(bootstrap, sides, per_item, weights)
-        note = "; ".join(filter(None, (direction, _drawn(sides))))
-        found.append(MetricResult.of(name, choice.name, "lower", interval, per_item, weights, note))
-    return found
+def _near_copies(recipe: Recipe, sets: PairedSets, arrays: SetArrays) -> list[str]:
+    """A line naming generated clips that are their own real clip again (an MP3 of it, say)."""
+    for embedding in recipe.embeddings:
+        generated, reference = arrays[digest(embedding)]
+        if len(reference) < 3 or not all("frames" in one for one in generated.values()):
+            continue
+        means = {
+            key: one["frames"].mean(axis=0, dtype=np.float64) for key, one in reference.items()
+        }
+        sample = np.stack(list(means.values())[:500])
+        typical = float(np.median(pdist(sample)))
+        near = [
+            item.id
+            for item in sets.items
+            if np.linalg.norm(generated[item.id]["frames"].mean(axis=0) - means[item.reference_id])
+            < NEAR_COPY * typical
+        ]
+        if near:
+            shown = ", ".join(near[:10]) + (" ..." if len(near) > 10 else "")
+            return [
+                f"near copies (both, mention) [{len(near)}: {shown}]: nearly the same embedding as "
+                "their own real clip, as a reconstruction or a re-encoded copy has"
+            ]
+    return []

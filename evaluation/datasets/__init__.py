@@ -3,6 +3,7 @@
 from evaluation.datasets.audio_folder import AudioFolder
 from evaluation.datasets.captioned_folder import read_captioned_folder, read_ids
 from evaluation.datasets.comparison_checks import (
+    EmbeddedChannels,
     Problem,
     check_comparison,
     load_reference_arrays,
@@ -19,6 +20,7 @@ __all__ = [
     "AudioFacts",
     "AudioFolder",
     "Dataset",
+    "EmbeddedChannels",
     "FolderReport",
     "Item",
     "Manifest",

@@ -8,7 +8,7 @@ stands in the report. Nothing changes a mean silently.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,15 +16,35 @@ from typing import Literal
 import numpy as np
 
 from core.errors import InputError
-from evaluation.datasets.inspection import FolderReport
+from evaluation.datasets.inspection import AudioFacts, FolderReport
 from evaluation.datasets.item import check_id, check_unique
 from evaluation.datasets.manifest import changed_files, read_manifest
 
 PICKLE_SUFFIXES = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"}
 PICKLE_START = b"\x80"
+LONGER_SECONDS = 1.0  # a clip that much longer than its table says is another one
+MOST_APART = 0.1  # share by which typical lengths may differ unmentioned
 SHORTEST_SECONDS = 1.5  # below this PaSST is fed a short window
 
 Consequence = Literal["refuse", "exclude", "mention"]
+
+
+@dataclass(frozen=True)
+class EmbeddedChannels:
+    """What the recipe's models embed: the mean of the channels, left and right apart, or both."""
+
+    mono: bool = True
+    stereo: bool = False
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Seconds from which on either side is scored, and how long (None: to the end)."""
+
+    generated_begin: float = 0.0
+    reference_begin: float = 0.0
+    generated_seconds: float | None = None
+    reference_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,18 +66,41 @@ class Problem:
     message: str
 
 
-def _per_file(report: FolderReport, side: str, shortest: float, begin: float) -> list[Problem]:
+def _per_file(
+    report: FolderReport, side: str, shortest: float, begin: float, channels: EmbeddedChannels
+) -> list[Problem]:
     facts = report.facts.values()
-    cases = (
-        ("missing file", "exclude", report.missing, "no audio file for these ids"),
-        ("undecodable file", "exclude", [f.id for f in facts if f.problem], "cannot be used"),
+    usable = [f for f in facts if not f.problem]
+    cases: list[tuple[str, Consequence, list[str] | tuple[str, ...], str]] = [
+        (
+            "missing file",
+            "exclude",
+            report.missing,
+            f"no audio file for these ids{report.names_hint}",
+        ),
+        *(
+            ("undecodable file", "exclude", ids, why)
+            for why, ids in _by_reason(f for f in facts if f.problem).items()
+        ),
         ("silent file", "exclude", [f.id for f in facts if f.silent], "peak below -80 dB"),
+        (
+            "silent in mono",
+            "exclude" if channels.mono else "mention",
+            [f.id for f in facts if f.silent_in_mono],
+            "left and right cancel each other (opposite phase); most models embed their mean",
+        ),
+        (
+            "more than two channels",
+            "exclude" if channels.stereo else "mention",
+            [f.id for f in usable if f.channels > 2],
+            "give mono or stereo files; a model here embeds left and right apart",
+        ),
         (
             "too short",
             "exclude",
-            [f.id for f in facts if not f.problem and f.seconds - begin < shortest],
-            f"shorter than {shortest:g} s, the least a model hears"
-            + (f", after the first {begin:g} s, which are not heard" if begin else ""),
+            [f.id for f in usable if f.seconds - begin < shortest],
+            f"shorter than {shortest:g} s, the least a model needs"
+            + (f", after the first {begin:g} s, which are left out" if begin else ""),
         ),
         (
             "lossy file",
@@ -65,12 +108,20 @@ def _per_file(report: FolderReport, side: str, shortest: float, begin: float) ->
             [f.id for f in facts if f.lossy],
             "mp3 and the like: the codec alone moves distances",
         ),
-    )
+    ]
     return [
         Problem(name, side, tuple(ids), consequence, message)
         for name, consequence, ids, message in cases
         if ids
     ]
+
+
+def _by_reason(facts: Iterable[AudioFacts]) -> dict[str, list[str]]:
+    """Why files cannot be used -> their ids."""
+    found: dict[str, list[str]] = {}
+    for one in facts:
+        found.setdefault(one.problem, []).append(one.id)
+    return found
 
 
 def _swapped(generated: FolderReport, reference: FolderReport) -> list[Problem]:
@@ -114,22 +165,67 @@ def _counts(histogram: dict[int, int]) -> str:
     return ", ".join(f"{value}: {times}" for value, times in sorted(histogram.items())) or "none"
 
 
+def _typical(report: FolderReport, begin: float, seconds: float | None) -> float | None:
+    """Median length in seconds of what is scored."""
+    lengths = [f.seconds - begin for f in report.facts.values() if not f.problem]
+    if not lengths:
+        return None
+    median = float(np.median(lengths))
+    return median if seconds is None else min(median, seconds)
+
+
+def _durations(
+    generated: FolderReport,
+    reference: FolderReport,
+    spans: Spans,
+    stated: Mapping[str, float | None],
+) -> list[Problem]:
+    found = []
+    whole = [
+        name
+        for name, facts in reference.facts.items()
+        if (seconds := stated.get(name)) is not None
+        and facts.seconds > seconds + LONGER_SECONDS
+        and not facts.problem
+    ]
+    if whole and spans.reference_seconds is None:
+        message = (
+            "are longer than the table says: whole videos? cut them, or name the span "
+            "(--reference-start, --reference-seconds; in plans: tasks)"
+        )
+        found.append(Problem("longer than stated", "reference", tuple(whole), "refuse", message))
+    one = _typical(generated, spans.generated_begin, spans.generated_seconds)
+    two = _typical(reference, spans.reference_begin, spans.reference_seconds)
+    if one and two and abs(one - two) > MOST_APART * max(one, two):
+        message = f"generated {one:.1f} s, reference {two:.1f} s (medians); length moves distances"
+        found.append(Problem("durations differ", "both", (), "mention", message))
+    return found
+
+
 def check_comparison(
     generated: FolderReport,
     reference: FolderReport,
     shortest: float = SHORTEST_SECONDS,
     begins: tuple[float, float] = (0.0, 0.0),
+    channels: EmbeddedChannels = EmbeddedChannels(),
+    seconds: tuple[float | None, float | None] = (None, None),
+    stated: Mapping[str, float | None] | None = None,
 ) -> list[Problem]:
     """Every problem between two inspected folders, the refusing ones first.
 
     Args:
         generated, reference: from `inspect_folder`, each with the ids wanted of it.
         shortest: seconds that the recipe's models need (musicnn: 2.98).
-        begins: seconds from which on generated and reference files are heard.
+        begins: seconds from which on generated and reference files are scored.
+        channels: what the models embed.
+        seconds: how long either is scored; None to its end.
+        stated: reference id -> seconds that the dataset's table states.
     """
+    spans = Spans(*begins, *seconds)
     found = _swapped(generated, reference) + _differences(generated, reference)
-    found += _per_file(generated, "generated", shortest, begins[0])
-    found += _per_file(reference, "reference", shortest, begins[1])
+    found += _durations(generated, reference, spans, stated or {})
+    found += _per_file(generated, "generated", shortest, begins[0], channels)
+    found += _per_file(reference, "reference", shortest, begins[1], channels)
     order: Sequence[Consequence] = ("refuse", "exclude", "mention")
     return sorted(found, key=lambda problem: order.index(problem.consequence))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import audioread.ffdec
 import numpy as np
 import soundfile
 
@@ -18,7 +20,10 @@ SILENT_PEAK = 1e-4  # -80 dB
 BLOCK_FRAMES = 1 << 16
 CHUNK_BYTES = 1 << 20
 KEPT_FILES = 10_000  # facts in memory: the systems of a plan share their real clips
-LOSSY = {".mp3", ".ogg", ".opus", ".m4a"}
+LOSSY = {".mp3", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".webm"}
+LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000  # outside, a header is wrong
+MOST_CHANNELS = 64
+Block = tuple[int, int, np.ndarray]  # sample rate, channels, samples [frames, channels]
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class AudioFacts:
         file: path inside the folder.
         sha256: of its bytes.
         sample_rate, channels, seconds, peak: as decoded; zeros when it cannot be.
-        problem: why it cannot be decoded, or "".
+        problem: why it cannot be used, or "".
+        mono_peak: of the mean of its channels, which most models embed; None in old manifests.
     """
 
     id: str
@@ -41,6 +47,13 @@ class AudioFacts:
     seconds: float
     peak: float
     problem: str = ""
+    mono_peak: float | None = None
+
+    @property
+    def silent_in_mono(self) -> bool:
+        """It sounds, but its channels cancel each other (stereo in opposite phase)."""
+        quiet = self.mono_peak is not None and self.mono_peak < SILENT_PEAK
+        return quiet and not self.problem and not self.silent
 
     @property
     def silent(self) -> bool:
@@ -67,19 +80,54 @@ def inspect_file(name: str, path: Path, folder: Path) -> AudioFacts:
 @lru_cache(maxsize=KEPT_FILES)
 def _inspect(name: str, path: Path, folder: Path, _size: int, _changed: int) -> AudioFacts:
     digest, relative = _hash(path), str(path.relative_to(folder))
+    rate = channels = frames = 0
+    peak = mono_peak = 0.0
+    finite = True
     try:
-        with soundfile.SoundFile(path) as file:
-            rate, channels, frames, peak = file.samplerate, file.channels, 0, 0.0
-            for block in file.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
-                frames += len(block)
-                peak = max(peak, float(np.abs(block).max()))
-    except (OSError, RuntimeError) as error:  # soundfile raises RuntimeErrors of its own
-        return AudioFacts(name, relative, digest, 0, 0, 0.0, 0.0, f"cannot be decoded: {error}")
-    if not np.isfinite(peak):
+        for rate, channels, block in _decoded(path):
+            if not LOWEST_RATE <= rate <= HIGHEST_RATE or channels > MOST_CHANNELS:
+                problem = f"its header says {rate} Hz, {channels} channels"
+                return AudioFacts(name, relative, digest, rate, channels, 0.0, 0.0, problem)
+            if not len(block):
+                continue
+            frames += len(block)
+            finite = finite and bool(np.isfinite(block).all())
+            peak = max(peak, float(np.abs(block).max()))
+            mono_peak = max(mono_peak, float(np.abs(block.mean(axis=1)).max()))
+    except (OSError, RuntimeError, audioread.DecodeError) as error:  # soundfile's are RuntimeErrors
+        shown = " ".join(str(error).split()) or type(error).__name__
+        return AudioFacts(name, relative, digest, 0, 0, 0.0, 0.0, f"cannot be decoded: {shown}")
+    seconds = frames / rate if rate else 0.0
+    if not finite:
         problem = "holds samples that are not numbers"
-        return AudioFacts(name, relative, digest, rate, channels, frames / rate, 0.0, problem)
+        return AudioFacts(name, relative, digest, rate, channels, seconds, 0.0, problem)
     problem = "" if frames else "holds no samples"
-    return AudioFacts(name, relative, digest, rate, channels, frames / rate, peak, problem)
+    facts = (name, relative, digest, rate, channels, seconds, peak, problem, mono_peak)
+    return AudioFacts(*facts)
+
+
+def _decoded(path: Path) -> Iterator[Block]:
+    """Blocks of a file, by libsndfile; what that cannot read (m4a, aac, video), by ffmpeg."""
+    try:
+        file = soundfile.SoundFile(path)
+    except (OSError, soundfile.LibsndfileError):
+        yield from _decoded_by_ffmpeg(path)
+        return
+    with file:
+        yield file.samplerate, file.channels, np.zeros((0, file.channels), np.float32)
+        for block in file.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
+            yield file.samplerate, file.channels, block
+
+
+def _decoded_by_ffmpeg(path: Path) -> Iterator[Block]:
+    if not path.stat().st_size:
+        raise OSError("is empty (0 bytes)")
+    if shutil.which("ffmpeg") is None:
+        raise OSError("libsndfile does not know this format, and ffmpeg is not installed")
+    with audioread.ffdec.FFmpegAudioFile(str(path)) as file:
+        for part in file:
+            block = np.frombuffer(part, "<i2").reshape(-1, file.channels).astype(np.float32)
+            yield file.samplerate, file.channels, block / 32_768
 
 
 @dataclass(frozen=True)
@@ -90,11 +138,13 @@ class FolderReport:
         folder: what was inspected.
         facts: id -> facts, of the files that are here.
         missing: wanted ids without a file.
+        names_hint: what lies there under other names, where some are missing.
     """
 
     folder: Path
     facts: dict[str, AudioFacts]
     missing: tuple[str, ...]
+    names_hint: str = ""
 
     def sample_rates(self) -> dict[int, int]:
         """Sample rate -> files."""
@@ -119,4 +169,5 @@ def inspect_folder(folder: Path, ids: Iterable[str] | None = None) -> FolderRepo
     wanted = list(audio.files) if ids is None else list(ids)
     found = {name: path for name in wanted if (path := audio.find(name))}
     facts = {name: inspect_file(name, path, folder) for name, path in found.items()}
-    return FolderReport(folder, facts, tuple(name for name in wanted if name not in found))
+    missing = tuple(name for name in wanted if name not in found)
+    return FolderReport(folder, facts, missing, audio.names_hint(wanted) if missing else "")

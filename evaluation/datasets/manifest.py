@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
 from evaluation.datasets.inspection import AudioFacts, FolderReport
+from evaluation.files import write_text
 
 FILE = "manifest.json"
 Side = Literal["generated", "reference"]
@@ -35,9 +35,7 @@ def write_manifest(report: FolderReport, side: Side, made_with: dict[str, str]) 
     files = {name: asdict(facts) for name, facts in report.facts.items()}
     text = json.dumps({"side": side, "made_with": made_with, "files": files}, indent=1)
     target = report.folder / FILE
-    part = target.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, target)
+    write_text(target, text)
     return target
 
 

@@ -1,8 +1,11 @@
-"""Reads CSV files as people really save them."""
+"""Reads tables as people really save them: CSV, TSV, and JSON lines."""
 
 from __future__ import annotations
 
 import csv
+import gzip
+import io
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,25 +14,56 @@ from core.errors import InputError
 
 YES, NO = {"true", "1", "yes"}, {"false", "0", "no"}
 LONGEST_CELL = 1 << 20
+MOST_BYTES = 1 << 28  # of a packed table, unpacked
+FIRST_WINS = {"id"}  # a table may name an item by id, file and path; other columns must be clear
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+TABLES = (
+    "metadata.csv",
+    "metadata.tsv",
+    "metadata.jsonl",
+    "captions.csv",
+    "data.jsonl",
+    "data.jsonl.gz",
+)
+
+
+def find_table(path: Path) -> Path:
+    """The table itself, or in a folder the one that Hugging Face and audiocraft name.
+
+    Raises: InputError for a folder without one.
+    """
+    if not path.is_dir():
+        return path
+    found = next((path / name for name in TABLES if (path / name).is_file()), None)
+    if found is None:
+        raise InputError("table", path, f"the folder holds none of {', '.join(TABLES)}")
+    return found
 
 
 def read_rows(path: Path, columns: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Rows of a CSV with a header, keyed by our column names (others keep their own).
+    """Rows of a table with named columns, keyed by our names (others keep their own).
 
-    A byte-order mark, quoted line breaks and Windows line ends are read as what they are; cells
+    CSV with commas, semicolons or tabs, or JSON lines (`.jsonl`, also packed with gzip). A
+    byte-order mark, quoted line breaks and Windows line ends are read as what they are; cells
     keep their text, so an id that begins with "-" or "=" stays itself.
 
     Args:
-        path: the file, UTF-8.
+        path: the file, UTF-8, or a folder that holds `metadata.csv` or the like.
         columns: our name -> header aliases, compared without case or outer spaces; every one
             must be there.
     Raises: InputError naming the file and what is wrong with it.
     """
+    path = find_table(path)
+    text = _text(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    if suffixes and suffixes[-1] in JSON_LINES:
+        return _json_rows(path, text, columns)
     csv.field_size_limit(LONGEST_CELL)
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = list(
+            csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+        )
+    except csv.Error as error:
         raise InputError("CSV", path, f"cannot be read as UTF-8 CSV ({error})") from error
     if not rows:
         raise InputError("CSV", path, "is empty; it needs a header")
@@ -46,10 +80,56 @@ def read_rows(path: Path, columns: Mapping[str, Sequence[str]]) -> list[dict[str
     return table
 
 
+def _text(path: Path) -> str:
+    try:
+        if path.suffix.lower() != ".gz":
+            return path.read_bytes().decode("utf-8-sig")
+        with gzip.open(path) as file:
+            packed = file.read(MOST_BYTES + 1)
+        if len(packed) > MOST_BYTES:
+            raise InputError("table", path, f"unpacks to more than {MOST_BYTES >> 20} MB")
+        return packed.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise InputError("CSV", path, f"cannot be read as UTF-8 CSV ({error})") from error
+
+
+def _delimiter(text: str) -> str:
+    """What separates the cells of the header."""
+    header = text.splitlines()[0] if text else ""
+    return max(",\t;", key=header.count)  # the first of equals: a single column has none
+
+
+def _json_rows(path: Path, text: str, columns: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    try:
+        records = (
+            json.loads(text)
+            if text.lstrip().startswith("[")
+            else [json.loads(line) for line in text.splitlines() if line.strip()]
+        )
+    except ValueError as error:
+        raise InputError("JSON lines", path, f"cannot be read ({error})") from error
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise InputError("JSON lines", path, "give one object a line, with a file name and caption")
+    header = list(dict.fromkeys(str(key) for record in records for key in record))
+    names = dict(zip(header, _names(path, header, columns)))
+    return [{names[key]: _cell(record.get(key)) for key in header} for record in records]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _names(path: Path, header: list[str], columns: Mapping[str, Sequence[str]]) -> list[str]:
-    ours = {alias.lower(): name for name, aliases in columns.items() for alias in aliases}
-    names = [ours.get(name.lower(), name) for name in header]
-    if absent := [name for name in columns if name not in names]:
+    """Our names of the columns."""
+    lowered = [name.strip().lower() for name in header]
+    chosen: dict[int, str] = {}
+    for name, aliases in columns.items():
+        found = [lowered.index(alias) for alias in map(str.lower, aliases) if alias in lowered]
+        chosen |= dict.fromkeys(found[:1] if name in FIRST_WINS else found, name)
+    names = [chosen.get(place, name) for place, name in enumerate(header)]
+    if absent := [name for name in columns if name not in chosen.values()]:
         wanted = "; ".join(" or ".join(columns[name]) for name in absent)
         raise InputError("CSV", path, f"has no column {wanted}; its header is {', '.join(header)}")
     if repeated := sorted({name for name in names if names.count(name) > 1}):

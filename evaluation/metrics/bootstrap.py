@@ -49,7 +49,7 @@ def expanded_tails(clips: int, level: float) -> tuple[float, float]:
 
 
 def mean_interval(
-    values: Sequence[float],
+    values: Sequence[float] | np.ndarray,
     weights: Sequence[float] | None = None,
     level: float = 0.95,
     resamples: int = 2000,

@@ -111,7 +111,8 @@ def fetch_hub_parts() -> None:
 
 def _state(weights: Weights) -> dict[str, torch.Tensor]:
     """The checkpoint's tensors; its NumPy scalars are the only other things allowed in."""
-    scalars = [np.core.multiarray.scalar, np.dtype, type(np.dtype("f8")), type(np.dtype("i8"))]
+    scalar = np.core.multiarray.scalar  # type: ignore[attr-defined]  # not in NumPy's stubs
+    scalars = [scalar, np.dtype, type(np.dtype("f8")), type(np.dtype("i8"))]
     try:
         with torch.serialization.safe_globals(scalars):
             stored = torch.load(weights.path, map_location="cpu", weights_only=True)

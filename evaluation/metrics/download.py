@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from core.errors import FailureError
 
@@ -24,7 +25,7 @@ def print_progress(done: int, total: int | None) -> None:
     print(f"\r{done / 1e6:.0f}{whole} MB", end="", file=sys.stderr, flush=True)
 
 
-def _open(url: str, begin: int) -> tuple[object, int]:
+def _open(url: str, begin: int) -> tuple[Any, int]:
     """The response and the byte it really begins at (0 where the server cannot resume)."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={begin}-"} if begin else {})
     response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310

@@ -7,7 +7,7 @@ The trace of (S_g S_r)^1/2 is the nuclear norm of the product of the centred fac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +100,13 @@ def per_clip_distances(clips: Sequence[np.ndarray], reference: np.ndarray) -> li
     """
     whole = _factor(_frames("reference", reference))
     return [_combine(_factor(_frames("clip", clip)), whole).distance for clip in clips]
+
+
+def distances_to_moments(
+    clips: Iterable[np.ndarray], mean: np.ndarray, factor: np.ndarray
+) -> list[float]:
+    """`per_clip_distances` to a reference given by its mean [d] and a factor of its covariance."""
+    return [_combine(_factor(_frames("clip", clip)), (mean, factor)).distance for clip in clips]
 
 
 @dataclass(frozen=True)

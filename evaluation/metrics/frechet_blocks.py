@@ -7,7 +7,7 @@ coverage `python -m evaluation coverage` shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,20 @@ from evaluation.metrics.bootstrap import Interval
 from evaluation.metrics.frechet import BiasAtN, carry_bias
 
 BLOCKS = 50
-LARGE_CLIPS = 200  # above it sets are compared by blocks
+LARGE_CLIPS, LARGE_WIDTH = 200, 256  # above either, sets are compared by blocks
+FEWEST_BLOCKS = 8
+
+OnStep = Callable[[int, int], None]
 
 
-def block_of_clips(clips: int, seed: int = 0, blocks: int = BLOCKS) -> np.ndarray:
-    """[clips] the block of every clip: drawn once, alike in size."""
-    return np.random.default_rng(seed).permutation(clips) % blocks
+def by_blocks(clips: int, width: int) -> bool:
+    """Whether so many clips of embeddings of this width are compared by blocks."""
+    return clips >= FEWEST_BLOCKS and (clips > LARGE_CLIPS or width > LARGE_WIDTH)
+
+
+def block_of_clips(clips: int, seed: int = 0) -> np.ndarray:
+    """[clips] the block of every clip: drawn once, alike in size, one clip each below 50."""
+    return np.random.default_rng(seed).permutation(clips) % min(BLOCKS, clips)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,10 @@ class BlockSums:
             if not waiting and not self.counts.any():
                 width = frames.shape[1]
                 self.origin = frames.mean(axis=0)
-                self.sums, self.products = np.zeros((blocks, width)), np.zeros((blocks, width, width))
+                self.sums, self.products = (
+                    np.zeros((blocks, width)),
+                    np.zeros((blocks, width, width)),
+                )
             waiting.setdefault(int(place), []).append(frames - self.origin)
             if sum(map(len, waiting[int(place)])) >= width:
                 self._add(int(place), waiting.pop(int(place)))
@@ -89,7 +100,9 @@ class BlockSums:
         """
         chosen = slice(None) if blocks is None else blocks
         return self._moments(
-            self.counts[chosen].sum(), self.sums[chosen].sum(axis=0), self.products[chosen].sum(axis=0)
+            self.counts[chosen].sum(),
+            self.sums[chosen].sum(axis=0),
+            self.products[chosen].sum(axis=0),
         )
 
     def without(self, block: int, whole: tuple[float, np.ndarray, np.ndarray]) -> Moments:
@@ -131,17 +144,24 @@ def jackknife(estimate: float, without: np.ndarray, clips: int, level: float = 0
     return Interval(estimate, estimate - half, estimate + half, level, clips, 0)
 
 
-def block_distances(generated: BlockSums, reference: BlockSums) -> tuple[float, np.ndarray]:
-    """The distance, and [blocks] the distances that leave a block of pairs out each."""
+def block_distances(
+    generated: BlockSums, reference: BlockSums, on_step: OnStep = lambda done, total: None
+) -> tuple[float, np.ndarray]:
+    """The distance, and [blocks] the distances that leave a block of pairs out each.
+
+    Args:
+        on_step: told (blocks left out so far, blocks); it may raise to stop.
+    """
     all_generated, all_reference = generated.totals(), reference.totals()
     estimate = distance_of_moments(generated.moments(), reference.moments())
-    without = [
-        distance_of_moments(
+    blocks = len(generated.counts)
+    without = np.empty(blocks)
+    for block in range(blocks):
+        without[block] = distance_of_moments(
             generated.without(block, all_generated), reference.without(block, all_reference)
         )
-        for block in range(len(generated.counts))
-    ]
-    return estimate, np.array(without)
+        on_step(block + 1, blocks)
+    return estimate, without
 
 
 def block_bias(reference: BlockSums, clips: int, draws: int = 5, seed: int = 0) -> BiasAtN:

@@ -154,9 +154,7 @@ class KernelComparison:
         return SCALE * (self.generated.mean + self.reference.mean - 2 * self.cross.mean)
 
 
-def kernel_term(
-    one: KernelClips, two: KernelClips, bandwidth: float, diagonal: bool
-) -> KernelTerm:
+def kernel_term(one: KernelClips, two: KernelClips, bandwidth: float, diagonal: bool) -> KernelTerm:
     """The term between two sets of clips."""
     return KernelTerm(kernel_sums(one, two, bandwidth), one.counts, two.counts, diagonal)
 

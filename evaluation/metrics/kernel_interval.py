@@ -19,17 +19,11 @@ from scipy.sparse.linalg import eigsh
 
 from core.errors import InputError
 from evaluation.metrics.bootstrap import Interval
-from evaluation.metrics.kernel_distance import (
-    SCALE,
-    KernelComparison,
-    kernel_term,
-    prepared,
-)
+from evaluation.metrics.kernel_distance import SCALE, KernelComparison, kernel_term, prepared
 
 GROWTH = 0.45
 FEWEST_CLIPS = 4
 DENSE_CLIPS = 400  # up to here all eigenvalues are computed
-SWAPS_AT_ONCE = 64
 
 
 def _centred(matrix: np.ndarray) -> np.ndarray:
@@ -60,7 +54,9 @@ def _unpaired_units(found: KernelComparison) -> tuple[np.ndarray, np.ndarray]:
     n, m = cross.shape
     one = _influence(found.generated.deviations()) - cross.mean(axis=1) / np.sqrt(n * (n - 1))
     two = _influence(found.reference.deviations()) - cross.mean(axis=0) / np.sqrt(m * (m - 1))
-    scale = np.concatenate([np.full(n, 1 / np.sqrt(n * (n - 1))), np.full(m, 1 / np.sqrt(m * (m - 1)))])
+    scale = np.concatenate(
+        [np.full(n, 1 / np.sqrt(n * (n - 1))), np.full(m, 1 / np.sqrt(m * (m - 1)))]
+    )
     between = _centred(found.cross.normalised())
     gram = np.block(
         [
@@ -105,23 +101,26 @@ def kad_difference(
     swaps: int,
     level: float = 0.95,
     seed: int = 0,
-) -> tuple[Interval, float]:
+) -> tuple[tuple[float, float], Interval, float]:
     """KAD of a first system minus that of a second to the same reference, all three paired.
 
     Args:
         first, second, reference: clip i of each belongs to item i.
         swaps: of the permutation test, which swaps at random which system made a clip.
-    Returns: the interval of the difference, and the two-sided p.
+    Returns: (KAD of the first, of the second), the interval of the difference, two-sided p.
     """
     one, two, real = prepared((first, second, reference))
     own = kernel_term(one, one, bandwidth, False), kernel_term(two, two, bandwidth, False)
     to_real = kernel_term(one, real, bandwidth, False), kernel_term(two, real, bandwidth, False)
-    estimate = own[0].mean - 2 * to_real[0].mean - own[1].mean + 2 * to_real[1].mean
+    within = kernel_term(real, real, bandwidth, False).mean
+    left, right = (
+        SCALE * (term.mean + within - 2 * other.mean) for term, other in zip(own, to_real)
+    )
     cross = to_real[0].deviations() - to_real[1].deviations()
     influence = _influence(own[0].deviations() - own[1].deviations() - cross - cross.T)
     student = float(stats.t.ppf((1 + level) / 2, len(influence) - 1))
     half = SCALE * student * 2 * float(np.sqrt(np.sum(influence**2)))
-    value = SCALE * estimate
+    value = left - right
     interval = Interval(value, value - half, value + half, level, len(influence), 0)
     # With equal frames a swap changes the sign of a clip's own share of the difference:
     # |a - r|^2 - |b - r|^2 = <a - b, a + b - 2 r>, where only a - b changes with it.
@@ -133,5 +132,5 @@ def kad_difference(
     share = apart.sum(axis=1) / (n * (n - 1))
     generator = np.random.default_rng(seed)
     signs = generator.choice([-1.0, 1.0], size=(swaps, n))
-    beyond = int(np.sum(np.abs(signs @ share) >= abs(share.sum()) * (1 - 1e-12)))
-    return interval, (beyond + 1) / (swaps + 1)
+    beyond = int(np.sum(np.abs(signs @ share) >= abs(share.sum()) - 1e-12))  # of rounding
+    return (left, right), interval, (beyond + 1) / (swaps + 1)

@@ -79,3 +79,27 @@ def whereabouts(name: str) -> tuple[bool, str]:
         return True, str(find(DOWNLOADED[name].checkpoint))
     except StudioError as error:
         return False, str(error)
+
+
+def missing_parts(name: str, fetch: bool = False) -> list[str]:
+    """What of a model is not here and cannot be fetched, one sentence each; nothing when all is
+    well. Nothing is hashed or loaded.
+
+    Args:
+        fetch: whether absent weights may be downloaded; those whose hash nobody published are
+            not, since they would be refused afterwards.
+    """
+    if name == "musicnn":
+        here, text = whereabouts(name)
+        return [] if here else [text]
+    if name not in DOWNLOADED:
+        return [f"model {name}: choose one of musicnn, {', '.join(DOWNLOADED)}"]
+    known, missing = DOWNLOADED[name].checkpoint, []
+    if not known.is_here and not (fetch and (known.sha256 or known.stated)):
+        missing.append(known.instructions(fetch))
+    if name in clap.KINDS and not fetch:
+        try:
+            clap.check_hub_parts()
+        except StudioError as error:
+            missing.append(str(error))
+    return missing

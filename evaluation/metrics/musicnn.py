@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 
 from core.errors import FailureError, InputError
 from core.variants import ASSETS
-from evaluation.metrics.musicnn_network import BANDS, MusicNNNetwork, state_from_checkpoint
-from evaluation.metrics.tensor_bundle import read_bundle
+from evaluation.metrics.networks.musicnn_network import BANDS, MusicNNNetwork, state_from_checkpoint
+from evaluation.metrics.networks.tensor_bundle import read_bundle
 from evaluation.metrics.weights import KnownWeights, Weights, check, sha256_of
 
 SAMPLE_RATE = 16_000

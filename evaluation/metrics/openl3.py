@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from evaluation.metrics.openl3_network import OpenL3Network, read_keras_layers
+from evaluation.metrics.networks.openl3_network import OpenL3Network, read_keras_layers
 from evaluation.metrics.weights import KnownWeights, Weights
 
 SAMPLE_RATE = 48_000
@@ -64,7 +64,7 @@ class OpenL3:
         self.weights = weights
         self.device = torch.device(device)
         network = OpenL3Network(read_keras_layers(weights.path))
-        network = network.to(self.device, memory_format=torch.channels_last)
+        network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.eval().requires_grad_(False)
         bank = librosa.filters.mel(
             sr=SAMPLE_RATE, n_fft=FFT, n_mels=BANDS, htk=False, norm="slaney"

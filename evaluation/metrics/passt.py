@@ -10,6 +10,7 @@ import contextlib
 import io
 import pickle
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,7 +66,7 @@ KINDS = {
 }
 
 
-def build_passt(kind: PasstKind) -> torch.nn.Module:
+def build_passt(kind: PasstKind) -> Any:
     """hear21passt's model without weights of its own: [B, samples at 32 kHz] -> [B, 527]."""
     ready_torchvision()
     ready_torchaudio()

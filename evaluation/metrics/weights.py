@@ -30,6 +30,7 @@ class KnownWeights:
             when none was ever verified, so that the person must state it.
         variable: environment variable that names a path; `<variable>_SHA256` states a hash.
         licence: licence of the weights, for the report.
+        megabytes: its size, 0 when unknown.
     """
 
     name: str
@@ -38,6 +39,30 @@ class KnownWeights:
     sha256: tuple[str, ...]
     variable: str
     licence: str
+    megabytes: int = 0
+
+    @property
+    def stated(self) -> str | None:
+        """The hash that the person vouches for, by variable."""
+        return os.environ.get(f"{self.variable}_SHA256")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether a file lies where it is looked for."""
+        return Path(os.environ.get(self.variable) or self.place).expanduser().is_file()
+
+    def instructions(self, fetch: bool = False) -> str:
+        """What to fetch, how large it is, its hash, and where to put it."""
+        size = f", {self.megabytes} MB" if self.megabytes else ""
+        digest = f"sha256 {self.sha256[0]}" if self.sha256 else "no published hash"
+        by_hand = f"put {self.url} ({self.file}{size}, {digest}) at {self.place}"
+        by_hand += f", or name its path with {self.variable}"
+        if not self.sha256:
+            by_hand += f", and state its hash with {self.variable}_SHA256"
+            return f"{self.name}: {by_hand}" + (
+                "; --fetch takes only files whose hash is known" if fetch else ""
+            )
+        return f"{self.name}: {by_hand}" + ("" if fetch else "; or add --fetch")
 
     @property
     def place(self) -> Path:
@@ -99,8 +124,7 @@ def find(known: KnownWeights, path: str | Path | None = None) -> Path:
             raise InputError(f"{known.name} weights", given, f"no such file; see {known.url}")
         return named
     if not known.place.is_file():
-        hint = f"fetch {known.url} and put it at {known.place}, or set {known.variable}"
-        raise FailureError(f"{known.name} weights", "absent", hint)
+        raise FailureError(f"{known.name} weights", "absent", known.instructions())
     return known.place
 
 
@@ -125,6 +149,9 @@ def locate(
     except FailureError:
         if not fetch:
             raise
-        download(known.url, known.place, (stated,) if stated else known.sha256)
+        accepted = (stated,) if stated else (known.stated,) if known.stated else known.sha256
+        if not accepted:
+            raise FailureError("metric weights", "absent", known.instructions(fetch)) from None
+        download(known.url, known.place, accepted)
         found = known.place
     return check(known, found, stated)

@@ -31,22 +31,28 @@ def _plain(figure: go.Figure, title: str, rows: int) -> go.Figure:
 def interval_chart(table: Table, index: int) -> go.Figure | None:
     """Estimates of one column with their intervals; None when it holds no figure."""
     column: Column = table.columns[index]
-    rows = [row for row in table.rows if row.cells[index].value is not None]
-    if not rows or not column.charted:
+    if not column.charted:
         return None
-    cells = [row.cells[index] for row in rows]
-    names = [html.escape(", ".join(label for label in row.labels if label)) for row in rows]
-    up = [0.0 if cell.high is None else cell.high - cell.value for cell in cells]
-    down = [0.0 if cell.low is None else cell.value - cell.low for cell in cells]
+    values, names, up, down = [], [], [], []
+    for row in table.rows:
+        cell = row.cells[index]
+        if cell.value is None:
+            continue
+        values.append(cell.value)
+        names.append(html.escape(", ".join(label for label in row.labels if label)))
+        up.append(0.0 if cell.high is None else cell.high - cell.value)
+        down.append(0.0 if cell.low is None else cell.value - cell.low)
+    if not values:
+        return None
     points = go.Scatter(
-        x=[cell.value for cell in cells],
+        x=values,
         y=names,
         mode="markers",
         marker={"size": 9, "color": INK},
         hovertemplate="%{y}: %{x}<extra></extra>",
         error_x={"type": "data", "array": up, "arrayminus": down, "color": INK},
     )
-    return _plain(go.Figure(points), column.head, len(rows))
+    return _plain(go.Figure(points), column.head, len(values))
 
 
 def item_chart(metric: str, points: Sequence[Points]) -> go.Figure:

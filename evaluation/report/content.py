@@ -9,6 +9,7 @@ from typing import Any, Literal
 from core.errors import InputError
 
 Better = Literal["lower", "higher", ""]
+SMALLEST_P = 0.001
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 
 
@@ -22,6 +23,7 @@ class Column:
         digits: decimals shown.
         note: printed under the table, e.g. "other test set" for published values.
         charted: whether it gets a chart of its intervals.
+        p_value: whether its figures are p values, shown as "< .001" where they are.
     """
 
     name: str
@@ -29,6 +31,13 @@ class Column:
     digits: int = 3
     note: str = ""
     charted: bool = True
+    p_value: bool = False
+
+    def figure(self, value: float) -> str:
+        """The value as it is shown."""
+        if self.p_value:
+            return "< .001" if value < SMALLEST_P else f"{value:.3f}"
+        return f"{value:.{self.digits}f}"
 
     @property
     def head(self) -> str:
@@ -51,17 +60,17 @@ class Cell:
     high: float | None = None
     text: str = ""
 
-    def parts(self, digits: int) -> tuple[str, str]:
+    def parts(self, column: Column) -> tuple[str, str]:
         """`0.378 text` and `[0.351, 0.402]`, the second maybe empty."""
-        value = "" if self.value is None else f"{self.value:.{digits}f}"
+        value = "" if self.value is None else column.figure(self.value)
         interval = ""
         if self.low is not None and self.high is not None:
-            interval = f"[{self.low:.{digits}f}, {self.high:.{digits}f}]"
+            interval = f"[{column.figure(self.low)}, {column.figure(self.high)}]"
         return f"{value} {self.text}".strip() or "–", interval
 
-    def shown(self, digits: int) -> str:
+    def shown(self, column: Column) -> str:
         """Both on one line."""
-        return " ".join(self.parts(digits)).strip()
+        return " ".join(self.parts(column)).strip()
 
 
 @dataclass(frozen=True)

@@ -31,40 +31,63 @@ def escape(text: str) -> str:
     return "".join(SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
 
 
-def _figure(cell: Cell, column: Column) -> str:
+def _figure(cell: Cell, column: Column, best: bool) -> str:
     parts = []
     if cell.value is not None:
-        parts.append(f"${cell.value:.{column.digits}f}$")
+        figure = column.figure(cell.value)
+        parts.append(rf"$\mathbf{{{figure}}}$" if best else f"${figure}$")
     if cell.low is not None and cell.high is not None:
-        low, high = f"{cell.low:.{column.digits}f}", f"{cell.high:.{column.digits}f}"
+        low, high = column.figure(cell.low), column.figure(cell.high)
         parts.append(rf"{{\scriptsize $[{low}, {high}]$}}")
     if cell.text or not parts:
         parts.append(escape(cell.text or "–"))
     return " ".join(parts)
 
 
-def table_latex(table: Table) -> str:
-    """A `table` environment; it needs `\\usepackage{booktabs}` and T1 fonts."""
-    heads = [escape(label) for label in table.labels]
+def _best(table: Table, index: int) -> set[int]:
+    """Rows whose figure in a column is the best as printed; none where it is not compared."""
+    column = table.columns[index]
+    values = {n: v for n, row in enumerate(table.rows) if (v := row.cells[index].value) is not None}
+    if not column.better or len(values) < 2:
+        return set()
+    top = (min if column.better == "lower" else max)(values.values())
+    return {n for n, value in values.items() if column.figure(value) == column.figure(top)}
+
+
+def table_latex(table: Table, caption: str = "", label: str = "") -> str:
+    """A `table` environment as wide as its column of text; it needs
+    `\\usepackage{booktabs,graphicx}` and T1 fonts.
+
+    Args:
+        caption: by default the table's title; its notes stand above as comments.
+        label: for \\ref; none by default.
+    """
+    heads = [escape(head) for head in table.labels]
     heads += [escape(column.head) for column in table.columns]
-    rows = [
-        [*map(escape, row.labels), *map(_figure, row.cells, table.columns)] for row in table.rows
-    ]
-    body = [" & ".join(cells) + r" \\" for cells in rows]
+    best = [_best(table, index) for index in range(len(table.columns))]
+    body = []
+    for number, row in enumerate(table.rows):
+        figures = [
+            _figure(cell, column, number in winners)
+            for cell, column, winners in zip(row.cells, table.columns, best)
+        ]
+        body.append(" & ".join([*map(escape, row.labels), *figures]) + r" \\")
     layout = "l" * len(table.labels) + "r" * len(table.columns)
-    caption = escape(". ".join([table.title, *table.notes]))
     return "\n".join(
         [
+            *(f"% {' '.join(note.split())}" for note in table.notes),
             r"\begin{table}[t]",
             r"\centering",
+            r"\resizebox{\columnwidth}{!}{%",
             rf"\begin{{tabular}}{{{layout}}}",
             r"\toprule",
             " & ".join(heads) + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}",
-            rf"\caption{{{caption}}}",
+            r"\end{tabular}}",
+            rf"\caption{{{escape(caption or table.title)}}}",
+            *([rf"\label{{{label}}}"] if label else []),
             r"\end{table}",
             "",
         ]

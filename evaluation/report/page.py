@@ -34,7 +34,7 @@ def table_html(table: Table) -> str:
     for row in table.rows:
         cells = "".join(f"<th scope=row>{html.escape(label)}</th>" for label in row.labels)
         for cell, column in zip(row.cells, table.columns):
-            value, interval = map(html.escape, cell.parts(column.digits))
+            value, interval = map(html.escape, cell.parts(column))
             cells += f"<td>{value}<br><small>{interval}</small></td>"
         rows.append(f"<tr>{cells}</tr>")
     notes = "".join(f"<p class=note>{html.escape(note)}</p>" for note in table.notes)

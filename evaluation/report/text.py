@@ -13,7 +13,7 @@ def table_text(table: Table) -> str:
     """Title, aligned columns and notes."""
     lines = [[*table.labels, *(column.head for column in table.columns)]]
     for row in table.rows:
-        shown = [cell.shown(column.digits) for cell, column in zip(row.cells, table.columns)]
+        shown = [cell.shown(column) for cell, column in zip(row.cells, table.columns)]
         lines.append([*row.labels, *shown])
     cells = [[_cell(text) for text in line] for line in lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]

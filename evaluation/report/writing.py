@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
 from core import audio
+from evaluation.files import write_text
 from evaluation.report.content import Clip, PlayableItem, Report
 from evaluation.report.latex import table_latex
 from evaluation.report.page import PLOTLY, page
@@ -30,12 +30,6 @@ class ReportFiles:
     items: Path
     json: Path
     latex: Path
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="")
-    os.replace(part, path)
 
 
 def _excerpt(clip: Clip, target: Path) -> None:
@@ -59,8 +53,18 @@ def _clips(items: tuple[PlayableItem, ...], folder: Path) -> dict[tuple[str, str
     return files
 
 
-def write_report(report: Report, folder: Path) -> ReportFiles:
+def _latex(report: Report, caption: str, label: str) -> str:
+    return "\n".join(
+        table_latex(table, *((caption, label) if number == 0 else ()))
+        for number, table in enumerate(report.tables)
+    )
+
+
+def write_report(report: Report, folder: Path, caption: str = "", label: str = "") -> ReportFiles:
     """Write index.html (with its clips), report.md, .csv, .json, .tex and items.csv.
+
+    Args:
+        caption, label: of the first LaTeX table; by default its title, and none.
 
     Raises: InputError when a clip cannot be read, FailureError when one cannot be written.
     """
@@ -74,14 +78,14 @@ def write_report(report: Report, folder: Path) -> ReportFiles:
         latex=folder / "report.tex",
     )
     clips = _clips(report.items, folder)
-    _replace(folder / PLOTLY, get_plotlyjs())
+    write_text(folder / PLOTLY, get_plotlyjs())
     tables = "\n\n".join(table_text(table) for table in report.tables)
     facts = "\n".join(f"{name}: {value}" for name, value in report.facts.items())
     summary = "\n".join(report.summary)
-    _replace(files.text, f"# {report.title}\n\n{summary}\n\n{tables}\n\n```\n{facts}\n```\n")
-    _replace(files.csv, csv_text(report.rows))
-    _replace(files.items, csv_text(report.item_rows))
-    _replace(files.json, json.dumps(report.data, indent=1, allow_nan=False) + "\n")
-    _replace(files.latex, "\n".join(table_latex(table) for table in report.tables))
-    _replace(files.page, page(report, clips))
+    write_text(files.text, f"# {report.title}\n\n{summary}\n\n{tables}\n\n```\n{facts}\n```\n")
+    write_text(files.csv, csv_text(report.rows))
+    write_text(files.items, csv_text(report.item_rows))
+    write_text(files.json, json.dumps(report.data, indent=1, allow_nan=False) + "\n")
+    write_text(files.latex, _latex(report, caption, label))
+    write_text(files.page, page(report, clips))
     return files

@@ -126,7 +126,7 @@ def test_differing_formats_are_named_on_the_page_and_in_the_terminal(
         "lossy file (reference, mention) [1: three]",
     ):
         assert problem in said and problem in page
-    assert "heard: generated whole, real clip whole" in page
+    assert "scored: generated whole, real clip whole" in page
 
 
 def test_ids_that_leave_their_folder_are_refused(

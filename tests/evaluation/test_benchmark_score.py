@@ -272,8 +272,8 @@ def test_differences_need_the_same_real_clips_spans_and_weights(made: Path, tmp_
     with pytest.raises(InputError, match="real clips"):
         difference(one, two)
     [system] = one.systems
-    elsewhere = dataclasses.replace(system, heard="generated whole, real clip from 2 s on")
-    with pytest.raises(InputError, match="spans heard.*from 2 s on"):
+    elsewhere = dataclasses.replace(system, spans="generated whole, real clip from 2 s on")
+    with pytest.raises(InputError, match="spans scored.*from 2 s on"):
         difference(one, dataclasses.replace(one, systems=(elsewhere,)))
     with pytest.raises(InputError, match="metric weights.*musicnn"):
         difference(one, dataclasses.replace(one, weights={"musicnn": "0" * 64}))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
+from evaluation.checks.coverage import frechet_coverage, mean_coverage
 from evaluation.metrics.bootstrap import distance_interval, frechet_interval, mean_interval
-from evaluation.metrics.coverage import frechet_coverage, mean_coverage
 
 
 def test_mean_interval_is_repeatable_and_about_as_wide_as_students():

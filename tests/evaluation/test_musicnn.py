@@ -11,7 +11,7 @@ import torch
 from core.errors import FailureError, InputError
 from evaluation.metrics import musicnn
 from evaluation.metrics.musicnn import MusicNN, package_folder, patch_starts
-from evaluation.metrics.tensor_bundle import read_bundle
+from evaluation.metrics.networks.tensor_bundle import read_bundle
 
 RATE = musicnn.SAMPLE_RATE
 

@@ -8,18 +8,23 @@ import json
 import pytest
 
 from core.errors import InputError
+from evaluation.embeddings import digest
 from evaluation.metrics import clap, openl3
-from evaluation.metrics.choices import ContinuationChoice
 from evaluation.metrics.models import DOWNLOADED, open_model
 from evaluation.metrics.preparation import Span
-from evaluation.metrics.recipes import RECIPES, package_versions, recipe
+from evaluation.suite import RECIPES, ContinuationChoice, package_versions, recipe
 
-NAMES = ["paper", "sam-2024", "audiocraft-2023", "strict", "offline"]
+NAMES = ["paper", "sam-2024", "audiocraft-2023", "strict", "offline", "clap"]
 
 
-def test_the_five_recipes_are_there_and_differ():
-    assert list(RECIPES) == NAMES
-    assert len({one.digest for one in RECIPES.values()}) == len(NAMES)
+def metric(name: str, column: str):
+    """A recipe's metric by its column."""
+    return next(one for one in recipe(name).metrics if one.name == column)
+
+
+def test_the_recipes_are_there_and_differ():
+    assert list(RECIPES)[: len(NAMES)] == NAMES
+    assert len({one.digest for one in RECIPES.values()}) == len(RECIPES)
     with pytest.raises(InputError, match="sam-2024"):
         recipe("sam")
 
@@ -28,35 +33,48 @@ def test_the_five_recipes_are_there_and_differ():
 def test_every_choice_is_printed_and_frozen(name):
     chosen = recipe(name)
     printed = chosen.describe()
-    for part in ("distance", "kl", "clap", "bootstrap"):
-        choice = getattr(chosen, part)
-        for field in dataclasses.fields(choice) if choice else ():
-            assert f"{part}.{field.name}: " in printed
+    for one in chosen.metrics:
+        assert f"{one.name}.version: {one.version}" in printed
+        for field in dataclasses.fields(one):
+            assert field.name == "name" or f"{one.name}.{field.name}" in printed
+        for field in dataclasses.fields(one.embedding):
+            assert f"{one.name}.embedding.{field.name}: " in printed
+    assert "bootstrap.level: 0.95" in printed
     assert json.loads(json.dumps(chosen.as_dict()))["name"] == name
     with pytest.raises(dataclasses.FrozenInstanceError):
         chosen.name = "mine"
-    models = [choice.model for choice in (chosen.distance, chosen.kl) if choice]
-    models += [chosen.clap.checkpoint] if chosen.clap else []
-    assert all(model == "musicnn" or model in DOWNLOADED for model in models)
+    assert all(model == "musicnn" or model in DOWNLOADED for model in chosen.models)
 
 
 def test_directions_and_names():
-    assert recipe("sam-2024").kl.directions == ("generated||reference",)
-    assert recipe("audiocraft-2023").kl.directions[0] == "reference||generated"
-    assert len(recipe("strict").kl.directions) == 2
+    assert metric("sam-2024", "KL-PaSST").directions == ("generated||reference",)
+    assert metric("audiocraft-2023", "KL-PaSST").directions[0] == "reference||generated"
+    assert len(metric("strict", "KL-PaSST").directions) == 2
     offline = recipe("offline")
-    assert (offline.distance.name, offline.kl.name) == ("FD-musicnn", "KL-musicnn")
-    assert "16 kHz mono" in offline.note and offline.clap is None
+    assert [one.name for one in offline.metrics] == ["FD-musicnn", "KAD-musicnn", "KL-musicnn"]
+    assert "16 kHz mono" in offline.note
     assert all(line.startswith("assumed as SAM") for line in recipe("paper").assumed)
-    assert recipe("strict").clap.above_ten_seconds == "all windows"
-    assert clap.KINDS[recipe("paper").clap.checkpoint].audio_tower == "HTSAT-base"
-    assert recipe("sam-2024").distance.rates[-1] == str(openl3.SAMPLE_RATE)
+    assert metric("strict", "CLAP").embedding.above_ten_seconds == "all windows"
+    assert clap.KINDS[metric("paper", "CLAP").embedding.checkpoint].audio_tower == "HTSAT-base"
+    assert metric("sam-2024", "FD-openl3").embedding.rates[-1] == str(openl3.SAMPLE_RATE)
 
 
 def test_any_changed_choice_changes_the_digest():
     strict = recipe("strict")
-    louder = dataclasses.replace(strict.kl, peak_db=None)
-    assert dataclasses.replace(strict, kl=louder).digest != strict.digest
+    fewer = dataclasses.replace(strict, metrics=strict.metrics[:-1])
+    assert fewer.digest != strict.digest
+    embedding = dataclasses.replace(metric("strict", "KL-PaSST").embedding, peak_db=None)
+    louder = dataclasses.replace(metric("strict", "KL-PaSST"), embedding=embedding)
+    changed = tuple(louder if one.name == "KL-PaSST" else one for one in strict.metrics)
+    assert dataclasses.replace(strict, metrics=changed).digest != strict.digest
+
+
+def test_recipes_share_embeddings():
+    """`paper`, `sam-2024` and `strict` embed the same OpenL3 frames and PaSST logits once."""
+    for column in ("FD-openl3", "KL-PaSST"):
+        found = {digest(metric(name, column).embedding) for name in ("paper", "sam-2024", "strict")}
+        assert len(found) == 1
+    assert len(recipe("offline").embeddings) == 1
 
 
 def test_continuation_names_what_is_heard():
@@ -67,7 +85,7 @@ def test_continuation_names_what_is_heard():
     assert named.name == "offline, continuation without 5 s prompt, real clip 5 to 15 s"
     assert named.digest != recipe("offline").digest
     assert "continuation.reference_seconds: 10.0" in named.describe()
-    with_prompt = dataclasses.replace(without, hears_prompt=True, reference_start=0.0)
+    with_prompt = dataclasses.replace(without, scores_prompt=True, reference_start=0.0)
     assert with_prompt.generated_span == Span(0.0)
     with pytest.raises(InputError, match="hold the prompt"):
         ContinuationChoice(5.0, False, True, 0.0, None)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from evaluation.metrics.networks.openl3_network import POOLED, OpenL3Network
 from evaluation.metrics.openl3 import BATCH_WINDOWS, CHECKPOINT, SAMPLE_RATE, OpenL3, cut_windows
-from evaluation.metrics.openl3_network import POOLED, OpenL3Network
 from evaluation.metrics.weights import check, sha256_of
 
 MATRIX = 2048
@@ -28,7 +28,8 @@ def window_operations(network: OpenL3Network, bands: int = 256, frames: int = 19
     """Floating-point operations of the convolutions for one window."""
     total = 0
     for i, conv in enumerate(network.convolutions):
-        total += 2 * bands * frames * conv.weight.numel()
+        weight = conv.get_parameter("weight")
+        total += 2 * bands * frames * weight.numel()
         if i in POOLED:
             bands, frames = bands // 2, frames // 2
     return total

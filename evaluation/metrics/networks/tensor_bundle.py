@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from core.errors import InputError
 
 FOOTER_BYTES = 48
 TABLE_MAGIC = 0xDB4775248B80FB57
-DTYPES = {1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"), 9: np.dtype("<i8")}
+DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"), 9: np.dtype("<i8")}
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -54,9 +55,10 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += size
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, value) pairs of one protocol buffer message."""
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """(field number, value) pairs of one protocol buffer message; values are int or bytes."""
     at = 0
+    value: int | bytes
     while at < len(message):
         tag, at = _varint(message, at)
         kind = tag & 7
@@ -99,8 +101,8 @@ def read_bundle(index: Path, data: Path) -> dict[str, np.ndarray]:
         for key, value in _entries(_block(table, handle)):
             if not key:  # the header entry has the empty name
                 continue
-            entry = dict(_fields(value))
-            dtype, size = DTYPES.get(entry.get(1)), entry.get(5, 0)
+            entry: dict[int, Any] = dict(_fields(value))
+            dtype, size = DTYPES.get(entry.get(1, 0)), entry.get(5, 0)
             name, offset = key.decode(), entry.get(4, 0)
             if dtype is None or entry.get(3, 0) != 0 or offset + size > len(shard):
                 raise InputError("checkpoint variable", name, "give an intact one-shard checkpoint")

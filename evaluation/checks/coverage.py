@@ -49,7 +49,7 @@ def mean_coverage(clips: int, trials: int = 1000, seed: int = 0) -> Coverage:
     held = 0
     for trial in range(trials):
         interval = mean_interval(generator.gamma(shape, size=clips), resamples=400, seed=trial)
-        held += interval.low <= shape <= interval.high
+        held += int(interval.low <= shape <= interval.high)
     return Coverage("mean of per-clip scores", clips, trials, held / trials)
 
 
@@ -74,7 +74,7 @@ def frechet_coverage(clips: int, trials: int = 200, seed: int = 0) -> Coverage:
     for trial in range(trials):
         generated, reference = _clips(generator, clips, SHIFT), _clips(generator, clips, 0.0)
         interval = frechet_interval(generated, reference, paired=False, seed=trial)
-        held += interval.low <= truth <= interval.high
+        held += int(interval.low <= truth <= interval.high)
     return Coverage("Frechet distance at this n", clips, trials, held / trials)
 
 

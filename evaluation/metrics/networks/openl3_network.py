@@ -75,6 +75,8 @@ class OpenL3Network(nn.Module):
             raise InputError("openl3 weights", f"arrays per layer {kinds}", hint)
         gamma, beta, mean, variance = (part.astype(np.float64) for part in layers[0])
         gain = gamma / np.sqrt(variance + NORM_EPS)
+        self.input_gain: Tensor
+        self.input_shift: Tensor
         self.register_buffer("input_gain", torch.from_numpy(gain).float())
         self.register_buffer("input_shift", torch.from_numpy(beta - mean * gain).float())
         self.convolutions = nn.ModuleList()
@@ -87,7 +89,7 @@ class OpenL3Network(nn.Module):
             conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
             conv.load_state_dict({"weight": weight, "bias": shift})
             self.convolutions.append(conv)
-        self.dimension = self.convolutions[-1].out_channels
+        self.dimension = int(layers[-1][0].shape[-1])
 
     def forward(self, mel: Tensor) -> Tensor:
         x = mel.unsqueeze(1) * self.input_gain + self.input_shift  # [B, 1, 256, 199]

@@ -1,6 +1,6 @@
 """Compares our OpenL3 port with the openl3 package on the same weights and audio.
 
-`python -m evaluation.metrics.openl3_parity FILE...` needs the extra requirements-openl3.txt
+`python -m evaluation.checks.openl3_parity FILE...` needs the extra requirements-openl3.txt
 (TensorFlow and a download while it builds); nothing else in the project does.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from evaluation.metrics.weights import check
 TOLERANCE = 1e-4  # both sides are given the same 48 kHz signal
 
 
-def _package() -> object:
+def _package() -> Any:
     try:
         return importlib.import_module("openl3")
     except ImportError as error:

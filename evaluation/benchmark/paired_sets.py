@@ -1,16 +1,17 @@
-"""The two sides of one comparison: which files are used, which are not, and why."""
+"""The two sets of one comparison: which files are used, which are not, and why."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
-from evaluation.benchmark.hearing import HeardClip, shortest_seconds
 from evaluation.benchmark.plan import System
 from evaluation.datasets import (
     AudioFolder,
+    EmbeddedChannels,
     Item,
     Presence,
     Problem,
@@ -20,13 +21,15 @@ from evaluation.datasets import (
     refuse,
     write_manifest,
 )
-from evaluation.metrics import Recipe
+from evaluation.embeddings import AudioClip
+from evaluation.metrics import require_equal_clips
+from evaluation.suite import Recipe
 
 SHOWN_IDS = 10
 
 
 @dataclass(frozen=True)
-class Sides:
+class PairedSets:
     """Attributes:
     items: those used, in the plan's order.
     generated: one clip an item.
@@ -37,19 +40,59 @@ class Sides:
     """
 
     items: tuple[Item, ...]
-    generated: tuple[HeardClip, ...]
-    reference: tuple[HeardClip, ...]
+    generated: tuple[AudioClip, ...]
+    reference: tuple[AudioClip, ...]
     presence: Presence
     counts: str
     problems: tuple[Problem, ...]
 
     @property
-    def paired(self) -> bool:
+    def one_to_one(self) -> bool:
         """Whether every item has a reference of its own."""
         return len(self.generated) == len(self.reference)
 
+    def without(
+        self, generated: Mapping[str, str], reference: Mapping[str, str], recipe: Recipe,
+        incomplete: bool,
+    ) -> PairedSets:  # fmt: skip
+        """The same without clips that could not be embedded.
 
-def compare_sides(
+        Args:
+            generated, reference: id -> why.
+        Raises: InputError when too little is left.
+        """
+        if not generated and not reference:
+            return self
+        problems = [
+            Problem("cannot be embedded", side, (name,), "exclude", why)
+            for side, failed in (("generated", generated), ("reference", reference))
+            for name, why in failed.items()
+        ]
+        kept = [
+            item
+            for item in self.items
+            if item.id not in generated and item.reference_id not in reference
+        ]
+        lost = {item.id for item in self.items} - {item.id for item in kept}
+        presence = dataclasses.replace(
+            self.presence,
+            missing=(*self.presence.missing, *(i.id for i in self.items if i.id in lost)),
+        )
+        if not kept:
+            raise InputError("items", f"0 of {presence.expected}", problem_text(problems[0]))
+        needed = {item.reference_id for item in kept}
+        return dataclasses.replace(
+            self,
+            items=tuple(kept),
+            generated=tuple(clip for clip in self.generated if clip.id not in lost),
+            reference=tuple(clip for clip in self.reference if clip.id in needed),
+            presence=presence,
+            counts=presence.require(recipe.smallest_share, incomplete),
+            problems=(*self.problems, *problems),
+        )
+
+
+def pair_sets(
     system: System,
     recipe: Recipe,
     items: Sequence[Item],
@@ -58,11 +101,14 @@ def compare_sides(
     made_with: dict[str, str],
     incomplete: bool = False,
     forced: bool = False,
-) -> Sides:
+    unequal_clips: bool = False,
+    checks_length: bool = False,
+) -> PairedSets:
     """Inspect both folders and keep what can be used.
 
     Args:
         made_with: settings of files made here; a manifest is then written beside them.
+        checks_length: whether real clips longer than their table says are refused.
     Raises: InputError naming the problem when the comparison is refused or too little is left.
     """
     references = list(dict.fromkeys(item.reference_id for item in items))
@@ -70,8 +116,17 @@ def compare_sides(
     two = inspect_folder(reference, references)
     if made_with and not _in_manifest(generated, one.facts):
         write_manifest(one, "generated", made_with)
-    heard, real = system.task.spans
-    problems = check_comparison(one, two, shortest_seconds(recipe), (heard.begin, real.begin))
+    own_span, real_span = system.task.spans
+    stereo = [embedding.keeps_stereo for embedding in recipe.embeddings]
+    problems = check_comparison(
+        one,
+        two,
+        recipe.shortest_seconds,
+        (own_span.begin, real_span.begin),
+        EmbeddedChannels(mono=not all(stereo), stereo=any(stereo)),
+        (own_span.seconds, real_span.seconds),
+        {item.reference_id: item.seconds for item in items} if checks_length else None,
+    )
     problems += _unexpected(generated, {item.id for item in items})
     refuse(problems, forced)
     out = {
@@ -95,16 +150,18 @@ def compare_sides(
     counts = presence.require(recipe.smallest_share, incomplete)
     used = tuple(item for item in items if item.id not in set(missing))
     kept = list(dict.fromkeys(item.reference_id for item in used))
-    return Sides(
+    if any(metric.needs_equal_clips for metric in recipe.metrics):
+        require_equal_clips(len(used), len(kept), unequal_clips or not recipe.equal_clips)
+    return PairedSets(
         items=used,
         generated=tuple(
-            HeardClip(
-                item.id, generated / one.facts[item.id].file, one.facts[item.id].sha256, heard
+            AudioClip(
+                item.id, generated / one.facts[item.id].file, one.facts[item.id].sha256, own_span
             )
             for item in used
         ),
         reference=tuple(
-            HeardClip(name, reference / two.facts[name].file, two.facts[name].sha256, real)
+            AudioClip(name, reference / two.facts[name].file, two.facts[name].sha256, real_span)
             for name in kept
         ),
         presence=presence,
@@ -121,7 +178,7 @@ def _in_manifest(folder: Path, facts: Mapping[str, object]) -> bool:
 
 def _unexpected(folder: Path, ids: set[str]) -> list[Problem]:
     """Files that belong to no item: a sign of wrong names, never of another mean."""
-    extra = tuple(name for name in AudioFolder(folder).files if name not in ids)
+    extra = tuple(AudioFolder(folder).unused(ids))
     if not extra:
         return []
     message = "files whose names are no item's; they are not used"

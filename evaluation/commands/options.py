@@ -13,13 +13,29 @@ from core.workspace import claim_machine
 from evaluation.benchmark.plan import Plan
 from evaluation.benchmark.reporting import run_table
 from evaluation.benchmark.runner import Run, RunOptions
-from evaluation.metrics import RECIPES
+from evaluation.metrics.models import DOWNLOADED
 from evaluation.report import table_text
+from evaluation.suite import RECIPES, read_metrics
+
+
+def weights_help() -> str:
+    """Every model's file, place and variable."""
+    lines = ["metric weights (path by --weights or variable; else in $STUDIO_MODELS/metrics):"]
+    for name, model in DOWNLOADED.items():
+        known = model.checkpoint
+        lines.append(f"  {name}: {known.file} ({known.licence}), {known.variable}, {known.url}")
+    lines.append("  musicnn: comes with the packages")
+    return "\n".join(lines)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How it runs, and the flags that allow what is refused otherwise."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = weights_help()
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace other results that lie in --out"
+    )
     parser.add_argument("--fetch", action="store_true", help="download absent metric weights")
     parser.add_argument(
         "--weights",
@@ -27,6 +43,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="MODEL=FILE",
         help="a metric's weights by path; else its variable, then $STUDIO_MODELS/metrics",
+    )
+    parser.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE.py",
+        help="a metric of your own (METRIC = ...); the file is run as a program",
     )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--playable", type=int, default=6, help="items that the page plays")
@@ -70,14 +94,24 @@ def weights_of(given: Sequence[str]) -> dict[str, Path]:
 def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> int:
     """Run it; print the table, every problem of the files, the recipes and the page's place (or
     all of it as JSON) on stdout."""
+    recipe = plan.recipe
+    for file in args.metric:
+        recipe = recipe.adding(read_metrics(file))
     plan = dataclasses.replace(
         plan,
+        recipe=recipe,
         incomplete=plan.incomplete or args.incomplete,
         forced=plan.forced or args.force,
         unequal_clips=plan.unequal_clips or args.unequal_clips,
     )
     options = RunOptions(
-        args.out, available, args.fetch, args.device, args.playable, weights_of(args.weights)
+        args.out,
+        available,
+        args.fetch,
+        args.device,
+        args.playable,
+        weights_of(args.weights),
+        args.overwrite,
     )
     with claim_machine():
         finished = Run(plan, options).run()

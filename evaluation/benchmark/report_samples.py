@@ -1,19 +1,19 @@
-"""Which items a run's page plays, and whose sound of each."""
+"""The samples of a run's report: which items its page plays, and whose sound of each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from evaluation.benchmark.paired_sets import PairedSets
 from evaluation.benchmark.plan import System
 from evaluation.benchmark.results import SystemResult
-from evaluation.benchmark.sides import Sides
 from evaluation.datasets import Item
 from evaluation.report import Clip, PlayableItem
 
 
-def playable_items(
+def report_samples(
     systems: Sequence[System],
-    sides: Mapping[str, Sides],
+    sets: Mapping[str, PairedSets],
     results: Sequence[SystemResult],
     count: int,
 ) -> tuple[PlayableItem, ...]:
@@ -23,18 +23,18 @@ def playable_items(
     """
     scores = {result.title: result for result in results}
     items: dict[str, Item] = {}
-    for side in sides.values():
-        items.update((item.id, item) for item in side.items)
+    for paired in sets.values():
+        items.update((item.id, item) for item in paired.items)
     shown = []
     for item in list(items.values())[:count]:
         clips: dict[str, Clip] = {}
         scored: dict[str, dict[str, float]] = {}
         for system in systems:
-            side = sides[system.slug]
-            made = next((clip for clip in side.generated if clip.id == item.id), None)
+            paired = sets[system.slug]
+            made = next((clip for clip in paired.generated if clip.id == item.id), None)
             if made is None:
                 continue
-            real = next(clip for clip in side.reference if clip.id == item.reference_id)
+            real = next(clip for clip in paired.reference if clip.id == item.reference_id)
             label = f"real, {system.task.name}"
             clips.setdefault(label, Clip(label, real.file, real.span.begin, real.span.seconds))
             clips[system.title] = Clip(system.title, made.file, made.span.begin, made.span.seconds)

@@ -6,21 +6,21 @@ import argparse
 from pathlib import Path
 
 from core.errors import InputError
-from core.workspace import work_folder
 from evaluation.benchmark.folder_plan import folder_plan
-from evaluation.benchmark.options import add_options, add_recipe, execute
 from evaluation.benchmark.plan import DATASET_KINDS, Task
-from evaluation.metrics import ContinuationChoice, Span
+from evaluation.commands.options import add_options, add_recipe, execute
+from evaluation.metrics import Span
+from evaluation.suite import ContinuationChoice
 
 
 def _task(args: argparse.Namespace) -> Task:
     span = Span(args.reference_start, args.reference_seconds)
     if args.prompt_seconds is None:
-        if args.files_hold_prompt or args.hears_prompt:
+        if args.files_hold_prompt or args.score_prompt:
             raise InputError("prompt-seconds", "absent", "say how long the prompt was")
         return Task("text-to-music", None, span)
     choice = ContinuationChoice(
-        args.prompt_seconds, args.files_hold_prompt, args.hears_prompt, span.begin, span.seconds
+        args.prompt_seconds, args.files_hold_prompt, args.score_prompt, span.begin, span.seconds
     )
     return Task("continuation", choice, span)
 
@@ -30,9 +30,11 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser("python -m evaluation score", description=__doc__)
     parser.add_argument("--generated", type=Path, required=True, metavar="DIR")
     parser.add_argument("--reference", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--captions", type=Path, required=True, metavar="CSV")
+    parser.add_argument(
+        "--captions", type=Path, required=True, metavar="TABLE", help="CSV, TSV or JSON lines"
+    )
     add_recipe(parser, required=True)
-    parser.add_argument("--kind", choices=DATASET_KINDS, default="folder", help="of the CSV")
+    parser.add_argument("--kind", choices=DATASET_KINDS, default="folder", help="of the table")
     parser.add_argument("--name", help="of the system, in the table")
     parser.add_argument(
         "--reference-start",
@@ -49,7 +51,9 @@ def main(argv: list[str]) -> int:
         help="the files continue a prompt of this length",
     )
     parser.add_argument("--files-hold-prompt", action="store_true")
-    parser.add_argument("--hears-prompt", action="store_true", help="the metric hears it too")
+    parser.add_argument(
+        "--score-prompt", "--hears-prompt", action="store_true", help="score the prompt's part too"
+    )
     add_options(parser)
     args = parser.parse_args(argv)
     plan = folder_plan(
@@ -61,5 +65,4 @@ def main(argv: list[str]) -> int:
         args.name,
         _task(args),
     )
-    args.out = args.out or work_folder() / "benchmark" / plan.name
     return execute(plan, args)

@@ -6,9 +6,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from evaluation.benchmark.options import add_options, add_recipe, execute
 from evaluation.benchmark.plan_file import read_plan, shipped_plans
-from evaluation.metrics import recipe
+from evaluation.commands.options import add_options, add_recipe, execute
+from evaluation.suite import recipe
 
 
 def main(argv: list[str]) -> int:
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     dataset = {name: str(path.resolve()) for name, path in given.items()}
     if args.limit is not None:
         dataset["limit"] = args.limit
-    plan = read_plan(args.plan, dataset)
+    plan = read_plan(args.plan, dataset, own_metrics=True)
     if args.recipe:
         plan = dataclasses.replace(plan, recipe=recipe(args.recipe))
     return execute(plan, args, args.available)

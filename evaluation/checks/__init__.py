@@ -1,0 +1,1 @@
+"""Commands that check the toolkit itself: coverage by simulation, speed, parity."""

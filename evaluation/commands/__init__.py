@@ -1,0 +1,1 @@
+"""What `python -m evaluation COMMAND` runs, one module a command."""

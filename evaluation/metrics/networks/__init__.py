@@ -1,0 +1,1 @@
+"""Neural parts of the metrics' models, and the reader of their checkpoints."""

@@ -1,0 +1,34 @@
+"""The metrics that recipes are lists of, one file each, and the recipes."""
+
+from evaluation.suite.continuation import ContinuationChoice
+from evaluation.suite.frechet import FrechetDistance
+from evaluation.suite.kernel import KernelDistance
+from evaluation.suite.kl import KLDivergence
+from evaluation.suite.metric import (
+    BootstrapChoice,
+    ComparesSystems,
+    Metric,
+    MetricData,
+    read_metrics,
+)
+from evaluation.suite.recipes import RECIPES, Recipe, package_versions, recipe
+from evaluation.suite.result import MetricResult
+from evaluation.suite.text import TextSimilarity
+
+__all__ = [
+    "RECIPES",
+    "BootstrapChoice",
+    "ComparesSystems",
+    "ContinuationChoice",
+    "FrechetDistance",
+    "KLDivergence",
+    "KernelDistance",
+    "Metric",
+    "MetricData",
+    "MetricResult",
+    "Recipe",
+    "TextSimilarity",
+    "package_versions",
+    "read_metrics",
+    "recipe",
+]

@@ -1,0 +1,254 @@
+"""Named recipes: frozen lists of metrics with their choices, printed with every result.
+
+`paper` is what the InspireMusic repository's own metrics compute, `sam-2024` is
+stable-audio-metrics at commit fd55536, `audiocraft-2023` is audiocraft's metrics at 896ec7c,
+`strict` is ours for numbers that must repeat, `offline` runs anywhere on musicnn, `clap` adds set
+distances on CLAP.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import InputError
+from evaluation.embeddings import (
+    ClapEmbedding,
+    ClapFrames,
+    Embedding,
+    MusicnnEmbedding,
+    OpenL3Embedding,
+    PasstEmbedding,
+    choices,
+)
+from evaluation.embeddings import digest as embedding_digest
+from evaluation.metrics import musicnn
+from evaluation.metrics.kl import Direction
+from evaluation.suite.continuation import ContinuationChoice
+from evaluation.suite.frechet import FrechetDistance
+from evaluation.suite.kernel import KernelDistance
+from evaluation.suite.kl import KLDivergence
+from evaluation.suite.metric import BootstrapChoice, Metric
+from evaluation.suite.text import TextSimilarity
+
+PACKAGES = ("laion-clap", "hear21passt", "musicnn", "torch", "transformers", "librosa", "soxr")
+BOTH: tuple[Direction, ...] = ("generated||reference", "reference||generated")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All choices of one way of measuring.
+
+    Attributes:
+        name: how plans and tables call it.
+        source: whose numbers it reproduces.
+        assumed: choices that its source does not state and that are taken as SAM's.
+        note: what a reader of its numbers must know.
+        metrics: what is measured, in the table's order.
+        bootstrap: how intervals are made.
+        smallest_share: a mean over fewer items of the expected needs a flag.
+        equal_clips: whether distances between unequal numbers of clips need a flag.
+        continuation: set when a prompt is continued.
+    """
+
+    name: str
+    source: str
+    assumed: tuple[str, ...]
+    note: str
+    metrics: tuple[Metric, ...]
+    bootstrap: BootstrapChoice = BootstrapChoice()
+    smallest_share: float = 0.95
+    equal_clips: bool = True
+    continuation: ContinuationChoice | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able fields, nested."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name in ("bootstrap", "continuation"):
+            fields[name] = fields[name] and dataclasses.asdict(fields[name])
+        fields["metrics"] = [choices(metric) for metric in self.metrics]
+        return fields
+
+    @property
+    def digest(self) -> str:
+        """Hex hash over every field and every version."""
+        text = json.dumps(self.as_dict(), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """One `field: value` line for every choice."""
+        lines = []
+
+        def walk(prefix: str, value: object) -> None:
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    walk(f"{prefix}.{key}" if prefix else key, inner)
+            else:
+                shown = ", ".join(map(str, value)) if isinstance(value, tuple | list) else value
+                lines.append(f"{prefix}: {shown}")
+
+        fields = self.as_dict()
+        for metric in fields.pop("metrics"):
+            walk(metric.pop("name"), metric)
+        walk("", fields)
+        return "\n".join([*lines, f"digest: {self.digest}"])
+
+    def continuing(self, continuation: ContinuationChoice) -> Recipe:
+        """This recipe for continued prompts, under a name that says so."""
+        scored = "with" if continuation.scores_prompt else "without"
+        name = (
+            f"{self.name}, continuation {scored} {continuation.prompt_seconds:g} s prompt, "
+            f"real clip {continuation.reference_span}"
+        )
+        return dataclasses.replace(self, name=name, continuation=continuation)
+
+    def adding(self, metrics: Sequence[Metric]) -> Recipe:
+        """This recipe with further metrics.
+
+        Raises: InputError when one has the name of another.
+        """
+        names = [metric.name for metric in (*self.metrics, *metrics)]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise InputError("metric", repeated[0], "stands twice; give yours another name")
+        return dataclasses.replace(self, metrics=(*self.metrics, *metrics)) if metrics else self
+
+    @property
+    def embeddings(self) -> tuple[Embedding, ...]:
+        """What its metrics are computed from, each once."""
+        found = {embedding_digest(metric.embedding): metric.embedding for metric in self.metrics}
+        return tuple(found.values())
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models it needs, each once."""
+        return list(dict.fromkeys(one.model for one in self.embeddings if one.model))
+
+    @property
+    def shortest_seconds(self) -> float:
+        """What its models need of a clip."""
+        return max(one.shortest_seconds for one in self.embeddings)
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether any metric compares with real clips."""
+        return any(metric.needs_reference for metric in self.metrics)
+
+
+SAM_OPENL3 = OpenL3Embedding()
+SAM_CLAP = ClapEmbedding()
+MUSIC_CLAP = ClapEmbedding(checkpoint="music_audioset")
+MUSICNN = MusicnnEmbedding()
+CLAP_FRAMES = ClapFrames()
+
+SAM = Recipe(
+    name="sam-2024",
+    source="stable-audio-metrics fd55536, its stereo (batched) path",
+    assumed=(),
+    note="CLAP embeds random crops above 10 s; here each item has its own fixed seed",
+    metrics=(
+        FrechetDistance("FD-openl3", SAM_OPENL3),
+        KLDivergence("KL-PaSST", PasstEmbedding()),
+        TextSimilarity("CLAP", SAM_CLAP),
+    ),
+)
+PAPER = Recipe(
+    name="paper",
+    source="the InspireMusic repository's metrics (arXiv 2503.00084)",
+    assumed=(
+        "assumed as SAM: channels",
+        "assumed as SAM: windows and pooling of KL-PaSST",
+        "assumed as SAM: level before the models",
+        "assumed as SAM: crops above 10 s",
+        "assumed as SAM: reference set and its number of clips",
+    ),
+    note="the paper names no windows, channels or seeds; its own CLAP default is 90.14",
+    metrics=(
+        FrechetDistance("FD-openl3", SAM_OPENL3),
+        KLDivergence("KL-PaSST", PasstEmbedding()),
+        TextSimilarity("CLAP", MUSIC_CLAP),
+    ),
+)
+AUDIOCRAFT = Recipe(
+    name="audiocraft-2023",
+    source="audiocraft 896ec7c, metrics/kld.py and clap_consistency.py",
+    assumed=("resampler: soxr HQ where audiocraft uses julius",),
+    note="KL is over segments, long clips weigh more; its FAD on VGGish is not computed here",
+    metrics=(
+        KLDivergence(
+            "KL-PaSST",
+            PasstEmbedding(
+                model="passt-20s",
+                windows="audiocraft",
+                window_seconds=20,
+                step_seconds=20,
+                peak_db=None,
+            ),
+            directions=("reference||generated", "generated||reference"),
+            pooling="segments",
+            average="segments",
+        ),
+        TextSimilarity("CLAP", dataclasses.replace(MUSIC_CLAP, peak_db=None, int16=False)),
+    ),
+)
+STRICT = Recipe(
+    name="strict",
+    source="this project",
+    assumed=(),
+    note="nothing random: CLAP is the mean over all 10 s windows",
+    metrics=(
+        FrechetDistance("FD-openl3", SAM_OPENL3),
+        KernelDistance("KAD-openl3", SAM_OPENL3),
+        KLDivergence("KL-PaSST", PasstEmbedding(), directions=BOTH),
+        TextSimilarity("CLAP", dataclasses.replace(MUSIC_CLAP, above_ten_seconds="all windows")),
+    ),
+)
+OFFLINE = Recipe(
+    name="offline",
+    source="this project, on the published MSD_musicnn weights",
+    assumed=(),
+    note=f"{musicnn.NOTE}; FD-musicnn and KL-musicnn are not the paper's metrics",
+    metrics=(
+        FrechetDistance("FD-musicnn", MUSICNN),
+        KernelDistance("KAD-musicnn", MUSICNN),
+        KLDivergence("KL-musicnn", MUSICNN, directions=BOTH),
+    ),
+)
+CLAP_SETS = Recipe(
+    name="clap",
+    source="this project, on LAION-CLAP music_audioset",
+    assumed=(),
+    note="set distances on CLAP embeddings of 10 s windows without overlap; nothing random",
+    metrics=(
+        FrechetDistance("FAD-CLAP", CLAP_FRAMES),
+        KernelDistance("KAD-CLAP", CLAP_FRAMES),
+        TextSimilarity("CLAP", dataclasses.replace(MUSIC_CLAP, above_ten_seconds="all windows")),
+    ),
+)
+RECIPES = {recipe.name: recipe for recipe in (PAPER, SAM, AUDIOCRAFT, STRICT, OFFLINE, CLAP_SETS)}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises: InputError listing the names there are.
+    """
+    if name not in RECIPES:
+        raise InputError("recipe", name, f"choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Versions of the packages that move a metric's value; "absent" where not installed."""
+
+    def version(package: str) -> str:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            return "absent"
+
+    return {package: version(package) for package in packages}
