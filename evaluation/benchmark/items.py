@@ -10,6 +10,7 @@ from evaluation.benchmark.plan import DatasetChoice, System
 from evaluation.datasets import (
     Dataset,
     Item,
+    read_audio_files,
     read_captioned_folder,
     read_ids,
     read_musiccaps,
@@ -20,6 +21,7 @@ READERS = {
     "folder": read_captioned_folder,
     "musiccaps": read_musiccaps,
     "song-describer": read_song_describer,
+    "files": read_audio_files,
 }
 
 

@@ -12,6 +12,7 @@ from evaluation.benchmark.plan import System
 from evaluation.datasets import (
     AudioFolder,
     EmbeddedChannels,
+    FolderReport,
     Item,
     Presence,
     Problem,
@@ -97,7 +98,7 @@ def pair_sets(
     recipe: Recipe,
     items: Sequence[Item],
     generated: Path,
-    reference: Path,
+    reference: Path | None,
     made_with: dict[str, str],
     incomplete: bool = False,
     forced: bool = False,
@@ -108,19 +109,20 @@ def pair_sets(
 
     Args:
         made_with: settings of files made here; a manifest is then written beside them.
+        reference: None where no metric needs real clips.
         checks_length: whether real clips longer than their table says are refused.
     Raises: InputError naming the problem when the comparison is refused or too little is left.
     """
     references = list(dict.fromkeys(item.reference_id for item in items))
     one = inspect_folder(generated, [item.id for item in items])
-    two = inspect_folder(reference, references)
+    two = inspect_folder(reference, references) if reference else None
     if made_with and not _in_manifest(generated, one.facts):
         write_manifest(one, "generated", made_with)
     own_span, real_span = system.task.spans
     stereo = [embedding.keeps_stereo for embedding in recipe.embeddings]
     problems = check_comparison(
         one,
-        two,
+        two or FolderReport(generated, {}, ()),
         recipe.shortest_seconds,
         (own_span.begin, real_span.begin),
         EmbeddedChannels(mono=not all(stereo), stereo=any(stereo)),
@@ -149,8 +151,8 @@ def pair_sets(
         raise InputError("items", f"0 of {len(items)}", f"nothing to average: {why}")
     counts = presence.require(recipe.smallest_share, incomplete)
     used = tuple(item for item in items if item.id not in set(missing))
-    kept = list(dict.fromkeys(item.reference_id for item in used))
-    if any(metric.needs_equal_clips for metric in recipe.metrics):
+    kept = list(dict.fromkeys(item.reference_id for item in used)) if two else []
+    if two and any(metric.needs_equal_clips for metric in recipe.metrics):
         require_equal_clips(len(used), len(kept), unequal_clips or not recipe.equal_clips)
     return PairedSets(
         items=used,
@@ -161,8 +163,9 @@ def pair_sets(
             for item in used
         ),
         reference=tuple(
-            AudioClip(name, reference / two.facts[name].file, two.facts[name].sha256, real_span)
+            AudioClip(name, two.folder / two.facts[name].file, two.facts[name].sha256, real_span)
             for name in kept
+            if two
         ),
         presence=presence,
         counts=counts,

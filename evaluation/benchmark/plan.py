@@ -15,8 +15,8 @@ from evaluation.datasets import check_unique
 from evaluation.metrics import Span
 from evaluation.suite import ContinuationChoice, Recipe
 
-DatasetKind = Literal["folder", "musiccaps", "song-describer"]
-DATASET_KINDS: tuple[DatasetKind, ...] = ("folder", "musiccaps", "song-describer")
+DatasetKind = Literal["folder", "musiccaps", "song-describer", "files"]
+DATASET_KINDS: tuple[DatasetKind, ...] = ("folder", "musiccaps", "song-describer", "files")
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class DatasetChoice:
     """Which items are compared.
 
     Attributes:
-        kind: the reader.
-        table: CSV of captions.
-        audio: folder of references.
+        kind: the reader; "files" takes the files of the folder `table`, without captions.
+        table: of captions.
+        audio: folder of references; None for metrics that need none.
         having: column -> value that items must have, e.g. split = test.
         flags: flag -> value, e.g. is_valid_subset = True.
         ids: list of ids to keep, a file.
@@ -36,7 +36,7 @@ class DatasetChoice:
 
     kind: DatasetKind
     table: Path
-    audio: Path
+    audio: Path | None = None
     having: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, bool] = field(default_factory=dict)
     ids: Path | None = None
@@ -146,6 +146,9 @@ class Plan:
         if not self.systems:
             raise InputError("systems", "none", "name at least one")
         check_unique(system.slug for system in self.systems)
+        if self.dataset.audio is None and self.recipe.needs_reference:
+            names = ", ".join(one.name for one in self.recipe.metrics if one.needs_reference)
+            raise InputError("reference", "none", f"{names} compare with real clips; name a folder")
         for system in self.systems:
             if (system.variant is None) == (system.folder is None):
                 raise InputError("system", system.title, "give it either a variant or a folder")

@@ -34,9 +34,10 @@ def report_samples(
             made = next((clip for clip in paired.generated if clip.id == item.id), None)
             if made is None:
                 continue
-            real = next(clip for clip in paired.reference if clip.id == item.reference_id)
-            label = f"real, {system.task.name}"
-            clips.setdefault(label, Clip(label, real.file, real.span.begin, real.span.seconds))
+            real = next((clip for clip in paired.reference if clip.id == item.reference_id), None)
+            if real is not None:
+                label = f"real, {system.task.name}"
+                clips.setdefault(label, Clip(label, real.file, real.span.begin, real.span.seconds))
             clips[system.title] = Clip(system.title, made.file, made.span.begin, made.span.seconds)
             scored[system.title] = {
                 metric.name: metric.per_item[item.id]

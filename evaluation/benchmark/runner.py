@@ -213,12 +213,12 @@ class Run:
         real = {clip.id: clip for clip in sets.reference}
         pairs = {}
         for item, clip in zip(sets.items, sets.generated):
-            other = real[item.reference_id]
+            other = real.get(item.reference_id)
             keys = {
-                digest(one): (embedder.key(one, clip), embedder.key(one, other))
+                digest(one): (embedder.key(one, clip), embedder.key(one, other) if other else "")
                 for one in recipe.embeddings
             }
-            pairs[item.id] = ClipPair(clip.sha256, other.sha256, keys)
+            pairs[item.id] = ClipPair(clip.sha256, other.sha256 if other else item.id, keys)
         result = SystemResult(
             name=system.name,
             task=system.task.name,

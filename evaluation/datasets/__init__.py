@@ -1,7 +1,7 @@
 """Datasets: readers that yield items and say what is missing."""
 
 from evaluation.datasets.audio_folder import AudioFolder
-from evaluation.datasets.captioned_folder import read_captioned_folder, read_ids
+from evaluation.datasets.captioned_folder import read_audio_files, read_captioned_folder, read_ids
 from evaluation.datasets.comparison_checks import (
     EmbeddedChannels,
     Problem,
@@ -32,6 +32,7 @@ __all__ = [
     "check_unique",
     "inspect_folder",
     "load_reference_arrays",
+    "read_audio_files",
     "read_captioned_folder",
     "read_ids",
     "read_manifest",

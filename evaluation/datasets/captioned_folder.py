@@ -58,6 +58,18 @@ def read_captioned_folder(table: Path, audio: Path | None = None) -> Dataset:
     return Dataset(table.stem, tuple(items))
 
 
+def read_audio_files(folder: Path, audio: Path | None = None) -> Dataset:
+    """A dataset of the files of a folder, without captions.
+
+    Args:
+        audio: folder of the real clips, named alike; None when there are none.
+    """
+    names = sorted(AudioFolder(folder).files)
+    real = AudioFolder(audio) if audio else None
+    items = (Item(name, "", real.find(name) if real else None, name) for name in names)
+    return Dataset(folder.name, tuple(items))
+
+
 def _names(given: list[str]) -> list[str]:
     """Ids from ids or file names: "a.wav", "audio/a.wav" and "a" all name item a.
 

@@ -128,6 +128,8 @@ def _swapped(generated: FolderReport, reference: FolderReport) -> list[Problem]:
     found = []
     sides = (generated, "generated"), (reference, "reference")
     for report, side in sides:
+        if not report.facts:
+            continue
         manifest = read_manifest(report.folder)
         if manifest is None:
             continue

@@ -55,7 +55,7 @@ class KnownWeights:
         """What to fetch, how large it is, its hash, and where to put it."""
         size = f", {self.megabytes} MB" if self.megabytes else ""
         digest = f"sha256 {self.sha256[0]}" if self.sha256 else "no published hash"
-        by_hand = f"put {self.url} ({self.file}{size}, {digest}) at {self.place}"
+        by_hand = f"fetch {self.url} ({self.file}{size}, {digest}) and put it at {self.place}"
         by_hand += f", or name its path with {self.variable}"
         if not self.sha256:
             by_hand += f", and state its hash with {self.variable}_SHA256"

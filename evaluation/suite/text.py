@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from core.errors import FailureError
+from core.errors import FailureError, InputError
 from evaluation.embeddings import ClapEmbedding
 from evaluation.metrics import cosines
 from evaluation.suite.metric import MetricData
@@ -34,6 +34,10 @@ class TextSimilarity:
         """One cosine an item."""
         if data.texts is None:
             raise FailureError(self.name, "no text model", "open its model first")
+        if without := [item.id for item in data.items if not item.caption.strip()]:
+            raise InputError(
+                "captions", ", ".join(without[:5]), f"are empty; {self.name} needs them"
+            )
         texts = data.texts([item.caption for item in data.items])
         audio = np.stack([data.generated[item.id]["audio"] for item in data.items])
         per_item = {item.id: float(value) for item, value in zip(data.items, cosines(audio, texts))}

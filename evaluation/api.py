@@ -1,0 +1,192 @@
+"""The toolkit from Python: `score` and `compare`.
+
+from evaluation import score, compare
+one = score("generated/", "reference/", "captions.csv", recipe="offline")
+one.table, one.items, one.figure(), one.latex()
+compare({"ours": "ours/", "theirs": "theirs/"}, "reference/", "captions.csv").table
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.errors import InputError
+from evaluation.benchmark import (
+    DatasetChoice,
+    Difference,
+    Plan,
+    Run,
+    RunOptions,
+    RunResult,
+    Step,
+    System,
+    all_pairs,
+    difference_report,
+    run_report,
+    run_table,
+)
+from evaluation.benchmark.folder_plan import TEXT_TO_MUSIC
+from evaluation.benchmark.plan import DatasetKind
+from evaluation.report import interval_chart, table_latex
+from evaluation.suite import Metric, recipe
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What `score` and `compare` found.
+
+    Attributes:
+        result: everything, as a run keeps it.
+        folder: where the report lies (index.html, CSV, LaTeX, JSON).
+        differences: of every two systems; empty for one.
+    """
+
+    result: RunResult
+    folder: Path
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each system and metric: value, interval, clips, bias, recipe."""
+        return pd.DataFrame(run_report(self.result, {}).rows)
+
+    @property
+    def items(self) -> pd.DataFrame:
+        """One row for each system and item, one column for each metric with item values."""
+        return pd.DataFrame(run_report(self.result, {}).item_rows)
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """One row for each two systems and metric: difference, interval, p, Holm's p."""
+        return pd.DataFrame(difference_report(self.result, self.result, self.differences).rows)
+
+    def figure(self, metric: str | None = None) -> go.Figure:
+        """Estimates with their intervals, of one metric (by default the first).
+
+        Raises: InputError for a metric that was not measured.
+        """
+        table = run_table(self.result)
+        names = [column.name for column in table.columns]
+        found = [
+            chart
+            for place, name in enumerate(names)
+            if (metric is None or name == metric)
+            and (chart := interval_chart(table, place)) is not None
+        ]
+        if not found:
+            raise InputError("metric", metric, f"choose one of {', '.join(names)}")
+        return found[0]
+
+    def latex(self, caption: str = "", label: str = "") -> str:
+        """The table for a paper (booktabs, graphicx), the best figures bold."""
+        return table_latex(run_table(self.result), caption, label)
+
+
+def _silent(step: Step) -> None:
+    """No progress is shown."""
+
+
+def score(
+    generated: PathLike,
+    reference: PathLike | None = None,
+    captions: PathLike | None = None,
+    recipe: str = "offline",
+    *,
+    kind: DatasetKind = "folder",
+    name: str | None = None,
+    metrics: Sequence[Metric] = (),
+    out: PathLike | None = None,
+    incomplete: bool = False,
+    fetch: bool = False,
+    device: str = "cpu",
+    progress: Callable[[Step], None] = _silent,
+) -> Scores:
+    """Measure a folder of music.
+
+    Args:
+        generated: files named by item id.
+        reference: files of the real clips, named alike; may be None where every metric of the
+            recipe works without.
+        captions: CSV, TSV or JSON lines of ids and captions; None takes the ids of the files.
+        recipe: a recipe's name.
+        kind: which dataset the table is.
+        name: of the system in tables; by default the folder's.
+        metrics: further metrics of your own.
+        out: folder of the report; by default one of its own below `$STUDIO_WORK/benchmark`.
+        incomplete: allow means over less than the recipe's share of items.
+        fetch: download absent metric weights.
+        progress: told of every step.
+    Raises: InputError or FailureError naming what stands in the way, all of it at once.
+    """
+    systems = {name or Path(generated).resolve().name: generated}
+    options = (kind, metrics, out, incomplete, fetch, device, progress)
+    return _run(systems, reference, captions, recipe, *options)
+
+
+def compare(
+    systems: Mapping[str, PathLike],
+    reference: PathLike | None = None,
+    captions: PathLike | None = None,
+    recipe: str = "offline",
+    *,
+    kind: DatasetKind = "folder",
+    metrics: Sequence[Metric] = (),
+    out: PathLike | None = None,
+    incomplete: bool = False,
+    fetch: bool = False,
+    device: str = "cpu",
+    progress: Callable[[Step], None] = _silent,
+) -> Scores:
+    """Measure several folders on the same items, and every two of them against each other.
+
+    Args:
+        systems: name -> folder. All else as in `score`.
+    """
+    options = (kind, metrics, out, incomplete, fetch, device, progress)
+    found = _run(systems, reference, captions, recipe, *options)
+    if len(systems) < 2:
+        return found
+    return dataclasses.replace(found, differences=all_pairs(found.result))
+
+
+def _run(
+    systems: Mapping[str, PathLike],
+    reference: PathLike | None,
+    captions: PathLike | None,
+    name: str,
+    kind: DatasetKind,
+    metrics: Sequence[Metric],
+    out: PathLike | None,
+    incomplete: bool,
+    fetch: bool,
+    device: str,
+    progress: Callable[[Step], None],
+) -> Scores:
+    folders = {title: Path(folder).expanduser().resolve() for title, folder in systems.items()}
+    real = Path(reference).expanduser().resolve() if reference is not None else None
+    chosen = [System(title, TEXT_TO_MUSIC, folder=path) for title, path in folders.items()]
+    table = Path(captions).expanduser().resolve() if captions is not None else None
+    files = real or next(iter(folders.values()))
+    dataset = DatasetChoice(kind, table, real) if table else DatasetChoice("files", files, real)
+    plan = Plan(
+        name="score-" + "-".join(system.slug for system in chosen)[:80],
+        title=f"{', '.join(folders)} against {real.name if real else 'captions'}",
+        dataset=dataset,
+        recipe=recipe(name).adding(metrics),
+        systems=tuple(chosen),
+        incomplete=incomplete,
+    )
+    options = RunOptions(Path(out) if out else None, fetch=fetch, device=device)
+    finished = Run(plan, options, progress).run()
+    assert finished is not None  # one process
+    result, report = finished
+    return Scores(result, report.page.parent)
