@@ -13,6 +13,7 @@ COMMANDS = {
     "diff": "evaluation.commands.diff",
     "picture": "evaluation.commands.picture",
     "coverage": "evaluation.checks.coverage",
+    "full-size": "evaluation.checks.full_size",
     "openl3-speed": "evaluation.checks.openl3_speed",
     "nano": "evaluation.nano.command",
     "listening": "evaluation.listening.command",
