@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from core.files import replacing, write_text
 from core.workspace import work_folder
 from evaluation.embeddings import Arrays
-from evaluation.files import write_arrays, write_text
 from evaluation.metrics import Span
 from evaluation.suite import MetricResult
 
@@ -67,7 +67,10 @@ class EmbeddingCache:
 
     def put(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write it whole or not at all."""
-        write_arrays(self._path(key), arrays)
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as fresh:
+            np.savez(fresh, **arrays)
 
 
 class ScoreCache:
@@ -93,4 +96,6 @@ class ScoreCache:
 
     def put(self, key: str, results: list[MetricResult]) -> None:
         """Write them whole or not at all."""
-        write_text(self._path(key), json.dumps([dataclasses.asdict(one) for one in results]))
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps([dataclasses.asdict(one) for one in results]))

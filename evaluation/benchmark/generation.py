@@ -12,13 +12,13 @@ from typing import Any
 from core import audio, variants
 from core.checkpoints import opening
 from core.errors import Cancelled, InputError
+from core.files import write_text
 from core.pipeline import BATCH, Pipeline
 from core.request import AudioPrompt, GenerationRequest
 from core.result import GenerationResult
 from evaluation.benchmark.plan import System
 from evaluation.benchmark.progress import Counter
 from evaluation.datasets import Item
-from evaluation.files import write_text
 
 SETTINGS = "settings.json"
 RECORDS = "records"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import Cancelled, InputError
+from core.files import write_text
 from core.workspace import work_folder
 from evaluation.benchmark.cache import EmbeddingCache, ScoreCache
 from evaluation.benchmark.embedder import Embedder, open_models
@@ -26,7 +27,6 @@ from evaluation.benchmark.scoring import embed_sets, score_sets
 from evaluation.benchmark.workers import Workers
 from evaluation.datasets import Dataset, Item
 from evaluation.embeddings import digest
-from evaluation.files import write_text
 from evaluation.report import ReportFiles, write_report
 from evaluation.suite import Recipe, package_versions
 
@@ -277,6 +277,7 @@ class Run:
     ) -> ReportFiles:
         text = json.dumps(result.as_dict(), indent=1, allow_nan=False)
         folder = self._free_folder(text)
+        folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / FILE, text)
         played = report_samples(running, sets, result.systems, self.options.playable)
         report = run_report(result, self.plan.recipes, played)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
+from core.files import write_text
 from evaluation.datasets.inspection import AudioFacts, FolderReport
-from evaluation.files import write_text
 
 FILE = "manifest.json"
 Side = Literal["generated", "reference"]

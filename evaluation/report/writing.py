@@ -9,7 +9,7 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 
 from core import audio
-from evaluation.files import write_text
+from core.files import write_text
 from evaluation.report.content import Clip, PlayableItem, Report
 from evaluation.report.latex import table_latex
 from evaluation.report.page import PLOTLY, page
