@@ -57,7 +57,7 @@ def check_installed(wheel: Path, folder: Path) -> None:
     pins = folder / "constraints.txt"  # the versions that are tested; extras are not allowed here
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     pins.write_text(re.sub(r"\[\w+\]", "", text), encoding="utf-8")
-    run(python, "-m", "pip", "install", "--quiet", "-c", pins, wheel, cwd=folder)
+    run(python, "-m", "pip", "install", "-c", pins, wheel, cwd=folder)
     said = json.loads(run(python, "-c", LIBRARY, cwd=folder))
     assert (said["seconds"], said["rate"], said["heavy"]) == (2.0, 48000, []), said
     assert str(folder) in said["where"], said
