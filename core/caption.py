@@ -8,6 +8,7 @@ plain English sentences, as most captioned collections have them.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -122,6 +123,25 @@ def sent_text(request: GenerationRequest) -> str:
     folder = variants.local_folder(variants.get(request.variant))
     template = CaptionTemplate.of_folder(folder) if folder is not None else CaptionTemplate()
     return template.write(request)
+
+
+def notes(request: GenerationRequest) -> tuple[str, ...]:
+    """What a person should know of a request that is not wrong: a sentence each."""
+    found = []
+    for name in ("prompt", "negative", "instruments"):
+        text = "".join(getattr(request, name))
+        foreign = next((c for c in text if c.isalpha() and not _is_latin(c)), None)
+        if foreign is not None:
+            script = unicodedata.name(foreign, "an unknown script").split()[0].capitalize()
+            found.append(
+                f"{FIELDS[name].label} holds {script} letters; the models were trained on English "
+                "captions and may not understand it"
+            )
+    return tuple(found)
+
+
+def _is_latin(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith("LATIN")
 
 
 def _base(folder: Path) -> Path | None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.caption import notes
 from core.errors import InputError
 from core.request import FIELDS, AudioPrompt, Edit, GenerationRequest, parse_sections
 from core.request_fields import RequestField
@@ -194,6 +195,8 @@ def _make(jobs: list[tuple[Any, Path]], as_json: bool) -> None:
     from core.pipeline import BATCH, Pipeline
     from core.result import GenerationResult, Progress
 
+    for note in dict.fromkeys(note for request, _ in jobs for note in notes(request)):
+        print(f"note: {note}", file=sys.stderr)
     first = jobs[0][0]
     pipeline = Pipeline.load(first.variant, first.dtype, first.device)
     for start in range(0, len(jobs), BATCH):

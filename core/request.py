@@ -285,7 +285,7 @@ class GenerationRequest:
             raise InputError(
                 "prompt",
                 "(empty)",
-                "describe the music, for example 'calm solo piano, slow, minor key'",
+                "describe the music, for example 'upbeat funk with slap bass and drums'",
             )
         if self.min_seconds is not None and self.min_seconds > self.seconds:
             raise InputError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.caption import notes
 from core.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class GenerationResult:
         return {
             "request": self.request.as_dict(),
             "sent": self.sent,
+            "notes": list(notes(self.request)),
             "variant": self.request.variant,
             "sample_rate": self.sample_rate,
             "channels": len(self.channels),

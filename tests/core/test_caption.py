@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core import variants
-from core.caption import CaptionTemplate, sent_text
+from core.caption import CaptionTemplate, notes, sent_text
 from core.conditioning import MAX_TEXT_TOKENS
 from core.errors import InputError
 from core.pipeline import Pipeline
@@ -78,3 +78,14 @@ def test_a_text_of_too_many_tokens_is_refused_with_their_number(nano, field):
     texts = {"prompt": "rock", field: "\ufdfa" * 2000}
     with pytest.raises(InputError, match=rf"{field} of \d+ tokens .*{MAX_TEXT_TOKENS}"):
         nano.generate(GenerationRequest(**texts, seconds=1.0, variant="nano-no-flow"))
+
+
+def test_a_prompt_in_another_script_gets_a_word_of_warning():
+    for text, script in (
+        ("спокойное пианино", "Cyrillic"),
+        ("静かなピアノ", "Cjk"),
+        ("بيانو", "Arabic"),
+    ):
+        (note,) = notes(GenerationRequest(text, 1.0, "nano"))
+        assert script in note and "English" in note
+    assert notes(GenerationRequest("crème brûlée, naïve – 100 bpm ♪", 1.0, "nano")) == ()
