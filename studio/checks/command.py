@@ -20,6 +20,7 @@ def main(argv: list[str]) -> int:
     load.add_argument("--seconds", type=float, default=2.0)
     commands.add_parser("check-faults", help="what breaks is told clearly, and the next job works")
     commands.add_parser("check-start", help="start to usable page; click to first sound")
+    commands.add_parser("check-space", help="the environment of a Space, and every tab in it")
     commands.add_parser("examples", help="make the Create tab's examples into assets/examples")
     pictures = commands.add_parser("screenshots", help="every tab, two widths, light and dark")
     pictures.add_argument(
@@ -54,6 +55,10 @@ def _run(args: argparse.Namespace) -> dict:
         from studio.checks.start import check_start
 
         return check_start()
+    if args.command == "check-space":
+        from studio.checks.space import check_space
+
+        return check_space()
     if args.command == "examples":
         from studio.library.example_making import make_examples
 

@@ -27,7 +27,10 @@ class Server:
         start_seconds: from starting the process until /health answered.
     """
 
-    def __init__(self, folder: Path | None = None, **variables: str) -> None:
+    def __init__(
+        self, folder: Path | None = None, python: str = sys.executable, **variables: str
+    ) -> None:
+        self._python = python
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="studio-check-")
         self.folder = folder or Path(self._temporary.name)  # type: ignore[union-attr]
         with socket.socket() as listener:
@@ -45,7 +48,7 @@ class Server:
     def __enter__(self) -> Server:
         began = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(self.port)],
+            [self._python, "app.py", "--port", str(self.port)],
             cwd=REPOSITORY,
             env=self._environment,
             stdout=subprocess.DEVNULL,
