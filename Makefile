@@ -54,6 +54,9 @@ test-kernels: $(STAMP) ## the decoder's tests again under lower instruction sets
 	$(AVX2) $(PY) -m pytest $(KERNEL_TESTS)
 	$(SSE) $(PY) -m pytest $(KERNEL_TESTS)
 
+docs: $(STAMP) ## the documentation as a website, in site/
+	$(PY) -m mkdocs build --strict
+
 lint: $(STAMP) ## format and rules
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -70,8 +73,11 @@ check-load: $(STAMP) debian ## 20 people at once on the page
 check-start: $(STAMP) debian ## start to usable page, click to first sound
 	$(PY) -m studio check-start
 
+check-space: $(STAMP) debian ## the environment that a Space builds, and every tab in it
+	$(PY) -m studio check-space
+
 check-faults: $(STAMP) debian ## killed worker, full disk, missing model, huge uploads, rapid clicks
-	$(PY) -m studio check-faults
+	$(PY) -m studio check-faults check-space docs
 
 check-install: $(STAMP) ## the built wheel in an empty environment: library, command, page files
 	$(PY) tests/check_install.py
