@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from core.errors import InputError, StudioError
+from core.signing import Credentials
 from studio import log
 from studio.credentials import leave_environment
 from studio.settings import Settings, help_lines
@@ -38,10 +39,11 @@ def main(argv: list[str]) -> int:
 def serve(settings: Settings) -> None:
     """Run the web server; returns when it is stopped.
 
-    Raises: InputError for a port or a folder that cannot be used.
+    Raises: InputError for a port, a folder or a signing certificate that cannot be used.
     """
     _open_standard_streams()
     _require_port(settings)
+    Credentials.of_studio()  # made at the first start; a wrong one is said before anyone comes
     leave_environment()
     import uvicorn
 

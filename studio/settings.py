@@ -191,6 +191,10 @@ def help_lines() -> str:
     )
     rows.append(f"  {'STUDIO_MODELS':<24}folder of model folders [STUDIO_WORK/models]")
     rows.append(
+        f"  {'STUDIO_SIGNING':<24}folder of certificate.pem and key.pem that sign downloads "
+        "[made in STUDIO_WORK]"
+    )
+    rows.append(
         f"  {'STUDIO_ADMIN_TOKEN':<24}asked for in Results, Benchmark and Train, at "
         "least 16 characters [none: Results closed, the others for this machine alone]"
     )

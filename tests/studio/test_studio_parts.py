@@ -318,3 +318,10 @@ def test_a_port_that_is_taken_is_named(capsys):
     assert f"port {port} of 127.0.0.1: cannot be listened on" in capsys.readouterr().err
     assert command.main(["--port", "99999"]) == 2
     assert "choose another with --port" in capsys.readouterr().err
+
+
+def test_a_wrong_certificate_is_said_at_the_start(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("STUDIO_SIGNING", str(tmp_path / "gone"))
+    monkeypatch.setattr(command, "_require_port", lambda settings: None)
+    assert command.main([]) == 2
+    assert "signing certificate" in capsys.readouterr().err
