@@ -38,7 +38,8 @@ class StudyView:
     """What the page shows of a study before and around the trials.
 
     `level_clip` is noise at the loudness of all clips, to set the level and check headphones by.
-    `words_on_scale`: whether the steps of the scale are words rather than numbers.
+    `words_on_scale`: whether the steps of the scale are words rather than numbers. `is_public`:
+    whether the page shows the results at the end.
     """
 
     name: str
@@ -49,6 +50,7 @@ class StudyView:
     scale: tuple[int, int]
     pairs: bool
     words_on_scale: bool
+    is_public: bool
     min_heard: float
     level_clip: str
 
@@ -115,6 +117,7 @@ class RatingService:
             study.scale,
             study.is_pairs,
             study.method == ARENA,
+            study.public,
             study.min_heard,
             self._level_clip,
         )

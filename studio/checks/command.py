@@ -22,6 +22,7 @@ def main(argv: list[str]) -> int:
     commands.add_parser("check-start", help="start to usable page; click to first sound")
     commands.add_parser("check-space", help="the environment of a Space, and every tab in it")
     commands.add_parser("examples", help="make the Create tab's examples into assets/examples")
+    commands.add_parser("demo", help="make the sounds of the demo listening test")
     pictures = commands.add_parser("screenshots", help="every tab, two widths, light and dark")
     pictures.add_argument(
         "--out", type=Path, default=None, help="folder for the pictures [$STUDIO_WORK/screenshots]"
@@ -59,6 +60,10 @@ def _run(args: argparse.Namespace) -> dict:
         from studio.checks.space import check_space
 
         return check_space()
+    if args.command == "demo":
+        from studio.rating.demo_making import make_demo
+
+        return make_demo()
     if args.command == "examples":
         from studio.library.example_making import make_examples
 

@@ -60,9 +60,9 @@ class Studies:
         self._opening = threading.Lock()
 
     def names(self) -> list[str]:
-        """Every study there is, open or not."""
-        found = [*self.folder.glob("*/study.yaml"), *SHIPPED.glob("*/study.yaml")]
-        return sorted({path.parent.name for path in found})
+        """Every study there is, open or not; the demo's last."""
+        own = sorted(path.parent.name for path in self.folder.glob("*/study.yaml"))
+        return own + [name for name in self.shipped() if name not in own]
 
     def is_shipped(self, name: str) -> bool:
         """Whether a study came with the program."""

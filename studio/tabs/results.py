@@ -1,6 +1,7 @@
-"""The Results tab: listening tests, for whoever knows the admin token.
+"""The Results tab: public results for everybody, all others for whoever knows the admin token.
 
-Every handler checks the token anew; without it nothing is answered, no study's name either.
+Every handler of the private part checks the token anew; without it nothing is answered, no
+study's name either.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from studio.context import Studio
 from studio.rating import result_charts
 from studio.tabs.element import element
 from studio.tabs.field_errors import FieldErrors
+from studio.tabs.public_results import public_html
 
 ALL, SCREENED = "all raters", "screened raters"
 PROGRESS_SECONDS = 5.0
@@ -40,10 +42,13 @@ STYLE = """<style>
 .results section { margin: 0 0 1.2rem; } .results h2 { font-size: 1.1rem; margin: 0 0 .4rem; }
 .results .wide { overflow-x: auto; max-width: 100%; }
 .results table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0; }
-.results table :is(th, td) { padding: .3rem .7rem; text-align: left; white-space: nowrap;
+.results table :is(th, td) { padding: .3rem .5rem; text-align: left; max-width: 16rem;
   border: 0; border-bottom: 1px solid var(--border-color-primary); line-height: 1.3; }
 .results table :is(td, th.figure) { text-align: right; }
+.results td { white-space: nowrap; } .results td:last-child { white-space: normal; }
 .results small { font-size: .9rem; }
+.results details { margin: .3rem 0; } .results summary { cursor: pointer; min-height: 2.75rem;
+  display: list-item; padding: .6rem 0; font-weight: 600; }
 .results .note { color: var(--body-text-color-subdued); font-size: .95rem; margin: .3rem 0; }
 </style>"""
 DOWNLOAD = """async (token, study) => {
@@ -81,7 +86,11 @@ class _Parts:
 
 def build(studio: Studio) -> None:
     """Lay the tab out and connect it."""
-    element('<p class="tab-note">Results of listening tests, for whoever runs them.</p>')
+    gr.HTML(lambda: STYLE + public_html(studio), elem_id="results-public", js_on_load=None)
+    element(
+        '<h2>Your studies</h2><p class="tab-note">For whoever runs them: the admin token is what '
+        "STUDIO_ADMIN_TOKEN says where the studio was started.</p>"
+    )
     errors = FieldErrors("results")
     with gr.Row():
         token = gr.Textbox(

@@ -1,7 +1,8 @@
 """The page itself: header, tabs, panels and the player, written out before anything is fetched.
 
-Create, Library, Compare and Models are markup and `web/*.js`; Rate, Benchmark, Results and Train
-are Gradio pages of their own, shown in a frame that loads when its tab is opened.
+Create, Library, Compare and Models are markup and `web/*.js`; Benchmark, Results and Train are
+Gradio pages of their own and Rate is the raters' page, shown in a frame that loads when its tab is
+opened.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ SCRIPTS = ("main", "dom", "player", "form", "vendor/wavesurfer")
 
 
 def frame_path(tab: str) -> str:
-    """Path of the Gradio page of a framed tab."""
-    return f"lab-{tab}"
+    """Path of the page of a framed tab: the raters' own, or one made with Gradio."""
+    return tab if tab == "rate" else f"lab-{tab}"
 
 
 def document(studio: Studio) -> str:

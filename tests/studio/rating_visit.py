@@ -67,9 +67,9 @@ def served(app: FastAPI) -> Iterator[str]:
 class Rater:
     """One rater's phone: 390 pixels, a storage of its own, nothing outside is reached."""
 
-    def __init__(self, browser: Any, address: str, study: str) -> None:
+    def __init__(self, browser: Any, address: str, study: str, width: int = 390) -> None:
         self.url = f"{address}/rate?study={study}"
-        self.context = browser.new_context(viewport={"width": 390, "height": 844})
+        self.context = browser.new_context(viewport={"width": width, "height": 844})
         self.requests: list[str] = []
         self.context.on("request", lambda request: self.requests.append(request.url))
         self.foreign: list[str] = []

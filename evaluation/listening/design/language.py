@@ -48,7 +48,7 @@ STRINGS = {
     "clip_failed": "A clip did not load. Check the connection, then press Play to try again.",
     "listen_more_first": "Listen to A a little longer to answer.",
     "listen_more_second": "Listen to B a little longer to answer.",
-    "answer_waiting": "Your answer is kept here and sent again.",
+    "no_connection": "No connection; trying again.",
     "return_to_platform": "Go back to the platform that sent you",
 }
 

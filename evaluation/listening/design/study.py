@@ -265,7 +265,7 @@ LATER_STRINGS = {
     "clip_failed",
     "listen_more_first",
     "listen_more_second",
-    "answer_waiting",
+    "no_connection",
     "return_to_platform",
 }  # keys of the page's texts that the first format did not have
 

@@ -33,6 +33,12 @@ export function say(text, milliseconds = 0) {
   if (milliseconds) forgetting = setTimeout(() => { status.textContent = ""; }, milliseconds);
 }
 
+// Takes a text away that is no longer so, if it is still shown.
+export function unsay(text) {
+  const status = document.getElementById("status");
+  if (status.textContent === text) status.textContent = "";
+}
+
 export function clock(seconds) {
   const whole = Math.floor(Math.max(0, seconds) + 0.05);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;

@@ -3,8 +3,9 @@
 import { make } from "./elements.js";
 
 export class Scores {
-  constructor(axes, [low, high]) {
+  constructor(axes, [low, high], inWords = false) {
     this.axes = axes;
+    this.inWords = inWords;
     this.low = low;
     this.high = high;
     this.minus = false;
@@ -23,13 +24,14 @@ export class Scores {
         },
       });
       return make("label", { class: "score", title: point }, input,
-        make("span", { "aria-hidden": "true" }, signed(score, this.low < 0)));
+        make("span", { "aria-hidden": "true" },
+          this.inWords ? point : signed(score, this.low < 0)));
     });
     const row = make("fieldset", { class: "axis", disabled: true },
       make("legend", {}, make("b", {}, axis.label), " ",
         make("span", { class: "question" }, axis.question)),
-      make("div", { class: "points" }, ...options),
-      make("div", { class: "ends", "aria-hidden": "true" },
+      make("div", { class: this.inWords ? "points words" : "points" }, ...options),
+      this.inWords ? null : make("div", { class: "ends", "aria-hidden": "true" },
         make("span", {}, axis.points[0]), make("span", {}, axis.points.at(-1))), word);
     return row;
   }

@@ -1,6 +1,6 @@
 // One trial: listen, score, perhaps say something, go on.
 
-import { button, make, say, show } from "./elements.js";
+import { button, make, say, show, unsay } from "./elements.js";
 import { listenPanel } from "./listen.js";
 import { Player } from "./player.js";
 import { Scores } from "./scores.js";
@@ -9,7 +9,7 @@ import { Scores } from "./scores.js";
 export function showTrial(session, trial, heading) {
   const { words, study } = session;
   const player = new Player(trial.clips.map(session.clip), trial.seconds);
-  const scores = new Scores(study.axes, study.scale);
+  const scores = new Scores(study.axes, study.scale, study.words_on_scale);
   const comment = make("textarea", { id: "comment", rows: 2, maxlength: 2000 });
   const next = button(words.next, send, { class: "main next", disabled: true });
   const hint = make("p", { class: "hint", id: "hint" }, words.listen_more);
@@ -18,15 +18,26 @@ export function showTrial(session, trial, heading) {
 
   function trouble(error) {
     session.note(`play-${trial.id}`, "play_failed", { reason: String(error).slice(0, 200) });
-    say(words.offline);
+    say(words.clip_failed);
   }
 
   function check() {
-    if (!scores.enabled && player.heard.every((share) => share >= study.min_heard)) {
+    const open = player.heard.findIndex((share) => share < study.min_heard);
+    if (!scores.enabled && open < 0) {
       scores.enabled = true;
       hint.hidden = true;
     }
+    hint.textContent = missing(open);
+    if (player.playing) unsay(words.clip_failed);
     next.disabled = sent || !scores.enabled || !scores.complete;
+  }
+
+  // In pairs it is said which side still has to be heard.
+  function missing(side) {
+    if (player.urls.length === 1 || player.heard.every((share) => share < study.min_heard)) {
+      return words.listen_more;
+    }
+    return side === 0 ? words.listen_more_first : words.listen_more_second;
   }
 
   function send() {
@@ -69,7 +80,7 @@ export function showTrial(session, trial, heading) {
     panel, form, make("div", { class: "quiet-row" },
       button(words.break, () => { leave(); session.rest(); }, { class: "quiet" }),
       button(words.withdraw, () => session.withdraw(leave), { class: "quiet" })));
-  player.load().catch(() => say(words.offline));
+  player.load().catch(trouble);
 }
 
 function progress(words, trial) {
