@@ -6,6 +6,7 @@ No page in here: the studio shows what this room computes.
 
 from evaluation.listening.clips.preparation import Prepared, prepare, prepared_folder, read_prepared
 from evaluation.listening.command import default_database
+from evaluation.listening.design.assignment import Trial, cells, plan_trials
 from evaluation.listening.design.power import (
     ITEMS,
     RATERS,
@@ -15,7 +16,7 @@ from evaluation.listening.design.power import (
     raters_needed,
 )
 from evaluation.listening.design.study import ARENA, CCR, METHOD_NAMES, MOS, Study
-from evaluation.listening.design.study_file import read_study
+from evaluation.listening.design.study_file import read_study, study_from
 from evaluation.listening.service import RaterView, RatingService, StudyView, TrialView
 from evaluation.listening.statistics import MeanInterval
 from evaluation.listening.store.people import invitations, invite, remove, revoke
@@ -45,7 +46,10 @@ __all__ = [
     "MeanInterval",
     "OPEN",
     "PAUSED",
+    "cells",
     "honest_losses",
+    "plan_trials",
+    "study_from",
     "invitations",
     "invite",
     "losses_text",
@@ -67,6 +71,7 @@ __all__ = [
     "Store",
     "Study",
     "StudyView",
+    "Trial",
     "TrialView",
     "default_database",
     "difference_power",

@@ -34,6 +34,7 @@ from evaluation.listening.store.registration import STATES, set_state, stored_st
 from evaluation.listening.store.schema import database_url
 from evaluation.listening.store.storage import Store
 from evaluation.listening.tables.answer_files import payment_csv
+from evaluation.listening.tables.dataset_folder import write_dataset
 from evaluation.listening.tables.export import result_files, write_export
 from evaluation.listening.tables.honest_raters import honest_losses, losses_text
 from evaluation.listening.tables.printing import results_text
@@ -88,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
         )
         if name in ("export", "preview"):
             command.add_argument("--out", type=Path, required=True, metavar="DIR")
+        if name == "export":
+            command.add_argument(
+                "--dataset", type=Path, metavar="DIR", help="also as a Hugging Face dataset folder"
+            )
         if name == "raters":
             _add_people_options(command)
         if name in ("backup", "restore"):
@@ -236,8 +241,11 @@ def _preview(arguments: argparse.Namespace) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     study, store = _answered(arguments)
-    files = result_files(study, store, results(study, store))
-    for path in write_export(arguments.out, files):
+    found = results(study, store)
+    paths = write_export(arguments.out, result_files(study, store, found))
+    if arguments.dataset:
+        paths += write_dataset(arguments.dataset, study, store, found)
+    for path in paths:
         print(path)
 
 

@@ -31,6 +31,7 @@ from evaluation.listening import (
 from evaluation.report import table_html
 from studio.context import Studio
 from studio.rating import result_charts
+from studio.tabs import study_maker
 from studio.tabs.element import element
 from studio.tabs.field_errors import FieldErrors
 from studio.tabs.public_results import public_html
@@ -115,6 +116,9 @@ def build(studio: Studio) -> None:
                 ("map", "Rater × system, mean score"),
             )
         ]
+        study_maker.build(
+            studio, token, lambda given, request: studio.admin.check(given, _address(request))
+        )
         numbers, plan, power = _power_fields()
         timer = gr.Timer(PROGRESS_SECONDS, active=False)
     parts = _Parts(token, study, raters, area, live, tables, *plots, timer, power)

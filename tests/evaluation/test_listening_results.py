@@ -6,8 +6,11 @@ import csv
 import io
 import random
 
+import pandas
 import pytest
+import yaml
 
+from core.errors import InputError
 from evaluation.listening.checks.sample_study import write_sample_study
 from evaluation.listening.clips.preparation import prepare
 from evaluation.listening.command import main
@@ -16,6 +19,7 @@ from evaluation.listening.statistics import METHOD
 from evaluation.listening.store.records import new_token
 from evaluation.listening.store.storage import Store
 from evaluation.listening.tables.answer_files import csv_text
+from evaluation.listening.tables.dataset_folder import write_dataset
 from evaluation.listening.tables.export import result_files
 from evaluation.listening.tables.printing import results_text
 from evaluation.listening.tables.result_report import report_tables
@@ -227,6 +231,22 @@ def test_export_runs_no_formula_and_keeps_numbers(ratings):
     assert {row["comment"] for row in rows} == {"", '\'=HYPERLINK("x")'}
     assert {row["passed_screening"] for row in rows} == {"0", "1"}
     assert all(len(list(csv.reader(io.StringIO(text)))) > 0 for text in files.values())
+
+
+def test_answers_become_a_dataset_folder_that_reads_back(ratings, tmp_path):
+    study, store = ratings
+    found = results(study, store)
+    card, data = write_dataset(tmp_path / "dataset", study, store, found)
+    head = yaml.safe_load(card.read_text().split("---")[1])
+    assert head["configs"][0]["data_files"] == data.relative_to(tmp_path / "dataset").as_posix()
+    table = pandas.read_parquet(data)
+    rows = list(csv.DictReader(io.StringIO(result_files(study, store, found)["answers.csv"])))
+    assert len(table) == len(rows)
+    assert table["score"].tolist() == [int(row["score"]) for row in rows]
+    assert table["rater"].tolist() == [row["rater"] for row in rows]
+    assert table["least_heard"].min() == 1.0
+    with pytest.raises(InputError, match="not empty"):
+        write_dataset(tmp_path / "dataset", study, store, found)
 
 
 @pytest.mark.parametrize(
