@@ -63,7 +63,7 @@ def test_the_guide_leads_to_a_table(tmp_path, monkeypatch):
     assert "all rules together" in said[1]
     assert said[2].count("/rate?study=my-study#") == 2
     assert "is paused" in said[3] and "participant,study_id" in said[3]
-    assert "layout of Table 6" in said[4] and "Paired differences" in said[4]
+    assert "layout of table 6" in said[4].lower() and "Paired differences" in said[4]
     assert (tmp_path / "dataset" / "data" / "answers.parquet").is_file()
 
 
