@@ -43,7 +43,8 @@ STYLE = """<style>
 .results section { margin: 0 0 1.2rem; } .results h2 { font-size: 1.1rem; margin: 0 0 .4rem; }
 .results .wide { overflow-x: auto; max-width: 100%; }
 .results table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0; }
-.results table :is(th, td) { padding: .3rem .5rem; text-align: left; max-width: 16rem;
+.results table :is(th, td) { padding: .25rem .45rem !important; font-size: .92rem; height: auto;
+  text-align: left; max-width: 14rem; overflow-wrap: break-word;
   border: 0; border-bottom: 1px solid var(--border-color-primary); line-height: 1.3; }
 .results table :is(td, th.figure) { text-align: right; }
 .results td { white-space: nowrap; } .results td:last-child { white-space: normal; }
