@@ -14,6 +14,10 @@ from core.rendering import Piece, Renderer
 from core.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 
+# (variant, preset, steps) -> seconds of rendering a second of the language model, as last seen.
+RENDERING: dict[tuple[str, str, int | None], float] = {}
+FIRST_RENDERING = 0.5  # before anything was rendered
+
 Event = Progress | AudioChunk | GenerationResult
 
 
@@ -43,7 +47,31 @@ class Job:
         self._should_stop = should_stop
         self._tokens: list[np.ndarray] = []
         self._done = 0  # tokens
-        self._began = time.perf_counter()
+        self._sounded = 0  # samples of new music
+        self._wanted_samples = 0
+
+    def _left(self) -> tuple[float, float]:
+        """(share done, seconds left): each stage by what it has cost so far.
+
+        Before the first sound comes, rendering is taken to cost as much a token, beside the
+        language model, as it did in the last job of this kind.
+        """
+        drawn = self._done / self.total_tokens
+        made = min(1.0, self._sounded / max(1, self._wanted_samples))
+        drawing = self.stages.get("language_model", 0.0)
+        rendering = sum(self.stages.values()) - drawing
+        if not drawn:
+            return 0.0, 0.0
+        all_drawing = drawing / drawn
+        kind = (self.request.variant, self.request.preset, self.request.steps)
+        if made > 0:
+            all_rendering = rendering / made
+            RENDERING[kind] = all_rendering / max(all_drawing, 1e-9)
+        else:
+            all_rendering = RENDERING.get(kind, FIRST_RENDERING) * all_drawing
+        left = all_drawing * (1 - drawn) + max(0.0, all_rendering - rendering) * (made < 1)
+        spent = drawing + rendering
+        return spent / max(spent + left, 1e-9), left
 
     def check(self) -> None:
         """Raises: Cancelled when the person asked to stop."""
@@ -57,7 +85,9 @@ class Job:
     def start(self, renderer: Renderer, mastering: Mastering, lead: np.ndarray) -> Iterator[Event]:
         """The prompt's own sound; `lead` are its tokens that sound into the new music."""
         self._renderer, self._mastering = renderer, mastering
+        self._wanted_samples = round(self.request.seconds * mastering.sample_rate)
         yield from self._chunks(mastering.start())
+        self._sounded = 0  # what was handed out is the prompt's
         yield from self._sound(renderer.feed(lead))
 
     def feed(self, tokens: np.ndarray) -> Iterator[Event]:
@@ -97,12 +127,13 @@ class Job:
 
     def _chunks(self, sounds: Iterator[np.ndarray]) -> Iterator[AudioChunk]:
         for samples in sounds:
+            self._sounded += samples.shape[-1]
             yield AudioChunk(samples, self._mastering.sample_rate)
 
     def _progress(self) -> Progress:
-        fraction = self._done / self.total_tokens
-        left = (time.perf_counter() - self._began) * (1 - fraction) / max(fraction, 1e-6)
-        return Progress("making music" if fraction < 1 else "finishing", fraction, left)
+        fraction, left = self._left()
+        stage = "making music" if self._done < self.total_tokens else "finishing"
+        return Progress(stage, fraction, left)
 
 
 def require_numbers(samples: np.ndarray) -> None:

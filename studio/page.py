@@ -27,6 +27,7 @@ from studio.library import examples  # noqa: E402
 from studio.rating import add_rating  # noqa: E402
 from studio.rating.endpoints import add_endpoints  # noqa: E402
 from studio.tabs import benchmark, results, shell, train  # noqa: E402
+from studio.tabs.element import element  # noqa: E402
 from studio.theme import theme  # noqa: E402
 
 # A named endpoint holds one of Gradio's places until its job ends: more of them than jobs can be.
@@ -60,7 +61,7 @@ def build(studio: Studio) -> gr.Blocks:
         add_endpoints(studio.studies)
     for tab, build_tab in FRAMED.items():
         with blocks.route(tab.title(), shell.frame_path(tab), show_in_navbar=False):
-            gr.Navbar(visible=False)
+            element(f"<h1>{tab.title()}</h1>")
             build_tab(studio)
     return blocks
 
@@ -87,7 +88,7 @@ def application(studio: Studio) -> FastAPI:
 
     @app.api_route("/", methods=["GET", "HEAD"], response_class=HTMLResponse)
     def page() -> HTMLResponse:
-        return HTMLResponse(shell.document(studio), headers={"Cache-Control": "no-cache"})
+        return HTMLResponse(shell.document(studio, FRAMED), headers={"Cache-Control": "no-cache"})
 
     app.mount("/studio/web", GZipMiddleware(Scripts(directory=web_folder())))
     app.mount("/studio/examples", StaticFiles(directory=examples.FOLDER, check_dir=False))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from fastapi.responses import JSONResponse
 
+from core.caption import sent_text
 from core.errors import StudioError
 from studio.api import forms
 from studio.api.asking import Person
@@ -22,14 +23,15 @@ def add(router: APIRouter, studio: Studio) -> None:
 
     @router.post("/form/check")
     def check(form: Form, person: Person) -> dict[str, Any]:
-        """{"errors", "warnings": field -> text, "seconds": how long it will take to make}."""
-        answer: dict[str, Any] = {"errors": {}, "warnings": forms.warnings(form), "seconds": None}
+        """{"errors", "warnings": field -> text}; without errors also how many "seconds" it takes
+        to make, and the text that is "sent" to the model."""
+        answer: dict[str, Any] = {"errors": {}, "warnings": forms.warnings(form)}
         try:
             wanted = forms.read(studio, person, form)
         except forms.FormErrors as errors:
             return {**answer, "errors": errors.lines}
         seconds = studio.queue.planned_seconds(wanted)
-        return {**answer, "seconds": round(seconds, 1)}
+        return {**answer, "seconds": round(seconds, 1), "sent": sent_text(wanted[0])}
 
     @router.post("/form/submit", response_model=None)
     def submit(form: Form, person: Person) -> JSONResponse | dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
+from studio.api import batch_routes as batches
 from studio.api import comparison_routes as comparison
 from studio.api import form_routes as form
 from studio.api import job_routes as jobs
@@ -29,7 +30,7 @@ def add_routes(app: FastAPI, studio: Studio) -> None:
         return studio.health()
 
     router = APIRouter(prefix="/studio")
-    for room in (jobs, uploads, results, comparison, form, sounds, models, shares):
+    for room in (jobs, uploads, results, comparison, form, sounds, models, shares, batches):
         room.add(router, studio)
     app.include_router(router)
     shares.add_public(app, studio)

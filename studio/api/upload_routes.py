@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from core.errors import FailureError, InputError
 from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
+from studio.library.transcoding import readable
 from studio.library.uploads import FIELD, accept, describe
 
 
@@ -20,19 +21,17 @@ def add(router: APIRouter, studio: Studio) -> None:
     """Add the routes of uploads."""
     library, settings = studio.library, studio.settings
 
+    def keep(person: str, file: Path) -> dict[str, Any]:
+        with readable(file, settings.upload_minutes) as sound:
+            needed = studio.queue.needed()
+            return accept(library, person, sound, settings.upload_minutes, needed)
+
     @router.post("/uploads")
     async def upload(person: Person, request: Request) -> dict[str, Any]:
         """The body is the file itself."""
         with tempfile.NamedTemporaryFile(prefix="studio-upload-") as file:
-            await _receive(request, file, settings.upload_megabytes)
-            return await run_in_threadpool(
-                accept,
-                library,
-                person,
-                Path(file.name),
-                settings.upload_minutes,
-                studio.queue.needed(),
-            )
+            await receive(request, file, settings.upload_megabytes)
+            return await run_in_threadpool(keep, person, Path(file.name))
 
     @router.post("/results/{identity}/as-prompt")
     def from_result(identity: str, person: Person) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def add(router: APIRouter, studio: Studio) -> None:
         return FileResponse(library.upload(person, name), headers=PRIVATE)
 
 
-async def _receive(request: Request, file: Any, most_megabytes: int) -> None:
+async def receive(request: Request, file: Any, most_megabytes: int) -> None:
     """Write the body to the file, but never more than is allowed."""
     most, size = most_megabytes * 10**6, 0
     too_large = InputError(

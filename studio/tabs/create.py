@@ -61,7 +61,12 @@ def _prompt() -> str:
         'title="Compose a prompt">Surprise me</button></div>'
         '<p class="hint"><a href="?tab=models" id="create-limits">What this model can do</a></p>'
     )
-    return field(spec, control, " ") + '<p class="warning" id="create-warning" hidden></p>' + tools
+    return (
+        field(spec, control, " ")
+        + '<p class="warning" id="create-warning" hidden></p>'
+        + '<p class="hint" id="create-sent" hidden></p>'
+        + tools
+    )
 
 
 def _length() -> str:
@@ -126,7 +131,8 @@ def _batch() -> str:
     )
     note = "Each line is made with the settings of this form; you get one ZIP"
     run = '<button type="button" class="quiet" id="create-batch-run">Generate all</button>'
-    return labelled("batch", "Prompts", control, note) + run + '<div id="create-batch-state"></div>'
+    state = '<div class="tools" id="create-batch-state" role="status" hidden></div>'
+    return labelled("batch", "Prompts", control, note) + run + state
 
 
 def _more(studio: Studio) -> str:

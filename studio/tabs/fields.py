@@ -8,15 +8,17 @@ from core.request import FIELDS
 from core.request_fields import RequestField
 
 FORM = "create"
-SHOWN_ELSEWHERE = ("prompt", "seconds", "variant", "sections")  # have a control of their own
+# These have a control of their own; `keep` is 1, as a job of the studio makes one piece.
+SHOWN_ELSEWHERE = ("prompt", "seconds", "variant", "sections", "keep")
 FLOW = ("preset", "steps")  # mean nothing to a model without flow matching
 
 
 def shown_fields(place: str) -> tuple[RequestField, ...]:
     """The declared fields of a place that are plain controls, in order."""
-    return tuple(
+    shown = [
         spec for name, spec in FIELDS.items() if spec.place == place and name not in SHOWN_ELSEWHERE
-    )
+    ]
+    return tuple(sorted(shown, key=lambda spec: spec.kind == "text"))  # lines of prose last
 
 
 def field(spec: RequestField, control: str = "", note: str = "") -> str:

@@ -76,7 +76,8 @@ def _card(variant: Variant) -> str:
         return ""
     return (
         f'<details class="model-card" id="card-{escape(variant.name)}"><summary>Model card'
-        f'</summary><div class="scroll">{CARD.render(text)}</div></details>'
+        f'</summary><div class="scroll" tabindex="0" role="region" aria-label="Card of '
+        f'{escape(variant.title)}">{CARD.render(text)}</div></details>'
     )
 
 

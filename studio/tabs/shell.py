@@ -8,6 +8,7 @@ opened.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from html import escape
 
 from studio.context import Studio
@@ -17,7 +18,6 @@ from studio.tabs import create
 TITLE = "InspireMusic studio"
 MAIN = ("create", "library", "compare", "rate", "models")
 LAB = ("benchmark", "results", "train")
-FRAMED = ("rate", "benchmark", "results", "train")
 SCRIPTS = ("main", "dom", "player", "form", "vendor/wavesurfer")
 
 
@@ -26,14 +26,15 @@ def frame_path(tab: str) -> str:
     return tab if tab == "rate" else f"lab-{tab}"
 
 
-def document(studio: Studio) -> str:
-    """The page as HTML."""
+def document(studio: Studio, framed: Collection[str]) -> str:
+    """The page as HTML. `framed`: the tabs that have a Gradio page."""
     panels = {
         "create": create.build(studio),
         "library": _library(studio),
         "compare": _compare(),
         "models": '<h2>Models</h2><div id="models"></div>',
-        **{tab: _frame(tab) for tab in FRAMED},
+        "rate": _frame("rate"),
+        **{tab: _frame(tab) for tab in framed},
     }
     preload = "".join(f'<link rel="modulepreload" href="studio/web/{name}.js">' for name in SCRIPTS)
     return (
@@ -45,7 +46,8 @@ def document(studio: Studio) -> str:
         '<link rel="icon" href="data:,"><link rel="stylesheet" href="studio/web/studio.css">'
         f"{preload}"
         '<script type="module" src="studio/web/main.js"></script></head><body>'
-        f'<header class="top"><h1>{TITLE}</h1>{_tabs("Studio", MAIN)}{_tabs("Lab", LAB)}</header>'
+        '<header class="top"><h1>InspireMusic <span>studio</span></h1>'
+        f"{_tabs('Studio', MAIN)}{_tabs('Lab', LAB)}</header>"
         f"<main>{''.join(_panel(tab, content) for tab, content in panels.items())}</main>"
         f'{_player()}<div id="toast" role="status"></div>'
         f'<script type="application/json" id="studio-config">{_config(studio)}</script>'
@@ -131,4 +133,4 @@ def frame_head(studio: Studio) -> str:
     )
 
 
-__all__ = ["FRAMED", "LAB", "MAIN", "TITLE", "document", "frame_head", "frame_path"]
+__all__ = ["LAB", "MAIN", "TITLE", "document", "frame_head", "frame_path"]

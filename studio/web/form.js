@@ -85,7 +85,7 @@ function usePrompt(prompt) {
   field("prompt").focus();
 }
 
-function showErrors(errors, all = false) {
+export function showErrors(errors, all = false) {
   for (const line of form.querySelectorAll(".field-error")) {
     const name = line.id.replace("create-error-", "");
     const text = all || touched.has(name) || (name === "form" && touched.size) ? errors[name] || "" : "";
@@ -118,6 +118,9 @@ async function check() {
   const warning = byId("create-warning");
   warning.textContent = answer.warnings.prompt || "";
   warning.hidden = !answer.warnings.prompt;
+  const sent = byId("create-sent");
+  sent.hidden = !answer.sent || answer.sent === values().prompt;
+  sent.textContent = sent.hidden ? "" : `Sent to the model: ${answer.sent}`;
   byId("create-time").textContent = answer.seconds ? `about ${about(answer.seconds)}` : "";
 }
 

@@ -41,17 +41,19 @@ erase.addEventListener("click", attempt(async () => {
 }));
 
 const SAYS = {
-  valid: "Made with a studio like this one, signed, and unchanged since.",
-  changed: "Signed, but changed since: what it says of itself cannot be trusted.",
-  none: "No signed provenance is in this file.",
+  valid: "Signed and unchanged.",
+  changed: "Signed, but changed since.",
+  none: "No signed provenance.",
 };
 byId("verify-file").addEventListener("change", attempt(async ({ target }) => {
   const state = byId("verify-state");
   if (!target.files[0]) return;
   state.textContent = "Reading…";
   try {
-    const { provenance, signer } = await ask("studio/verify", "POST", target.files[0]);
-    state.textContent = SAYS[provenance] + (signer ? ` Signed by ${signer}.` : "");
+    const file = target.files[0];
+    target.value = ""; // so that the same name can be read again
+    const { provenance, reason, signer } = await ask(`studio/verify?name=${encodeURIComponent(file.name)}`, "POST", file);
+    state.textContent = `${file.name}: ${SAYS[provenance]} ${signer ? `Signed by ${signer}. ` : ""}(${reason}.)`;
   } catch (error) {
     state.textContent = error.message;
   }

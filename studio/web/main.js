@@ -7,6 +7,7 @@ import "./desk.js";
 import "./library.js";
 import "./compare.js";
 import "./models.js";
+import "./batch.js";
 
 const tabs = [...document.querySelectorAll("[role=tab]")];
 const nameOf = (tab) => tab.id.replace("tab-", "");

@@ -58,7 +58,7 @@ export class PieceCard {
     this.title = make("h3", { class: "piece-title" }, title);
     const star = button("round star", icon("star"), attempt(() => this.change({ favourite: !favourite })),
       { "aria-pressed": String(favourite), "aria-label": favourite ? "Remove the star" : "Star" });
-    const facts = [clock(about.seconds), request.variant, `seed ${request.seed}`, "mono", "AI-generated"];
+    const facts = [clock(about.seconds), "AI-generated", about.channels > 1 ? "stereo" : "mono", request.variant, `seed ${request.seed}`];
     if (about.score !== undefined && about.score !== null) facts.push(`score ${Number(about.score).toFixed(2)}`);
     if (edited) facts.push("edited");
     this.panel = make("div", { class: "piece-panel" });
@@ -110,7 +110,7 @@ export class PieceCard {
       item("share", "Share a link…", () => this.share()),
       item("details", "Details", () => this.show(this.details())),
       item("delete", this.records.length > 1 ? `Delete ${LETTERS[this.chosen]}` : "Delete", () => this.remove()));
-    document.body.append(menu);
+    this.node.append(menu);
     menu.addEventListener("toggle", ({ newState }) => newState === "closed" && (menu.remove(), anchor.focus()));
     menu.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

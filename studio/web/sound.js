@@ -13,7 +13,11 @@ let only;
 let mark = () => {};
 
 const file = make("input", { type: "file", id: "create-file", accept: "audio/*,.wav,.flac,.mp3,.ogg,.m4a,.webm", "aria-label": "Sound file",
-  onchange: () => file.files[0] && send(file.files[0], file.files[0].name) });
+  onchange: () => {
+    const [chosen] = file.files;
+    file.value = ""; // so that the same name can be given again
+    if (chosen) send(chosen, chosen.name);
+  } });
 const record = button("quiet", "Record", attempt(toggleRecording), { id: "create-record" });
 const pick = make("select", { id: "create-pick", "aria-label": "One of your pieces",
   onchange: attempt(async () => pick.value && sound.takeResult(pick.value, pick.selectedOptions[0].text)) });
