@@ -47,6 +47,7 @@ class Job:
         self._should_stop = should_stop
         self._tokens: list[np.ndarray] = []
         self._done = 0  # tokens
+        self._began = time.perf_counter()
         self._sounded = 0  # samples of new music
         self._wanted_samples = 0
 
@@ -71,7 +72,9 @@ class Job:
             all_rendering = RENDERING.get(kind, FIRST_RENDERING) * all_drawing
         left = all_drawing * (1 - drawn) + max(0.0, all_rendering - rendering) * (made < 1)
         spent = drawing + rendering
-        return spent / max(spent + left, 1e-9), left
+        # Beside other jobs of the worker its own share of the time is not what a person waits.
+        slower = max(1.0, (time.perf_counter() - self._began) / max(spent, 1e-9))
+        return spent / max(spent + left, 1e-9), left * slower
 
     def check(self) -> None:
         """Raises: Cancelled when the person asked to stop."""
