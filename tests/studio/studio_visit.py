@@ -6,9 +6,13 @@ import io
 
 import numpy as np
 import soundfile
+from playwright.sync_api import expect
 
 FRAMED = ("Rate", "Benchmark", "Results", "Train")
-WAIT_MS = 25_000  # for music on a machine that trains at the same time
+WAIT_MS = 120_000  # for music on a machine that trains at the same time
+
+
+expect.set_options(timeout=WAIT_MS)
 
 
 class Visit:
@@ -23,6 +27,7 @@ class Visit:
             reduced_motion="reduce",
         )
         self.foreign: list[str] = []
+        self.asked: list[str] = []  # ids of the jobs asked for last
         self.context.route(
             lambda url: not url.startswith((address, "blob:", "data:")), self._refuse
         )
@@ -56,13 +61,16 @@ class Visit:
         """Fill the form and press its button."""
         self.page.fill("#create-prompt-input", prompt)
         self.page.fill("#create-seconds-input", str(seconds))
-        self.page.click("#create-generate")
+        with self.page.expect_response("**/form/submit") as answer:
+            self.page.click("#create-generate")
+        self.asked = answer.value.json().get("ids", [])
 
     def result(self) -> str:
-        """Wait for the youngest job to end and its piece to be shown; its id."""
-        self.page.wait_for_selector(".job-card", state="attached", timeout=5000)
-        self.page.wait_for_function("!document.querySelector('.job-card')")
-        return self.cards.first.get_attribute("data-result")
+        """Wait until the piece asked for last is made and shown; its id."""
+        shown = f"#create-desk [data-result='{self.asked[0]}']"
+        self.page.wait_for_selector(shown, state="attached")
+        self.page.wait_for_selector(".job-card", state="detached")
+        return self.asked[0]
 
     def make(self, prompt: str = "house music with synth bass", seconds: float = 1) -> str:
         """Make a piece without the page, and let the page show it; its id."""

@@ -15,7 +15,9 @@ def _edited(visit: Visit, **fields: str) -> dict:
     """Make an edit in the open panel; the record of what comes of it."""
     for name, value in fields.items():
         visit.page.fill(f"#create-desk .edit [name={name}]", value)
-    visit.page.get_by_role("button", name="Make it").click()
+    with visit.page.expect_response("**/form/submit") as answer:
+        visit.page.get_by_role("button", name="Make it").click()
+    visit.asked = answer.value.json()["ids"]
     return visit.get(f"/studio/results/{visit.result()}").json()
 
 
