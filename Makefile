@@ -65,7 +65,7 @@ screenshots: $(STAMP) debian ## every tab at 1280 and 390 px, light and dark
 	$(PY) -m studio screenshots
 
 check-raters: $(STAMP) debian ## 100 simulated raters on SQLite and PostgreSQL, killed midway
-	$(PY) -m evaluation listening check-raters
+	$(PY) -m studio check-raters
 
 check-load: $(STAMP) debian ## 20 people at once on the page
 	$(PY) -m studio check-load

@@ -22,6 +22,10 @@ def main(argv: list[str]) -> int:
     commands.add_parser("check-start", help="start to usable page; click to first sound")
     commands.add_parser("check-space", help="the environment of a Space, and every tab in it")
     commands.add_parser("examples", help="make the Create tab's examples into assets/examples")
+    raters = commands.add_parser(
+        "check-raters", help="many raters on the page's own routes, with servers killed midway"
+    )
+    raters.add_argument("--raters", type=int, default=100)
     commands.add_parser("demo", help="make the sounds of the demo listening test")
     pictures = commands.add_parser("screenshots", help="every tab, two widths, light and dark")
     pictures.add_argument(
@@ -60,6 +64,10 @@ def _run(args: argparse.Namespace) -> dict:
         from studio.checks.space import check_space
 
         return check_space()
+    if args.command == "check-raters":
+        from studio.checks.raters import check_page_raters
+
+        return check_page_raters(args.raters)
     if args.command == "demo":
         from studio.rating.demo_making import make_demo
 

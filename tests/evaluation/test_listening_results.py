@@ -167,7 +167,10 @@ def test_pairs_are_turned_to_system_minus_baseline(tmp_path):
     assert result.controls.n == 8 and sum(result.controls.rater_passes.values()) == 3
     assert [verdict.kept for verdict in found.verdicts] == [True, True, False, True]
     assert found.paper == [] and "CCR" in found.method
-    table = csv.DictReader(io.StringIO(result_files(study, store, found)["answers.csv"]))
+    files = result_files(study, store, found)
+    compared = list(csv.DictReader(io.StringIO(files["comparisons.csv"])))
+    assert sum(int(r["n_system_second"]) for r in compared if r["raters"] == "all") == 16
+    table = csv.DictReader(io.StringIO(files["answers.csv"]))
     for row in table:
         if row["kind"] == "main":
             assert {row["first"], row["second"]} == {row["system"], "system-a"}

@@ -78,6 +78,25 @@ def test_from_link_to_completion_code(browser, address, studies):
     rater.context.close()
 
 
+def test_the_page_says_which_side_is_open_and_that_a_clip_did_not_load(browser, address):
+    rater = Rater(browser, address, "pairs")
+    rater.join()
+    page = rater.page
+    page.route("**/rate/clips/**", lambda route: route.abort())
+    page.reload(wait_until="domcontentloaded")
+    page.locator("#status", has_text="A clip did not load").wait_for()
+    assert "kept" not in page.inner_text("#status")  # no answer was given yet
+    page.unroute("**/rate/clips/**")
+    page.click(".play")
+    rater.ended()
+    assert page.inner_text("#hint") == "Listen to B a little longer to answer."
+    assert "did not load" not in page.inner_text("#status")
+    page.locator(".side").nth(1).click()
+    page.click(".play")
+    page.wait_for_selector("fieldset:not([disabled])")
+    rater.context.close()
+
+
 def test_pairs_switch_at_one_position_and_rater_withdraws(browser, address, studies):
     rater = Rater(browser, address, "pairs")
     rater.join()

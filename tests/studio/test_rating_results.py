@@ -96,7 +96,18 @@ def test_pairs_are_shown_with_outcomes_and_order(work):
     share = round(100 * result.wins / (result.wins + result.ties + result.losses))
     assert compared.rows[0].cells[5].text.startswith(f"{share} % / ")
     assert "system-a" in compared.note
-    assert any(title.startswith("Order effect") for title in tables)
+    order = next(t for title, t in tables.items() if title.startswith("Order effect"))
+    assert [column.name for column in order.columns][-2:] == ["p", "note"]
+    for row in order.rows:  # an interval that fell back says so here too
+        axis, system = "overall", row.labels[1]
+        interval = found.everyone.comparisons[axis].order_by_system.get(system)
+        if interval is not None:
+            assert row.cells[-1].text == interval.note
+    fixed = next(t for title, t in tables.items() if title.startswith("Test with these items"))
+    assert fixed.rows[0].cells[0].value == result.test.p_exact
+    tested = compared.rows[0].cells
+    assert tested[7].value == result.interval.p and tested[8].value == result.p_adjusted_axis
+    assert tested[6].value == result.n_system_second
     assert any(title.startswith("Identical pairs") for title in tables)
 
 

@@ -52,6 +52,9 @@ class CheckSize:
     servers: int = 2
 
 
+ServerCommand = Callable[[Study, str, int], list[str]]  # study, database URL, port
+
+
 def server_command(study: Study, database: str, port: int) -> list[str]:
     """The command that serves a study on a loopback port."""
     return [
@@ -108,7 +111,7 @@ def _wave(
 ) -> list[SimulatedRater]:
     """Let raters answer to the end; each kill happens at its share of the expected answers."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    clients: list[RaterClient] = [LoopbackClient(port) for port in ports]
+    clients: list[RaterClient] = [LoopbackClient(port, study.name) for port in ports]
     before = len(acknowledged.answers)
     crowd = [
         SimulatedRater(study, clients, before + number, acknowledged, deadline)
@@ -169,8 +172,13 @@ def _verify(study: Study, store: Store, acknowledged: Acknowledged, seats: int) 
     )
 
 
-def check_database(url: str, folder: Path, size: CheckSize) -> list[str]:
-    """Run both waves on one database. Returns: lines to print. Raises: FailureError."""
+def check_database(
+    url: str, folder: Path, size: CheckSize, command: ServerCommand = server_command
+) -> list[str]:
+    """Run both waves on one database, with a study made in `folder`. Returns: lines to print.
+
+    Raises: FailureError when something does not hold.
+    """
     study = write_sample_study(
         folder, size.systems, size.items, size.trials, controls={"attention": 1, "anchors": 1}
     )
@@ -178,7 +186,7 @@ def check_database(url: str, folder: Path, size: CheckSize) -> list[str]:
     ports = [free_port() for _ in range(size.servers)]
     acknowledged, store = Acknowledged(), Store(url)
     try:
-        with _serving([server_command(study, url, port) for port in ports]) as servers:
+        with _serving([command(study, url, port) for port in ports]) as servers:
             kills = [(1 / 3, lambda: servers.kill(range(size.servers)))]
             if size.servers > 1:
                 kills.append((2 / 3, lambda: servers.kill(range(1))))
@@ -186,7 +194,7 @@ def check_database(url: str, folder: Path, size: CheckSize) -> list[str]:
             lines = [_verify(study, store, acknowledged, size.raters)]
             leaving = crowd[: max(1, round(WITHDRAWN_SHARE * size.raters))]
             for rater in leaving:
-                LoopbackClient(ports[-1]).withdraw(rater.token)
+                LoopbackClient(ports[-1], study.name).withdraw(rater.token)
             gone = {rater.token for rater in leaving}
             acknowledged.answers = {
                 trial: sent for trial, sent in acknowledged.answers.items() if sent[0] not in gone
@@ -201,23 +209,23 @@ def check_database(url: str, folder: Path, size: CheckSize) -> list[str]:
     return lines
 
 
-def check_raters(raters: int = 100) -> int:
+def check_raters(raters: int = 100, command: ServerCommand = server_command) -> int:
     """The whole check, printed. Returns: 0. Raises: FailureError when something does not hold."""
     size = CheckSize(raters=raters)
     with tempfile.TemporaryDirectory(prefix="listening-") as name:
-        sqlite = Path(name) / "sqlite"
-        sqlite.mkdir()
-        _timed("SQLite", f"sqlite:///{sqlite / 'answers.sqlite'}", sqlite, size)
-        postgres = Path(name) / "postgres"
-        postgres.mkdir()
+        # A folder of studies, as the studio looks for them.
+        sqlite, postgres = (Path(name) / kind / "studies" / "sample" for kind in ("a", "b"))
+        for folder in (sqlite, postgres):
+            folder.mkdir(parents=True)
+        _timed("SQLite", f"sqlite:///{sqlite / 'answers.sqlite'}", sqlite, size, command)
         with loopback_postgres() as url:
-            _timed("PostgreSQL", url, postgres, size)
+            _timed("PostgreSQL", url, postgres, size, command)
     return 0
 
 
-def _timed(name: str, url: str, folder: Path, size: CheckSize) -> None:
+def _timed(name: str, url: str, folder: Path, size: CheckSize, command: ServerCommand) -> None:
     began = time.monotonic()
-    for line in check_database(url, folder, size):
+    for line in check_database(url, folder, size, command):
         print(f"{name}: {line}", flush=True)
     print(
         f"{name}: {time.monotonic() - began:.0f} s, {size.servers} servers, SIGKILL of all at "

@@ -2,7 +2,8 @@
 
 `python -m evaluation.listening.checks.loopback_server STUDY CLIPS DATABASE PORT`. Routes:
 POST /listening_start {token, consent}, /listening_answer {token, trial_id, scores},
-/listening_withdraw {token}; each answers with a RaterView. What is wrong is 400, what failed 500.
+/listening_withdraw {token}, with the study's name or without; each answers with a
+RaterView. What is wrong is 400, what failed 500.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body.pop("study", None)
         try:
             view = self.server.routes[self.path](**body)
         except StudioError as error:

@@ -31,10 +31,10 @@ class RaterClient(Protocol):
 
 
 class LoopbackClient:
-    """Speaks to `loopback_server`."""
+    """Speaks to `loopback_server`, or to the studio's own routes, which read the study's name."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, study: str) -> None:
+        self.port, self.study = port, study
 
     def start(self, token: str) -> Mapping[str, Any]:
         return self._post("/listening_start", {"token": token, "consent": True})
@@ -50,12 +50,15 @@ class LoopbackClient:
     def _post(self, route: str, content: dict) -> Mapping[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_SECONDS)
         try:
-            connection.request("POST", route, json.dumps(content).encode())
+            body = json.dumps({"study": self.study, **content}).encode()
+            connection.request("POST", route, body)
             reply = connection.getresponse()
-            body = json.loads(reply.read())
+            if reply.status == 503:
+                raise ConnectionError("the server asks to try again")
+            content = json.loads(reply.read())
             if reply.status != 200:
-                raise FailureError("server", reply.status, json.dumps(body))
-            return body
+                raise FailureError("server", reply.status, json.dumps(content))
+            return content
         finally:
             connection.close()
 
