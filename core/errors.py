@@ -58,3 +58,7 @@ class Cancelled(FailureError):
 
     def __init__(self) -> None:
         super().__init__("job", "", "cancelled on request; start it again to get music")
+
+    def __reduce__(self) -> tuple[type[Cancelled], tuple[()]]:
+        """It takes nothing when it comes out of another process."""
+        return Cancelled, ()

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import hashlib
+import pickle
 import random
 import shutil
 import subprocess
 import time
+from io import BytesIO
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import soundfile
 
 from core import variants
-from core.errors import FailureError, InputError
-from core.request import GenerationRequest
+from core.errors import Cancelled, FailureError, InputError
+from core.request import AudioPrompt, Edit, GenerationRequest
+from studio.api import sound_routes
 from studio.context import web_folder
 from studio.jobs.batches import MOST_PROMPTS, Batches, prompts_of
+from studio.jobs.job import Job
+from studio.jobs.kinds import GENERATION
 from studio.library import discarded, prompt_ideas
 from studio.library.library import Library
 from studio.library.shares import VALID_SECONDS, Shares
 from studio.library.transcoding import readable
 
 ANNE, BEN = "a" * 32, "b" * 32
+RATE = 8000
 # wavesurfer.js 8.0.1 with its plugins regions and record, bundled by esbuild.
 WAVESURFER = "817cda5bd84e65a3b4fc1d32b41c517a12b84ce24d55a923ae309be91f320077"
 
@@ -78,6 +87,45 @@ def test_a_link_opens_one_piece_until_it_is_revoked_or_over(library, monkeypatch
     monkeypatch.setattr(time, "time", lambda: now + VALID_SECONDS + 1)
     with pytest.raises(InputError):
         shares.find(token)
+
+
+def job_of(tmp_path, request: GenerationRequest) -> Job:
+    job = Job("1" * 24, 1, GENERATION, ANNE, request, tmp_path / "sound.wav")
+    job.sample_rate = RATE
+    return job
+
+
+def test_a_job_is_heard_as_a_wav_of_its_final_length(tmp_path):
+    job = job_of(tmp_path, GenerationRequest("house", 2.0, seed=1))
+    made = np.arange(RATE, dtype="<i2")  # half of it
+    job.live.write_bytes(made.tobytes())
+    job.state, job.sound_bytes = "failed", made.nbytes
+    whole = sound_routes.HEADER_BYTES + 2 * 2 * RATE
+
+    def sent(start: int, count: int) -> bytes:
+        async def collect() -> bytes:
+            return b"".join([part async for part in sound_routes._wav(job, whole, start, count)])
+
+        return asyncio.run(collect())
+
+    samples, rate = soundfile.read(BytesIO(sent(0, whole)), dtype="int16")
+    assert (rate, len(samples)) == (RATE, 2 * RATE)
+    assert np.array_equal(samples[:RATE], made) and not samples[RATE:].any()
+    for start, count in ((0, 10), (40, 8), (1000, 500), (whole - 3, 3)):  # as ranges ask
+        assert sent(start, count) == sent(0, whole)[start : start + count]
+
+
+def test_what_is_continued_is_heard_from_shortly_before_the_join(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(20 * RATE), RATE)
+    given = AudioPrompt(str(tmp_path / "a.wav"), 2.0)
+    job = job_of(tmp_path, GenerationRequest("", 5.0, seed=1, audio=given))
+    assert sound_routes.given_seconds(job) == 18 and sound_routes.whole_seconds(job) == 23
+    only_new = dataclasses.replace(given, only_new=True)
+    job = job_of(tmp_path, GenerationRequest("", 5.0, seed=1, audio=only_new))
+    assert sound_routes.given_seconds(job) == 0 and sound_routes.whole_seconds(job) == 5
+    whole = AudioPrompt(str(tmp_path / "a.wav"))
+    edit = GenerationRequest("x", seconds=None, seed=1, audio=whole, edit=Edit(redo=(2.0, 4.0)))
+    assert sound_routes.whole_seconds(job_of(tmp_path, edit)) == 20
 
 
 def test_prompts_come_as_lines_or_as_a_table():
@@ -151,3 +199,9 @@ def test_ideas_are_what_the_model_was_measured_to_do_well():
     assert "house" in names and "string quartet" not in names
     drawn = {prompt_ideas.draw(variants.get("nano"), random.Random(i)) for i in range(20)}
     assert len(drawn) > 10 and all("bpm" in prompt for prompt in drawn)
+
+
+def test_an_error_of_a_worker_arrives_whole():
+    for error in (Cancelled(), FailureError("disk", "", "is full"), InputError("x", 1, "no")):
+        come = pickle.loads(pickle.dumps(error))  # noqa: S301 - as a worker's connection does
+        assert type(come) is type(error) and come.as_dict() == error.as_dict()
