@@ -11,7 +11,7 @@ import numpy as np
 
 from evaluation.embeddings.base import Arrays, AudioClip
 from evaluation.metrics.clap import Clap, ten_second_windows
-from evaluation.metrics.preparation import clap_signal
+from evaluation.metrics.preparation import CLAP_RATE, clap_signal
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,16 @@ class ClapFrames:
 
     Attributes:
         checkpoint: a key of `clap.KINDS`.
-        window_seconds: length and step of windows.
+        window_seconds, step_seconds: length and step of windows.
+        pad_last: whether windows that reach over the end are filled with zeros (kadtk); else a
+            tail under 1 s is left out and others are embedded as they are.
         peak_db, int16, resampler: as in `ClapEmbedding`.
     """
 
     checkpoint: Literal["630k_fusion", "music_audioset"] = "music_audioset"
     window_seconds: int = 10
+    step_seconds: int = 10
+    pad_last: bool = False
     peak_db: float | None = None
     int16: bool = True
     resampler: str = "soxr HQ"
@@ -100,8 +104,15 @@ class ClapFrames:
         for clip in clips:
             audio = clap_signal(clip.file, self.peak_db, self.int16, clip.span)
             # crops of at most 10 s are whole, so the seed changes nothing
-            rows = [
-                model.audio_with_random_crops(piece, 0)
-                for piece in ten_second_windows(audio, self.window_seconds)
-            ]
+            rows = [model.audio_with_random_crops(piece, 0) for piece in self.windows(audio)]
             yield {"frames": np.stack(rows)}
+
+    def windows(self, audio: np.ndarray) -> Iterator[np.ndarray]:
+        """Pieces of [samples at 48 kHz]."""
+        if not self.pad_last:
+            yield from ten_second_windows(audio, self.window_seconds)
+            return
+        length = self.window_seconds * CLAP_RATE
+        for start in range(0, len(audio), self.step_seconds * CLAP_RATE):
+            piece = audio[start : start + length]
+            yield np.pad(piece, (0, length - len(piece)))

@@ -2,8 +2,8 @@
 
 `paper` is what the InspireMusic repository's own metrics compute, `sam-2024` is
 stable-audio-metrics at commit fd55536, `audiocraft-2023` is audiocraft's metrics at 896ec7c,
-`strict` is ours for numbers that must repeat, `offline` runs anywhere on musicnn, `clap` adds set
-distances on CLAP.
+`strict` is ours for numbers that must repeat, `offline` runs anywhere on musicnn, `clap` holds set
+distances on CLAP, `kadtk` gives that toolkit's number.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from evaluation.metrics import musicnn
 from evaluation.metrics.kl import Direction
 from evaluation.suite.continuation import ContinuationChoice
 from evaluation.suite.frechet import FrechetDistance
+from evaluation.suite.frechet_infinity import FrechetInfinity
+from evaluation.suite.kadtk import ToolkitKernelDistance
 from evaluation.suite.kernel import KernelDistance
 from evaluation.suite.kl import KLDivergence
 from evaluation.suite.metric import BootstrapChoice, Metric
@@ -225,11 +227,26 @@ CLAP_SETS = Recipe(
     note="set distances on CLAP embeddings of 10 s windows without overlap; nothing random",
     metrics=(
         FrechetDistance("FAD-CLAP", CLAP_FRAMES),
+        FrechetInfinity("FAD-inf-CLAP", CLAP_FRAMES),
         KernelDistance("KAD-CLAP", CLAP_FRAMES),
         TextSimilarity("CLAP", dataclasses.replace(MUSIC_CLAP, above_ten_seconds="all windows")),
     ),
 )
-RECIPES = {recipe.name: recipe for recipe in (PAPER, SAM, AUDIOCRAFT, STRICT, OFFLINE, CLAP_SETS)}
+KADTK = Recipe(
+    name="kadtk",
+    source="kadtk 1.1.0 with clap-laion-music",
+    assumed=("resampler: soxr HQ where kadtk uses torchaudio or SoX, through 16 bits",),
+    note="windows of 10 s every second, overlapping; see the column's note",
+    metrics=(
+        ToolkitKernelDistance(
+            "KAD-kadtk-CLAP", dataclasses.replace(CLAP_FRAMES, step_seconds=1, pad_last=True)
+        ),
+    ),
+    equal_clips=False,
+)
+RECIPES = {
+    recipe.name: recipe for recipe in (PAPER, SAM, AUDIOCRAFT, STRICT, OFFLINE, CLAP_SETS, KADTK)
+}
 
 
 def recipe(name: str) -> Recipe:
