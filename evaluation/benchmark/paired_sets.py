@@ -23,8 +23,8 @@ from evaluation.datasets import (
     write_manifest,
 )
 from evaluation.embeddings import AudioClip
-from evaluation.metrics import require_equal_clips
-from evaluation.suite import Recipe
+from evaluation.metrics import Span, require_equal_clips
+from evaluation.suite import KLDivergence, Recipe
 
 SHOWN_IDS = 10
 
@@ -130,6 +130,8 @@ def pair_sets(
         {item.reference_id: item.seconds for item in items} if checks_length else None,
     )
     problems += _unexpected(generated, {item.id for item in items})
+    if two:
+        problems += _unequal_segments(recipe, items, (one, two), (own_span, real_span))
     refuse(problems, forced)
     out = {
         side: {
@@ -171,6 +173,31 @@ def pair_sets(
         counts=counts,
         problems=tuple(problems),
     )
+
+
+def _unequal_segments(
+    recipe: Recipe,
+    items: Sequence[Item],
+    reports: tuple[FolderReport, FolderReport],
+    spans: tuple[Span, Span],
+) -> list[Problem]:
+    """Items whose two clips give a metric other numbers of segments, which it cannot compare."""
+    metrics = [metric for metric in recipe.metrics if isinstance(metric, KLDivergence)]
+    unequal = []
+    for item in items:
+        facts = [report.facts.get(n) for report, n in zip(reports, (item.id, item.reference_id))]
+        lengths = [
+            min(fact.seconds - span.begin, span.seconds or fact.seconds)
+            for fact, span in zip(facts, spans)
+            if fact is not None and not fact.problem
+        ]
+        if len(lengths) == 2 and min(lengths) >= recipe.shortest_seconds:
+            if any(len({metric.segments_of(each) for each in lengths}) > 1 for metric in metrics):
+                unequal.append(item.id)
+    if not unequal:
+        return []
+    message = "generated and real clips are cut into unequal numbers of segments; cut both alike"
+    return [Problem("segments differ", "both", tuple(unequal), "refuse", message)]
 
 
 def _in_manifest(folder: Path, facts: Mapping[str, object]) -> bool:

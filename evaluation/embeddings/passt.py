@@ -49,9 +49,13 @@ class PasstEmbedding:
         """Logits of each clip."""
         for clip in clips:
             audio = passt_signal(clip.file, self.peak_db, clip.span)
-            yield {"logits": model.logits(audio, self._cut(len(audio)))}
+            yield {"logits": model.logits(audio, self.cut(len(audio)))}
 
-    def _cut(self, samples: int) -> list[Window]:
+    def cut(self, samples: int) -> list[Window]:
+        """Windows of a clip.
+
+        Raises: InputError for a clip shorter than any.
+        """
         if self.windows == "sam":
             return sam_windows(samples, self.rate)
         found = audiocraft_windows(samples, self.rate, self.window_seconds)

@@ -48,8 +48,23 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
+RENAMED = {
+    "clips_a_half": "clips_per_half",
+    "clips_a_side": "clips_per_set",
+    "level_slope_db_a_minute": "level_slope_db_per_minute",
+}  # keys of figures that were measured before
+
+
+def _renamed(figures: Any) -> Any:
+    """The same figures under their present keys."""
+    if isinstance(figures, dict):
+        return {RENAMED.get(key, key): _renamed(value) for key, value in figures.items()}
+    return [_renamed(one) for one in figures] if isinstance(figures, list) else figures
+
+
 def render(figures: dict[str, Any]) -> str:
     """Markdown; every number stands beside its recipe. Parts that were not measured say why."""
+    figures = _renamed(figures)
     model, recipe = figures["model"], figures["recipe"]
     parameters = ", ".join(
         f"{name} {count / 1e6:.2f} M" for name, count in figures["parameters"].items()
@@ -295,7 +310,7 @@ def _distance(part: dict[str, Any]) -> str:
         if name in part["fd_musicnn"]
     ]
     return (
-        f"To held-out music, {part['clips_a_side']} clips of {part['seconds']:g} s a side "
+        f"To held-out music, {part['clips_per_set']} clips of {part['seconds']:g} s in each set "
         f"({part['asked_for']} wanted); {part['interval']}.\n\n"
         + table(("clips", "FD-musicnn", "KAD", "times the floor"), rows)
     )
@@ -339,7 +354,7 @@ def _long(part: dict[str, Any]) -> str:
         rows,
     ) + (
         f"\n\nGround truth: longest repeat {repeats} s ({truth['longest_repeat_of']}); level slope "
-        f"{value(truth['level_slope_db_a_minute'])} dB a minute."
+        f"{value(truth['level_slope_db_per_minute'])} dB per minute."
     )
 
 

@@ -91,26 +91,26 @@ def _distance(made: list[np.ndarray], real: list[np.ndarray]) -> dict[str, Any]:
         "ci95": [found.low, found.high],
         "n": len(made),
         "two_halves_of_the_originals": floor.mean,
-        "clips_a_half": floor.clips,
+        "clips_per_half": floor.clips,
     }
 
 
 @torch.inference_mode()
 def _codes(bench: Bench, sounds: list[Sound]) -> dict[str, Any]:
     """How many codes of each codebook the clips use, and how evenly."""
-    models = bench.pipeline.models
+    models: dict[str, Any] = {"wavtokenizer": bench.pipeline.models.wavtokenizer}
+    if bench.pipeline.models.flow is not None:
+        models["hificodec"] = bench.pipeline.models.flow.hificodec
     used: dict[str, list[np.ndarray]] = {}
     for sound in bench.told(sounds, "codes"):
-        for name in ("wavtokenizer", "hificodec"):
-            if name in models:
-                model = models[name]
-                mono = audio.resample(sound.mono(), sound.sample_rate, model.sample_rate)
-                found = model.encode(torch.from_numpy(mono)[None, None])
-                used.setdefault(name, []).append(
-                    found.reshape(-1, found.shape[-1]).numpy()
-                    if name == "hificodec"
-                    else found.reshape(-1, 1).numpy()
-                )
+        for name, model in models.items():
+            mono = audio.resample(sound.mono(), sound.sample_rate, model.sample_rate)
+            found = model.encode(torch.from_numpy(mono)[None, None])
+            used.setdefault(name, []).append(
+                found.reshape(-1, found.shape[-1]).numpy()
+                if name == "hificodec"
+                else found.reshape(-1, 1).numpy()
+            )
     return {
         name: [
             _use(np.concatenate(parts)[:, book], _size(models[name], name))

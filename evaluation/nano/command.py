@@ -14,6 +14,7 @@ import torch
 
 from core import variants
 from core.errors import InputError
+from core.models import Models
 from core.workspace import work_folder
 from evaluation.nano.bench import Bench, Setting
 from evaluation.nano.card import render
@@ -125,7 +126,7 @@ def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
         "model": pipeline.model,
         "parameters": {
             name: sum(p.numel() for p in model.parameters())
-            for name, model in pipeline.models.items()
+            for name, model in _parts(pipeline.models)
         },
         "not_measured": {},
     }
@@ -146,6 +147,17 @@ def measure(bench: Bench, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
             print(f"  not measured: {error}", file=sys.stderr)
         print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return figures
+
+
+def _parts(models: Models) -> list[tuple[str, torch.nn.Module]]:
+    """Name and model of every component."""
+    found: list[tuple[str, torch.nn.Module]] = [
+        ("wavtokenizer", models.wavtokenizer),
+        ("language_model", models.language_model),
+    ]
+    if models.flow is not None:
+        found += [("srfm", models.flow.srfm), ("hificodec", models.flow.hificodec)]
+    return found
 
 
 def _command(setting: Setting, only: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
-from evaluation.metrics.bootstrap import distance_interval
+from evaluation.metrics.bootstrap import Statistic, distance_interval
 from evaluation.metrics.frechet import frechet_distance
 from evaluation.metrics.kernel_distance import kad, median_bandwidth
 from evaluation.nano.bench import SECONDS, Bench
@@ -61,7 +61,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "kad": lambda a, b: kad(a, b, bandwidth),
     }
     figures: dict[str, Any] = {
-        "clips_a_side": each,
+        "clips_per_set": each,
         "asked_for": CLIPS,
         "seconds": SECONDS,
         "resamples": RESAMPLES,
@@ -86,11 +86,13 @@ def _table(distance: Distance, systems: dict[str, Frames], reference: Frames) ->
     pairs = [(name, "floor") for name in systems if name != "floor"]
     pairs += [("generated", "without_flow")] if "without_flow" in systems else []
     for one, two in pairs:
-        first, second = between(systems[one]), between(systems[two])
-        table[f"{one}_minus_{two}"] = _interval(
-            lambda i, j, f=first, s=second: f(i, j) - s(i, j), len(reference), len(reference)
-        )
+        apart = _minus(between(systems[one]), between(systems[two]))
+        table[f"{one}_minus_{two}"] = _interval(apart, len(reference), len(reference))
     return table
+
+
+def _minus(first: Statistic, second: Statistic) -> Statistic:
+    return lambda i, j: first(i, j) - second(i, j)
 
 
 def _interval(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -116,6 +115,6 @@ def auc(scores: np.ndarray, named: np.ndarray, seed: int) -> dict[str, Any]:
     }
 
 
-def _above(high: Sequence[float], low: Sequence[float]) -> float:
+def _above(high: np.ndarray, low: np.ndarray) -> float:
     ranks = rankdata(np.concatenate([high, low]))[: len(high)]  # ties share their rank
     return float((ranks.mean() - (len(high) + 1) / 2) / len(low))

@@ -9,14 +9,14 @@ import numpy as np
 from scipy import stats
 
 
-def mean(values: Sequence[float]) -> dict[str, Any]:
+def mean(given: Sequence[float] | np.ndarray) -> dict[str, Any]:
     """Mean over independent clips with a t interval (from 3 clips on), and n."""
-    values = np.asarray(values, float)
+    values = np.asarray(given, float)
     n = len(values)
     if n == 0:
         return {"mean": None, "n": 0}
     half = stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 2 else None
-    found = {"mean": float(values.mean()), "n": n}
+    found: dict[str, Any] = {"mean": float(values.mean()), "n": n}
     if half is not None:
         found["ci95"] = [float(values.mean() - half), float(values.mean() + half)]
     return found

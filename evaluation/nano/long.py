@@ -40,7 +40,7 @@ def measure(bench: Bench) -> dict[str, Any]:
                 "longest_silence_seconds": longest_run(curve < SILENT_DBFS),
                 "samples_at_ceiling": int((np.abs(sound) >= CEILING - 1e-4).sum()),
                 "level_by_minute_dbfs": [float(np.median(m)) for m in minutes],
-                "level_slope_db_a_minute": _slope(curve),
+                "level_slope_db_per_minute": _slope(curve),
                 "longest_repeat_seconds": longest_repeat(made.tokens) / rate,
             }
         )
@@ -53,7 +53,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "ground_truth": {
             "longest_repeat_seconds": [longest_repeat(t) / rate for t in _joined(bench, pieces)],
             "longest_repeat_of": f"{SECONDS:g} s of held-out pieces' tokens, joined",
-            "level_slope_db_a_minute": intervals.mean(truth),
+            "level_slope_db_per_minute": intervals.mean(truth),
         },
     }
 

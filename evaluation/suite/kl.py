@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from evaluation.embeddings import Embedding
+from evaluation.embeddings import Embedding, PasstEmbedding
 from evaluation.metrics import clip_kl, segment_kl
 from evaluation.metrics.kl import EPSILON, Direction
 from evaluation.suite.metric import MetricData
@@ -36,6 +36,12 @@ class KLDivergence:
     version: ClassVar[int] = 1
     needs_reference: ClassVar[bool] = True
     needs_equal_clips: ClassVar[bool] = False
+
+    def segments_of(self, seconds: float) -> int | None:
+        """Segments of a clip where generated and real clips need equally many; else None."""
+        if self.pooling != "segments" or not isinstance(self.embedding, PasstEmbedding):
+            return None
+        return len(self.embedding.cut(round(seconds * self.embedding.rate)))
 
     def score(self, data: MetricData) -> list[MetricResult]:
         """One result a direction."""

@@ -370,6 +370,20 @@ def test_preflight_says_all_that_is_missing_at_once(
     assert not (tmp_path / "out").exists()  # nothing was begun
 
 
+def test_unequal_segments_are_refused_before_anything_is_embedded(tmp_path: Path) -> None:
+    for side, seconds in (("real", 21.0), ("ours", 19.0)):
+        (tmp_path / side).mkdir()
+        for name in "ab":
+            soundfile.write(tmp_path / side / f"{name}.wav", sound(seconds), RATE)
+    (tmp_path / "t.csv").write_text("id,caption\na,x\nb,x\n")
+    folders = tmp_path / "ours", tmp_path / "real"
+    items = read_captioned_folder(tmp_path / "t.csv", folders[1]).items
+    system = System("ours", Task("text-to-music"), folder=folders[0])
+    with pytest.raises(InputError, match="segments differ"):
+        pair_sets(system, recipe("audiocraft-2023"), items, *folders, {})
+    assert pair_sets(system, recipe("sam-2024"), items, *folders, {}).counts == "2 of 2"
+
+
 def test_weights_that_would_be_refused_are_not_fetched() -> None:
     [told] = [text for text in _missing("630k_fusion") if "630k" in text]
     assert "no published hash" in told and "--fetch takes only files whose hash is known" in told
