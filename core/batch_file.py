@@ -6,10 +6,13 @@ import csv
 from pathlib import Path
 
 from core.errors import InputError
+from core.request import FIELDS
 
 
-def read_prompts(path: Path) -> list[tuple[str, str]]:
-    """(id, prompt) of every row; the prompt's column may be called prompt or caption.
+def read_prompts(path: Path) -> list[tuple[str, dict[str, str]]]:
+    """(id, fields) of every row: its prompt, and what stands in columns called like a field of a
+    request (seconds, tempo, ...). The prompt's column may be called prompt or caption; other
+    columns are the table's own.
 
     Raises: InputError for a missing or unreadable file, a missing column, an empty prompt, an
     empty or repeated id, or an id that could not be a file's name.
@@ -36,4 +39,11 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
         if not (row[column] or "").strip():
             raise InputError("prompt", f"of id {name!r} (row {number})", "is empty")
         seen.add(name)
-    return [(row["id"].strip(), row[column]) for row in rows]
+    named = {column: "prompt"}
+    for name, spec in FIELDS.items():
+        if spec.place != "given" and name != "prompt":
+            named |= {each: name for each in (name, spec.title) if each in rows[0]}
+    return [
+        (row["id"].strip(), {field: row[c] for c, field in named.items() if (row[c] or "").strip()})
+        for row in rows
+    ]

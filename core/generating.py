@@ -28,7 +28,7 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--prompts",
         type=Path,
         metavar="FILE.csv",
-        help="columns id and prompt; --out is then a folder",
+        help="columns id and prompt, others called like an option; --out is then a folder",
     )
     _making(generate)
 
@@ -124,12 +124,20 @@ def _generate(args: argparse.Namespace) -> None:
     if not args.out.is_dir():
         raise InputError("output folder", args.out, "does not exist; create it first")
     jobs = [
-        (GenerationRequest.from_dict({**settings, "prompt": prompt}), args.out / f"{name}.wav")
-        for name, prompt in read_prompts(args.prompts)
+        (_row_request(name, {**settings, **fields}), args.out / f"{name}.wav")
+        for name, fields in read_prompts(args.prompts)
     ]
-    for _, path in jobs:
-        check_writable(path)
+    for request, path in jobs:
+        for rank in range(1, request.keep + 1):
+            check_writable(_kept_file(path, rank))
     _make(jobs, args.json)
+
+
+def _row_request(name: str, fields: dict[str, Any]) -> GenerationRequest:
+    try:
+        return GenerationRequest.from_dict(fields)
+    except InputError as error:
+        raise InputError(error.name, f"{error.value} (id {name})", error.hint) from error
 
 
 def _continue(args: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core import command, generating
+from core.batch_file import read_prompts
 from core.errors import InputError
 from core.request import FIELDS, GenerationRequest, parse_sections
 from core.request_fields import KINDS, PARTS, PLACES, RequestField
@@ -140,3 +141,19 @@ def test_a_negative_prompt_needs_guidance():
 def test_a_length_of_nobody_is_refused():
     with pytest.raises(InputError, match="seconds"):
         GenerationRequest("calm piano")
+
+
+def test_a_table_s_columns_set_fields_of_each_row(tmp_path):
+    table = tmp_path / "prompts.csv"
+    table.write_text(
+        "id,caption,seconds,top-k,tempo,mood\none,rock,2,5,,loud\ntwo,jazz,,,90,soft\n"
+    )
+    rows = read_prompts(table)
+    assert rows == [
+        ("one", {"prompt": "rock", "seconds": "2", "top_k": "5"}),
+        ("two", {"prompt": "jazz", "tempo": "90"}),
+    ]
+    made = generating._row_request("one", {"seconds": "9", **rows[0][1]})
+    assert (made.seconds, made.top_k, made.tempo) == (2.0, 5, None)
+    with pytest.raises(InputError, match=r"tempo many \(id two\)"):
+        generating._row_request("two", {"prompt": "x", "seconds": "1", "tempo": "many"})
