@@ -33,6 +33,8 @@ from evaluation.listening.tables.result_tables import (
     ResultTable,
     ResultTables,
     StudyProgress,
+    contrast_label,
+    contrasts,
     progress,
     results,
 )
@@ -47,6 +49,8 @@ __all__ = [
     "OPEN",
     "PAUSED",
     "cells",
+    "contrast_label",
+    "contrasts",
     "honest_losses",
     "plan_trials",
     "study_from",

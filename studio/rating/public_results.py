@@ -6,7 +6,14 @@ import threading
 from typing import Any
 
 from core.errors import InputError
-from evaluation.listening import METHOD_NAMES, MeanInterval, RatingService, ResultTable, results
+from evaluation.listening import (
+    METHOD_NAMES,
+    MeanInterval,
+    RatingService,
+    ResultTable,
+    contrast_label,
+    results,
+)
 
 DEMO_NOTE = (
     "This is a demo: the answers of visitors who tried the test. They say nothing about the models."
@@ -69,7 +76,7 @@ def _rows(service: RatingService, table: ResultTable) -> list[dict[str, Any]]:
     order = [axis.name for axis in study.axes]
     labels = {axis.name: axis.label for axis in study.axes}
     rows = [
-        {"axis": labels[axis], "system": _label(service, name), **_figures(interval)}
+        {"axis": labels[axis], "system": contrast_label(study, name), **_figures(interval)}
         for axis, name, interval in sorted(means, key=lambda one: order.index(one[0]))
     ]
     for axis, arena in table.arenas.items():
@@ -87,10 +94,6 @@ def _rows(service: RatingService, table: ResultTable) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def _label(service: RatingService, name: str) -> str:
-    return " vs ".join(service.study.label(part) for part in name.split(" vs "))
 
 
 def _figures(interval: MeanInterval) -> dict[str, Any]:

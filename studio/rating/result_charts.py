@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from evaluation.listening import ResultTable, Study
+from evaluation.listening import ARENA, ResultTable, Study, contrast_label, contrasts
 
 INK, NAIVE, LINES = "#0d9488", "#b45309", "rgba(128,128,128,.3)"
 TEXT_PIXELS, ROW_PIXELS, FRAME_PIXELS, FEWEST_ROWS = 14, 30, 110, 3
@@ -44,6 +44,8 @@ def _by_axis(study: Study, rows: int) -> go.Figure:
 
 def forest(study: Study, table: ResultTable) -> go.Figure:
     """Mean of every system with its two-way interval, and the naive one thin below it."""
+    if study.method == ARENA:
+        return _strengths(study, table)
     found = [(mean.axis, mean.system, mean.interval) for mean in table.means] + [
         (axis, one.system, one.interval)
         for axis, result in table.comparisons.items()
@@ -52,7 +54,9 @@ def forest(study: Study, table: ResultTable) -> go.Figure:
     figure = _by_axis(study, len(study.compared))
     for row, axis in enumerate(study.axes, start=1):
         mine = [
-            (study.label(system), interval) for name, system, interval in found if name == axis.name
+            (contrast_label(study, system), interval)
+            for name, system, interval in found
+            if name == axis.name
         ]
         for label, colour, width, half in (
             ("95 %", INK, 3, lambda interval: interval.half_95),
@@ -83,6 +87,27 @@ def forest(study: Study, table: ResultTable) -> go.Figure:
     return figure
 
 
+def _strengths(study: Study, table: ResultTable) -> go.Figure:
+    """Strength of every system in the arena with its interval."""
+    figure = _by_axis(study, len(study.systems))
+    for row, axis in enumerate(study.axes, start=1):
+        told = [one for one in table.arenas[axis.name].strengths if one.strength is not None]
+        figure.add_trace(
+            go.Scatter(
+                x=[one.strength for one in told],
+                y=[html.escape(study.label(one.system)) for one in told],
+                name="95 %",
+                mode="markers",
+                showlegend=row == 1,
+                marker={"size": 10, "color": INK},
+                error_x={"type": "data", "array": [one.half_95 or 0 for one in told], "color": INK},
+            ),
+            row,
+            1,
+        )
+    return figure
+
+
 def distributions(study: Study, table: ResultTable) -> go.Figure:
     """Share of every score of the scale, by system."""
     low, high = study.scale
@@ -94,7 +119,7 @@ def distributions(study: Study, table: ResultTable) -> go.Figure:
             figure.add_trace(
                 go.Bar(
                     x=shares,
-                    y=[html.escape(study.label(one.system)) for one in mine],
+                    y=[html.escape(contrast_label(study, one.system)) for one in mine],
                     orientation="h",
                     name=f"{score:+d}" if low < 0 else str(score),
                     legendgroup=str(score),
@@ -112,7 +137,7 @@ def distributions(study: Study, table: ResultTable) -> go.Figure:
 def rater_map(study: Study, table: ResultTable) -> go.Figure:
     """Mean of every rater for every system; grey where there is none."""
     raters = sorted({one.rater for one in table.rater_means})
-    systems = [system.name for system in study.compared]
+    systems = contrasts(study)
     means = {(one.axis, one.rater, one.system): one.mean for one in table.rater_means}
     figure = _by_axis(study, len(raters))
     for row, axis in enumerate(study.axes, start=1):
@@ -120,7 +145,7 @@ def rater_map(study: Study, table: ResultTable) -> go.Figure:
         figure.add_trace(
             go.Heatmap(
                 z=values,
-                x=[html.escape(study.label(system)) for system in systems],
+                x=[html.escape(contrast_label(study, system)) for system in systems],
                 y=[rater[:6] for rater in raters],
                 zmin=study.scale[0],
                 zmax=study.scale[1],

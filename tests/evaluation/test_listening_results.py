@@ -180,6 +180,58 @@ def test_pairs_are_turned_to_system_minus_baseline(tmp_path):
             )
 
 
+WORTH = {"system-a": 0, "system-b": 1, "system-c": 2}
+
+
+def preferring(rater, trial):
+    """The better of two, most of the time; a tie or both bad now and then."""
+    if trial.kind == "attention":
+        return int(trial.item)
+    chance = random.Random(f"{rater}/{trial}").random()
+    better = 1 if WORTH[trial.system] > WORTH[trial.other] else -1
+    if chance < 0.15:
+        return 0
+    return (better if chance < 0.8 else -better) * (1 if trial.system_second else -1)
+
+
+def test_every_two_systems_are_compared_without_a_baseline(tmp_path):
+    study, store = run_study(
+        tmp_path,
+        preferring,
+        6,
+        systems=3,
+        items=5,
+        trials=15,
+        method="CCR",
+        pairs="all",
+        axes=["overall"],
+    )
+    found = results(study, store)
+    names = [one.system for one in found.everyone.comparisons["overall"].systems]
+    assert names == ["system-a vs system-b", "system-a vs system-c", "system-b vs system-c"]
+    assert all(one.interval.mean < 0 for one in found.everyone.comparisons["overall"].systems)
+    assert (found.progress.fewest, found.progress.most) == (6, 6)
+    files = result_files(study, store, found)
+    for row in csv.DictReader(io.StringIO(files["answers.csv"])):
+        assert {row["first"], row["second"]} == {row["system"], row["baseline"]}
+    assert "Compared in pairs" in results_text(study, found)
+
+
+def test_an_arena_orders_its_systems(tmp_path):
+    def voting(rater, trial):
+        return 2 if random.Random(f"x{rater}/{trial}").random() < 0.1 else preferring(rater, trial)
+
+    study, store = run_study(tmp_path, voting, 8, systems=3, items=5, trials=15, method="ARENA")
+    found = results(study, store)
+    arena = found.everyone.arenas["overall"]
+    assert [one.system for one in arena.strengths] == ["system-c", "system-b", "system-a"]
+    assert all(one.half_95 > 0 for one in arena.strengths)
+    assert arena.n == 8 * 15 and sum(one.both_bad for one in arena.strengths) > 0
+    assert "strength" in results_text(study, found)
+    rows = list(csv.DictReader(io.StringIO(result_files(study, store, found)["arena.csv"])))
+    assert len(rows) == 6 and float(rows[0]["strength"]) > float(rows[2]["strength"])
+
+
 def test_answers_of_pairs_name_what_was_heard(tmp_path):
     study, store = run_study(
         tmp_path,

@@ -10,7 +10,15 @@ import numpy as np
 
 from evaluation.listening.clips.preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
 from evaluation.listening.design.assignment import Trial, cells, signed_score
-from evaluation.listening.design.study import ARENA, CCR, CONTINUATION, METHOD_NAMES, MOS, Study
+from evaluation.listening.design.study import (
+    ARENA,
+    BOTH_BAD,
+    CCR,
+    CONTINUATION,
+    METHOD_NAMES,
+    MOS,
+    Study,
+)
 from evaluation.listening.statistics import (
     METHOD,
     NAIVE_METHOD,
@@ -176,6 +184,7 @@ def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
         )
         for a in main
         for axis in axes
+        if not (study.method == ARENA and a.scores[axis] == BOTH_BAD)  # no step of a scale
     ]
     table = RatingTable.of(rows)
     hidden = RatingTable.of(
@@ -206,6 +215,11 @@ def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
 def contrast(trial: Trial) -> str:
     """What a row compares: a system, or "system vs other" where there is no baseline."""
     return f"{trial.system}{VERSUS}{trial.other}" if trial.other else trial.system
+
+
+def contrasts(study: Study) -> list[str]:
+    """Every contrast of a study by its name."""
+    return [f"{system}{VERSUS}{other}" if other else system for system, other in study.contrasts]
 
 
 def contrast_label(study: Study, name: str) -> str:
