@@ -15,6 +15,8 @@ from core.errors import FailureError, InputError
 from evaluation.listening import new_token, prepare
 from evaluation.listening.checks.sample_study import write_sample_study
 from studio.rating import AdminGate, Studies
+from studio.rating import limits as limits_module
+from studio.rating.limits import RatingLimits
 
 FORMULA = '=HYPERLINK("http://x")<script>alert(1)</script>\'; DROP TABLE answer; --'
 
@@ -201,3 +203,31 @@ def test_gate_opens_for_the_token_alone():
     for closed in ("", "short"):
         with pytest.raises(InputError, match="not right"):
             AdminGate(closed).check(closed, "a")
+
+
+def test_a_class_behind_one_address_joins_and_a_flood_does_not():
+    now = [0.0]
+    limits = RatingLimits(lambda: now[0])
+    for _ in range(200):  # a lecture hall: everybody joins, everybody says a lot
+        limits.join("open", "a")
+        limits.comment("open", "a", 2000)
+    with pytest.raises(InputError, match="within the hour"):
+        for _ in range(200):
+            limits.join("open", "a")
+    with pytest.raises(InputError, match="within the hour"):
+        limits.comment("open", "a", 2000)
+    limits.join("open", "b")
+    with pytest.raises(InputError, match="within the hour"):
+        for address in range(4000):  # from everywhere, into one study
+            limits.join("open", str(address))
+    limits.join("other", "c")
+    now[0] += 3601
+    limits.join("open", "a")
+
+
+def test_joining_over_the_limit_is_refused_by_the_route(studies, monkeypatch):
+    monkeypatch.setattr(limits_module, "JOINS_PER_ADDRESS", 2)
+    client = TestClient(rating_app(studies))
+    answers = [ask(client, "start", token=new_token(), consent=True) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 400]
+    assert "later" in answers[-1].json()["error"]
