@@ -67,10 +67,11 @@ def check_installed(wheel: Path, folder: Path) -> None:
     assert line["seconds"] == 2.0 and out.stat().st_size > 100_000, line
     assert json.loads(run(command, "verify", out, "--json", cwd=folder))["provenance"] == "none"
     assert "nano" in run(command, "variants", cwd=folder)
-    for name, extra in (("studio", "studio"), ("evaluate", "evaluation"), ("train", "training")):
-        argv = [str(command), name, "run" if name == "evaluate" else "--help"]
+    asked = (("studio", "studio"), ("evaluate run", "evaluation"), ("train my.yaml", "training"))
+    for words, extra in asked:
+        argv = [str(command), *words.split()]
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 1 and f"[{extra}]" in done.stderr, (name, done)
+        assert done.returncode == 1 and f"[{extra}]" in done.stderr, (words, done)
 
 
 def build(folder: Path) -> Path:
