@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "listen": ("evaluation.__main__", ("listening",), "evaluation"),
     "train": ("trainers.__main__", (), "training"),
     "studio": ("studio.command", (), "studio"),
-    "worker": ("studio.__main__", ("worker",), "studio"),
+    "worker": ("studio.jobs.shared.command", (), "studio"),
 }
 HELP = f"""usage: inspiremusic COMMAND ...
 
