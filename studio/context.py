@@ -165,6 +165,14 @@ class Studio:
     def _keep(self, job: Job, about: dict[str, Any]) -> None:
         if job.person != WARM_UP:
             self.library.keep(job.person, job.id, job.request, about)
+            # Beside what else there is to do, so that it plays at once when it is asked for.
+            threading.Thread(target=self._make_playable, args=(job,), daemon=True).start()
+
+    def _make_playable(self, job: Job) -> None:
+        try:
+            downloads.playable(job.file)
+        except (OSError, StudioError) as error:  # it is tried again when the piece is played
+            log.info("no MP3 of job %d yet: %s", job.number, error)
 
     def _ended(self, job: Job) -> None:
         """Forget what a failed job wrote, and log the job without its prompt."""

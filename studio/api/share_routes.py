@@ -10,7 +10,6 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from core.errors import InputError
 from studio.api.asking import PRIVATE, Person
-from studio.api.sound_routes import playable
 from studio.context import Studio
 from studio.library import discarded, downloads
 from studio.library.library import Record
@@ -75,7 +74,7 @@ def add_public(app: FastAPI, studio: Studio) -> None:
     @app.get("/share/{token}/sound.mp3")
     def sound(token: str) -> FileResponse:
         _, file = shares.find(token)
-        return FileResponse(playable(file), media_type="audio/mpeg", headers=PRIVATE)
+        return FileResponse(downloads.playable(file), media_type="audio/mpeg", headers=PRIVATE)
 
 
 def _piece(token: str, record: Record) -> str:

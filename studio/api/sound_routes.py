@@ -18,6 +18,7 @@ from core import audio
 from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
 from studio.jobs.job import Job
+from studio.library import downloads
 from studio.library.peaks import peaks
 
 HEADER_BYTES = 44
@@ -34,7 +35,7 @@ def add(router: APIRouter, studio: Studio) -> None:
     def play(identity: str, person: Person) -> FileResponse:
         """A result as MP3, small enough for a slow line."""
         sound = studio.library.sound(person, identity)
-        return FileResponse(playable(sound), media_type="audio/mpeg", headers=PRIVATE)
+        return FileResponse(downloads.playable(sound), media_type="audio/mpeg", headers=PRIVATE)
 
     @router.get("/jobs/{identity}/heard")
     def heard(
@@ -72,15 +73,6 @@ def add(router: APIRouter, studio: Studio) -> None:
             headers["Content-Range"] = f"bytes {start}-{end}/{whole}"
         body = _wav(job, whole, start, max(0, end + 1 - start))
         return StreamingResponse(body, 206 if asked else 200, headers, "audio/wav")
-
-
-def playable(sound: Path) -> Path:
-    """The MP3 beside a result's sound; written at the first call."""
-    file = sound.with_name("play.mp3")
-    if not file.exists():
-        read = audio.read(sound)
-        audio.write(file, read.samples, read.sample_rate)
-    return file
 
 
 def given_seconds(job: Job) -> float:

@@ -97,6 +97,15 @@ def _upload(record: Record, sound: Path) -> Path | None:
     return upload if upload.is_file() else None
 
 
+def playable(sound: Path) -> Path:
+    """A result as MP3 for the page's player, beside its sound; written at the first call."""
+    file = sound.with_name("play.mp3")
+    if not file.exists():
+        read = audio.read(sound)
+        audio.write(file, read.samples, read.sample_rate)
+    return file
+
+
 def request_without_paths(record: Record) -> dict[str, Any]:
     """The request as it may leave the studio: without the name of an upload."""
     plain = dict(record.request)

@@ -101,7 +101,7 @@ def test_the_page_still_answers_when_many_jobs_wait(browser, studio_address):
             visit.ask_for("slow strings", LONG_SECONDS)
             visit.page.locator(".job-card").nth(count - 1).wait_for()
         jobs = visit.get("/studio/jobs").json()
-        assert [j["state"] for j in jobs].count("waiting") >= 6
+        assert sum(j["state"] in ("waiting", "running") for j in jobs) == 7
         visit.page.get_by_role("button", name="Cancel all").click()
         expect(visit.page.locator(".job-card")).to_have_count(0)
 
