@@ -56,18 +56,28 @@ class AudioStore:
         samples = np.asarray(self._samples[start_at:stop], dtype=np.float32)
         return np.pad(samples, (0, frames - len(samples)))
 
+    def draw(
+        self, entries: tuple[Entry, ...], size: int, frames: int, generator: torch.Generator
+    ) -> list[tuple[Entry, int]]:
+        """(piece, first sample) of random crops; a piece is drawn in proportion to its length."""
+        weights = torch.tensor([e.frames for e in entries], dtype=torch.float64)
+        chosen = torch.multinomial(weights, size, replacement=True, generator=generator)
+        places = []
+        for index in chosen.tolist():
+            last = max(1, entries[index].frames - frames + 1)
+            places.append((entries[index], int(torch.randint(last, (1,), generator=generator))))
+        return places
+
+    def crops(self, places: list[tuple[Entry, int]], frames: int) -> Tensor:
+        """The crops at these places, [size, 1, frames]."""
+        crops = [self.crop(entry, start, frames) for entry, start in places]
+        return torch.from_numpy(np.stack(crops))[:, None]
+
     def batch(
         self, entries: tuple[StoredPiece, ...], size: int, frames: int, generator: torch.Generator
     ) -> Tensor:
-        """Random crops [size, 1, frames]; a piece is drawn in proportion to its length."""
-        weights = torch.tensor([e.frames for e in entries], dtype=torch.float64)
-        chosen = torch.multinomial(weights, size, replacement=True, generator=generator)
-        crops = []
-        for index in chosen.tolist():
-            last = max(1, entries[index].frames - frames + 1)
-            start = int(torch.randint(last, (1,), generator=generator))
-            crops.append(self.crop(entries[index], start, frames))
-        return torch.from_numpy(np.stack(crops))[:, None]  # [size, 1, frames]
+        """Random crops [size, 1, frames] (see `draw`)."""
+        return self.crops(self.draw(entries, size, frames, generator), frames)
 
 
 def build(files: list[tuple[str, str, Path]], sample_rate: int, folder: Path) -> AudioStore:

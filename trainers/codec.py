@@ -14,7 +14,7 @@ from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
 from core.nn.vocos import MagnitudeHead
-from trainers.audio_store import AudioStore
+from trainers.audio_store import AudioStore, Entry
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
 from trainers.precision import Precision, autocast
 from trainers.processes import Processes
@@ -48,6 +48,9 @@ class CodecTaskConfig:
         adversarial_weight, feature_weight: of their losses beside the mel distance.
         low_passed: share of crops that lose everything above a frequency between LOWEST_CUT and
             the top, as lossy files have; a codec that never met such a band garbles the rest.
+        symbolic: weight of the auxiliary loss of linear heads that read, from what WavTokenizer's
+            decoder is given, which pitch classes sound, the lowest note, what begins, and the part
+            of the beat (`trainers.symbolic`). The heads are not kept. `data.corpus` names the corpus.
         bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
         validation_crops: held-out crops a validation.
         metric_clips: held-out clips that musicnn hears, real and reconstructed, with the samples
@@ -66,6 +69,7 @@ class CodecTaskConfig:
     adversarial_weight: float = setting(0.05, NOT_NEGATIVE)
     feature_weight: float = setting(0.1, NOT_NEGATIVE)
     low_passed: float = setting(0.0, SHARE)
+    symbolic: float = setting(0.0, NOT_NEGATIVE)
     bf16: Precision = "auto"
     validation_crops: int = setting(32, AT_LEAST_ONE)
     metric_clips: int = setting(0, NOT_NEGATIVE)
@@ -163,10 +167,16 @@ class CodecTask:
         """(reconstruction, figures of code use) of held-out sound [B, 1, T]."""
         raise NotImplementedError
 
+    def places(self, step: int) -> tuple[list[tuple[Entry, int]], torch.Generator]:
+        """(piece, first sample) of one step's training crops, and the generator that drew them."""
+        generator = torch.Generator().manual_seed(self.config.seed * 7919 + step)
+        places = self.store.draw(self.train, self.config.batch, self.frames, generator)
+        return places, generator
+
     def batch(self, step: int) -> Tensor:
         """Training crops [B, 1, T] of one step."""
-        generator = torch.Generator().manual_seed(self.config.seed * 7919 + step)
-        drawn = self.store.batch(self.train, self.config.batch, self.frames, generator)
+        places, generator = self.places(step)
+        drawn = self.store.crops(places, self.frames)
         if self.config.low_passed:
             drawn = low_passed(drawn, self.config.low_passed, self.store.sample_rate, generator)
         return drawn.to(self.device)

@@ -6,12 +6,12 @@
     training: {...}                     # the task's config
     loop: {...}                         # trainers.loop_config.LoopConfig
 
-data, codecs: `folder` of an audio store. Language model and SRFM: `shards`, a folder or addresses
-(see trainers.shards); `text_tokenizer`, a file beside its like (language model). Every task:
-`start_from`, a model folder of either layout, or a run's best or last, with weights to begin with.
-Language model: `qwen`, a folder of Qwen2.5 whose blocks and text table are taken. `wavtokenizer` or
-`hificodec`: folder of the codec by which samples are made (start_from's, where it has one); a
-folder that is absent costs the samples alone.
+data, codecs: `folder` of an audio store, and with `symbolic` the `corpus` it was made of. Language
+model and SRFM: `shards`, a folder or addresses (see trainers.shards); `text_tokenizer`, a file
+beside its like (language model). Every task: `start_from`, a model folder of either layout, or a
+run's best or last, with weights to begin with. Language model: `qwen`, a folder of Qwen2.5 whose
+blocks and text table are taken. `wavtokenizer` or `hificodec`: folder of the codec by which samples
+are made (start_from's, where it has one); a folder that is absent costs the samples alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ from trainers.shards import TokenizedPiece, is_address
 
 PARTS = ("task", "data", "model", "training", "loop")
 DATA = {  # what the `data` of a task may name, and must
-    "wavtokenizer": (("folder", "start_from"), "folder"),
+    "wavtokenizer": (("folder", "corpus", "start_from"), "folder"),
     "hificodec": (("folder", "start_from"), "folder"),
     "language_model": (
         ("shards", "text_tokenizer", "wavtokenizer", "qwen", "start_from"),
@@ -51,6 +51,10 @@ DATA = {  # what the `data` of a task may name, and must
     ),
     "srfm": (("shards", "hificodec", "start_from"), "shards"),
 }
+
+if TYPE_CHECKING:
+    from trainers.codec import CodecTask
+    from trainers.symbolic import CorpusTargets
 
 
 @dataclass(frozen=True)
@@ -205,11 +209,29 @@ def _codec(run: RunConfig) -> TrainingTask:
     from trainers.hificodec import HiFiCodecTask
     from trainers.wavtokenizer import WavTokenizerTask
 
-    kind = {"wavtokenizer": WavTokenizerTask, "hificodec": HiFiCodecTask}[run.task]
-    task = kind(config_of(run), training_of(run), AudioStore(run.place("folder")))
+    model, training = config_of(run), training_of(run)
+    store = AudioStore(run.place("folder"))
+    task: CodecTask
+    if run.task == "wavtokenizer":
+        task = WavTokenizerTask(model, training, store, _symbolic(run, model, training.symbolic))
+    elif training.symbolic:
+        raise InputError("symbolic", training.symbolic, "is for a WavTokenizer; leave it out")
+    else:
+        task = HiFiCodecTask(model, training, store)
     if start := _start(run):
         task.begin_with(start)
     return task
+
+
+def _symbolic(run: RunConfig, model: Any, weight: float) -> CorpusTargets | None:
+    from trainers.symbolic import CorpusTargets
+    from trainers.wavtokenizer import SYMBOLIC
+
+    if not weight:
+        return None
+    if "corpus" not in run.data:
+        raise InputError("data", "corpus", "is missing; symbolic targets come from a corpus folder")
+    return CorpusTargets(run.place("corpus"), model.sample_rate / model.hop, SYMBOLIC)
 
 
 def _language_model(run: RunConfig) -> TrainingTask:

@@ -7,12 +7,13 @@ Linear layers that read them from its middle ask for them everywhere; they are n
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import InputError
@@ -22,6 +23,7 @@ from trainers.corpus.piece import STRUCTURES
 from trainers.corpus.style import ROLES
 from trainers.corpus.theory import KEYS, MINOR_MODES
 from trainers.shards import TokenizedPiece
+from trainers.symbolic_loss import symbolic_losses
 
 SOON = 4 / 75  # s; a note begins "now" within so much
 BEATS = 8  # parts of a beat that are told apart
@@ -110,6 +112,40 @@ def targets_for(piece: TokenizedPiece, rate: float, count: int) -> np.ndarray:
     return targets_of(piece.notes, piece.facts, piece.sections, rate, count)
 
 
+class CorpusTargets:
+    """Symbolic targets of pieces of a corpus folder, a few kinds of them."""
+
+    def __init__(self, corpus: Path, rate: float, kinds: Sequence[str]) -> None:
+        self.corpus, self.rate = corpus, rate
+        self.present = {kind: PRESENT[kind] for kind in kinds if kind in PRESENT}
+        self.classes = {kind: CLASSES[kind] for kind in kinds if kind in CLASSES}
+        widths = {**PRESENT, **dict.fromkeys(CLASSES, 1)}
+        places = dict(zip(widths, np.split(np.arange(COLUMNS), np.cumsum(list(widths.values())))))
+        self._columns = np.concatenate([places[k] for k in (*self.present, *self.classes)])
+        self._of = functools.lru_cache(3_000)(self._read)
+
+    @property
+    def width(self) -> int:
+        """Logits of a moment."""
+        return sum({**self.present, **self.classes}.values())
+
+    def crop(self, piece: str, start: float, count: int) -> np.ndarray:
+        """Targets of `count` moments from `start` s on: uint8 [count, columns of the kinds]."""
+        first = round(start * self.rate)
+        table = self._of(piece)[first : first + count]
+        return np.pad(table, ((0, count - len(table)), (0, 0)), mode="edge")
+
+    def _read(self, piece: str) -> np.ndarray:
+        facts = json.loads((self.corpus / f"{piece}.json").read_text(encoding="utf-8"))
+        score = self.corpus / f"{piece}.notes.npy"
+        if not score.is_file():
+            raise InputError("score", score, "is missing; run python -m trainers corpus again")
+        notes = np.load(score, allow_pickle=False)
+        sections = [(s["structure"], s["start_s"], s["end_s"]) for s in facts["sections"]]
+        count = round(facts["duration_s"] * self.rate) + 1
+        return targets_of(notes, facts, sections, self.rate, count)[:, self._columns]
+
+
 class SymbolicHead(nn.Module):
     """Predicts the symbolic targets from the states of one block of a language model."""
 
@@ -141,14 +177,6 @@ class SymbolicHead(nn.Module):
         device = self.states.device
         states, self.states = self.states[0, torch.from_numpy(rows).to(device)], None
         wanted = torch.from_numpy(np.concatenate(targets)).to(device)  # [M, COLUMNS]
-        read = self.linear(states).float().split(list((PRESENT | CLASSES).values()), 1)
-        kinds, column = {}, 0
-        for (kind, width), said in zip((PRESENT | CLASSES).items(), read):
-            if kind in PRESENT:
-                truth = wanted[:, column : column + width].float()
-                kinds[kind] = F.binary_cross_entropy_with_logits(said, truth)
-                column += width
-            else:
-                kinds[kind] = F.cross_entropy(said, wanted[:, column].long())
-                column += 1
+        said = self.linear(states)
+        kinds = {k: v.mean() for k, v in symbolic_losses(said, wanted, PRESENT, CLASSES).items()}
         return sum(kinds.values()), {f"symbolic_{k}": float(v.detach()) for k, v in kinds.items()}

@@ -33,12 +33,14 @@ class WavTokenizerOutput:
             log-magnitudes [B, N, bins].
         tokens: [B, N] int64; None where quantization was passed over.
         features: [B, D, N] of the encoder, before quantization.
+        quantized: [B, D, N], what the decoder was given.
         codebook_loss: scalar to add to the reconstruction loss; 0 where passed over.
     """
 
     decoded: Tensor
     tokens: Tensor | None
     features: Tensor
+    quantized: Tensor
     codebook_loss: Tensor
 
 
@@ -167,7 +169,9 @@ class WavTokenizer(nn.Module):
         features = self.features(audio)
         quantized = self.quantizer(features, quantize)
         decoded = self.head.training_output(self.backbone(quantized.features))
-        return WavTokenizerOutput(decoded, quantized.tokens, features, quantized.loss)
+        return WavTokenizerOutput(
+            decoded, quantized.tokens, features, quantized.features, quantized.loss
+        )
 
     def initialise_codebook(self, features: Tensor, generator: Generator | None = None) -> None:
         """K-means over encoder outputs [B, D, N]; best with several times codebook_size frames."""

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
+from core.checkpoints.studio_layout import config_from_json
+from core.errors import InputError
 from core.nn.bands import band_magnitudes, bands_of
+from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 from tests.trainers import tiny
 from trainers import run_config
 from trainers.codec import CodecTask
+from trainers.corpus import compose
 from trainers.loop import Loop
+from trainers.symbolic import CorpusTargets
 from trainers.spectral_loss import MagnitudeDistance
 
 PAPER = Path(run_config.__file__).parent / "configs/paper"
@@ -114,3 +122,54 @@ def test_the_loss_is_least_at_the_truth_and_asks_for_every_bin() -> None:
     low = bands[0].stop - bands[0].first
     expected = math.log(1900 / 700) / math.log(12700 / 700)  # of the mel scale below 1200 Hz
     assert abs(float(distance.weight[:low].sum() / distance.weight.sum()) - expected) < 0.01
+
+
+def corpus_of_tones(folder: Path) -> Path:
+    """The score of `tiny.store`'s pieces: one held note each."""
+    folder.mkdir()
+    facts = {**compose(0).record(), "tempo": 120.0, "duration_s": 2.0}
+    facts["parts"] = [{"role": "lead"}]
+    facts["sections"] = [{"structure": "verse", "start_s": 0.0, "end_s": 2.0}]
+    for n in range(4):
+        pitch = round(69 + 12 * math.log2(110 * (n + 2) / 440))
+        (folder / f"tone-{n}.json").write_text(json.dumps(facts))
+        np.save(folder / f"tone-{n}.notes.npy", np.array([[0.0, 2.0, pitch, 80, 0]], np.float32))
+    return folder
+
+
+def test_symbolic_targets_are_heard_in_the_codes_and_their_heads_are_not_kept(tmp_path):
+    data = {
+        "folder": str(tiny.store(tmp_path / "store", 24000)),
+        "corpus": str(corpus_of_tones(tmp_path / "corpus")),
+    }
+    config = tiny.write(
+        tmp_path / "run.yaml",
+        tiny.WAVTOKENIZER,
+        data,
+        training={"symbolic": 1.0, "batch": 8},
+        loop={"steps": 60, "learning_rate": 5e-3, "validate_every": 60, "sample_every": 90},
+    )
+    loop_of(config, tmp_path / "run").run()
+    rows = [json.loads(row) for row in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    pitches = [row["symbolic_pitches"] for row in rows if "symbolic_pitches" in row]
+    assert np.mean(pitches[-10:]) < 0.6 * np.mean(pitches[:5])
+    exported = load_file(tmp_path / "run/last/wavtokenizer.safetensors")
+    model = WavTokenizer(config_from_json(WavTokenizerConfig, tiny.WAVTOKENIZER["model"]))
+    assert set(exported) == set(model.state_dict())
+
+
+def test_a_crops_targets_are_its_pieces(tmp_path):
+    targets = CorpusTargets(corpus_of_tones(tmp_path / "corpus"), 75.0, ("pitches", "beat"))
+    crop = targets.crop("tone-0", 0.5, 30)
+    assert crop.shape == (30, 13) and targets.width == 12 + 8
+    assert (crop[:, :12].argmax(1) == round(69 + 12 * math.log2(0.5)) % 12).all()
+    assert (crop[:, 12] == [int(((0.5 + n / 75) / 0.5) % 1 * 8 + 1e-6) for n in range(30)]).all()
+
+
+@pytest.mark.parametrize("kind", sorted(RATES))
+def test_symbolic_targets_need_a_corpus_and_a_wavtokenizer(kind, tmp_path):
+    run = tiny.RUNS[kind]
+    data = {"folder": str(tiny.store(tmp_path / "store", RATES[kind]))}
+    config = tiny.write(tmp_path / "run.yaml", run, data, training={"symbolic": 0.1})
+    with pytest.raises(InputError, match="corpus" if kind == "wavtokenizer" else "symbolic"):
+        run_config.task_of(run_config.read(config))

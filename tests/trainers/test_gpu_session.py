@@ -87,7 +87,7 @@ def test_its_loss_is_the_language_models_own(packed: Path) -> None:
     torch.manual_seed(0)
     model = LanguageModel(pack.model)
     crops = draw(pack, QUICK, pack.of("train"), 24, 6, seed=3)
-    loss, symbolic = Step(model, pack)(crops.ids, crops.seconds, crops.targets, crops.symbolic)
+    loss, symbolic = Step(model, pack)(crops)
     examples = []
     text, audio = pack.model.text_vocabulary, pack.model.audio_vocabulary
     for ids, seconds, targets in zip(crops.ids, crops.seconds, crops.targets):

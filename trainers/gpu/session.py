@@ -28,6 +28,7 @@ from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelConfig, sections_within, time_embedding
 from core.language_model.backbone import rotary_tables
 from core.language_model.model import IGNORED, START_OF_SEQUENCE, TASK
+from trainers.symbolic_loss import symbolic_losses
 
 FILE_BYTES = 15 * 2**20
 
@@ -41,8 +42,7 @@ class Settings:
         steps: at most so many; None: until the time is over.
         batch_tokens: audio tokens of a step, at most.
         crops: of a step at most; short ones would otherwise be drawn slower than learnt from.
-        crop_tokens, crop_weights: lengths of crops and how often each is drawn; each is compiled
-            once.
+        crop_tokens, crop_weights: lengths of crops and how often each is drawn.
         text_tokens: of a caption at most.
         drop_text: share of crops without text.
         symbolic: weight of the symbolic targets' loss.
@@ -50,7 +50,7 @@ class Settings:
             (or of the steps).
         average: decay of the averaged weights.
         save_minutes: between checkpoints.
-        compiled: whether the step goes through torch.compile.
+        compiled: whether the blocks go through torch.compile.
     """
 
     minutes: float = 10.0
@@ -198,10 +198,15 @@ class Step(nn.Module):
         widths = {**pack.present, **pack.classes}
         self.heads = nn.Linear(model.config.hidden, sum(widths.values()))
 
-    def forward(
+    def forward(self, crops: Crops) -> tuple[Tensor, Tensor]:
+        """(cross-entropy, sum of the symbolic losses), nats; in bf16 on a GPU."""
+        device = crops.ids.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            return self._losses(crops.ids, crops.seconds, crops.targets, crops.symbolic)
+
+    def _losses(
         self, ids: Tensor, seconds: Tensor, targets: Tensor, symbolic: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """`Crops`' tensors -> (cross-entropy, sum of the symbolic losses), nats."""
         model = self.model
         table = torch.cat(
             (
@@ -224,24 +229,11 @@ class Step(nn.Module):
         return loss, self._symbolic(heard, targets >= 0, symbolic)
 
     def _symbolic(self, heard: Tensor, known: Tensor, symbolic: Tensor) -> Tensor:
-        widths = [*self.present.values(), *self.classes.values()]
-        said = self.heads(heard).float().split(widths, -1)
-        total, column, share = heard.new_zeros((), dtype=torch.float32), 0, known.sum()
-        for (kind, width), logits in zip({**self.present, **self.classes}.items(), said):
-            if kind in self.present:
-                truth = symbolic[..., column : column + width].float()
-                errors = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(
-                    -1
-                )
-                column += width
-            else:
-                truth = symbolic[..., column].long()
-                errors = F.cross_entropy(
-                    logits.flatten(0, 1), truth.flatten(), reduction="none"
-                ).view_as(known)
-                column += 1
-            total = total + (errors * known).sum() / share
-        return total
+        said, wanted, here = (
+            x.flatten(0, 1) for x in (self.heads(heard), symbolic, known[..., None])
+        )
+        losses = symbolic_losses(said, wanted, self.present, self.classes)
+        return (torch.stack(list(losses.values())).sum(0) * here[:, 0]).sum() / known.sum()
 
 
 def train(
@@ -259,7 +251,9 @@ def train(
     if start is not None:
         model.load_state_dict({k: v.float().to(device) for k, v in joined(start).items()})
     step = Step(model, pack).to(device)
-    run = torch.compile(step, dynamic=False) if settings.compiled else step
+    if settings.compiled:  # a block alone: all share what is compiled, so the session begins soon
+        for layer in model.backbone.layers:
+            layer.compile()
     parameters = list(step.parameters())
     optimizer = torch.optim.AdamW(
         parameters,
@@ -291,8 +285,7 @@ def train(
             rate = min((number + 1) / settings.warmup_steps, (1 - gone()) / settings.falling, 1.0)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * max(0.0, rate)
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                loss, symbolic = run(crops.ids, crops.seconds, crops.targets, crops.symbolic)
+            loss, symbolic = step(crops)
             optimizer.zero_grad(set_to_none=True)
             (loss + settings.symbolic * symbolic).backward()
             nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
@@ -341,7 +334,7 @@ def _held_out(
     step.model.load_state_dict(average)
     crop = settings.crop_tokens[min(2, len(settings.crop_tokens) - 1)]
     crops = draw(pack, settings, pieces, crop, max(1, min(32, settings.batch_tokens // crop)), 1)
-    loss, _ = step(crops.ids, crops.seconds, crops.targets, crops.symbolic)
+    loss, _ = step(crops)
     step.model.load_state_dict(own)
     return float(loss)
 
