@@ -57,8 +57,8 @@ class AudioStore:
         return np.pad(samples, (0, frames - len(samples)))
 
     def draw(
-        self, entries: tuple[Entry, ...], size: int, frames: int, generator: torch.Generator
-    ) -> list[tuple[Entry, int]]:
+        self, entries: tuple[StoredPiece, ...], size: int, frames: int, generator: torch.Generator
+    ) -> list[tuple[StoredPiece, int]]:
         """(piece, first sample) of random crops; a piece is drawn in proportion to its length."""
         weights = torch.tensor([e.frames for e in entries], dtype=torch.float64)
         chosen = torch.multinomial(weights, size, replacement=True, generator=generator)
@@ -68,7 +68,7 @@ class AudioStore:
             places.append((entries[index], int(torch.randint(last, (1,), generator=generator))))
         return places
 
-    def crops(self, places: list[tuple[Entry, int]], frames: int) -> Tensor:
+    def crops(self, places: list[tuple[StoredPiece, int]], frames: int) -> Tensor:
         """The crops at these places, [size, 1, frames]."""
         crops = [self.crop(entry, start, frames) for entry, start in places]
         return torch.from_numpy(np.stack(crops))[:, None]

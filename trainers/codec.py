@@ -14,7 +14,7 @@ from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
 from core.nn.vocos import MagnitudeHead
-from trainers.audio_store import AudioStore, Entry
+from trainers.audio_store import AudioStore, StoredPiece
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
 from trainers.precision import Precision, autocast
 from trainers.processes import Processes
@@ -50,7 +50,7 @@ class CodecTaskConfig:
             the top, as lossy files have; a codec that never met such a band garbles the rest.
         symbolic: weight of the auxiliary loss of linear heads that read, from what WavTokenizer's
             decoder is given, which pitch classes sound, the lowest note, what begins, and the part
-            of the beat (`trainers.symbolic`). The heads are not kept. `data.corpus` names the corpus.
+            of the beat (`trainers.symbolic`). They are not kept. `data.corpus` names the corpus.
         bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
         validation_crops: held-out crops a validation.
         metric_clips: held-out clips that musicnn hears, real and reconstructed, with the samples
@@ -167,7 +167,7 @@ class CodecTask:
         """(reconstruction, figures of code use) of held-out sound [B, 1, T]."""
         raise NotImplementedError
 
-    def places(self, step: int) -> tuple[list[tuple[Entry, int]], torch.Generator]:
+    def places(self, step: int) -> tuple[list[tuple[StoredPiece, int]], torch.Generator]:
         """(piece, first sample) of one step's training crops, and the generator that drew them."""
         generator = torch.Generator().manual_seed(self.config.seed * 7919 + step)
         places = self.store.draw(self.train, self.config.batch, self.frames, generator)

@@ -21,8 +21,8 @@ from trainers import run_config
 from trainers.codec import CodecTask
 from trainers.corpus import compose
 from trainers.loop import Loop
-from trainers.symbolic import CorpusTargets
 from trainers.spectral_loss import MagnitudeDistance
+from trainers.symbolic import CorpusTargets
 
 PAPER = Path(run_config.__file__).parent / "configs/paper"
 RATES = {"wavtokenizer": 24000, "hificodec": 48000}
