@@ -82,7 +82,7 @@ class _Parts:
     power: gr.HTML
 
     @property
-    def shown(self) -> list:
+    def shown(self) -> list[Any]:
         return [self.tables, self.forest, self.distributions, self.rater_map, self.progress]
 
 
@@ -122,7 +122,10 @@ def build(studio: Studio) -> None:
         )
         numbers, plan, power = _power_fields()
         timer = gr.Timer(PROGRESS_SECONDS, active=False)
-    parts = _Parts(token, study, raters, area, live, tables, *plots, timer, power)
+    forest, shares, rater_map = plots
+    parts = _Parts(
+        token, study, raters, area, live, tables, forest, shares, rater_map, timer, power
+    )
     _connect(studio, errors, parts, [look, again, download])
     _connect_power(studio, errors, parts, numbers, plan)
 
@@ -211,7 +214,7 @@ def _connect_power(
 
 
 def _address(request: gr.Request) -> str:
-    client = request.request.client
+    client = request.request.client if request.request else None
     return client.host if client else ""
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from rating_visit import Rater, open_study, rating_app, served, work_folder_of_its_own
+from studio_visit import Visit
 
 from studio.rating import Studies
 from studio.rating.demo_making import MOST_BYTES
@@ -79,3 +80,15 @@ def test_public_results_are_those_of_public_studies_alone(address):
     for name in ("private", "invited", "none"):
         refused = httpx.get(f"{address}/rate/public/{name}")
         assert refused.status_code == 400 and "system" not in refused.text
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_tab_of_the_whole_page_starts_the_demo_in_place(browser, studio_address, width):
+    with Visit(browser, studio_address, width) as visit:
+        visit.page.get_by_role("tab", name="Rate", exact=True).click()
+        frame = visit.page.frame_locator("#panel-rate iframe")
+        frame.locator("[data-study=demo-mos]").get_by_role("link", name="Start").click()
+        frame.locator("#consent").wait_for()
+        frame.get_by_role("heading", name="Demo: how good is each clip?").wait_for()
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert visit.foreign == []
