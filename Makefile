@@ -15,7 +15,7 @@ SSE := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTI
 KERNEL_TESTS := tests/core/test_precision.py tests/core/test_running_batch.py \
   tests/core/test_language_model.py
 
-.PHONY: help environment debian studio test test-kernels lint clean screenshots check-raters check-load check-start check-faults check-install
+.PHONY: help environment debian studio test test-kernels lint clean screenshots check-raters check-load check-start check-faults check-install check-edits
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 24
@@ -78,6 +78,9 @@ check-space: $(STAMP) debian ## the environment that a Space builds, and every t
 
 check-faults: $(STAMP) debian ## killed worker, full disk, missing model, huge uploads, rapid clicks
 	$(PY) -m studio check-faults check-space docs
+
+check-edits: $(STAMP) ## 2 s redone in 20 pieces: what is kept, the joins, the tempo
+	PYTHONPATH=. $(PY) tests/check_edits.py
 
 check-install: $(STAMP) ## the built wheel in an empty environment: library, command, page files
 	$(PY) tests/check_install.py

@@ -1,0 +1,84 @@
+"""`make check-edits`: 2 s redone in the middle of 10 s pieces of nano; what is kept, and the joins.
+
+For each piece: whether the samples outside the span are the source's; the rank of each join's
+highest spectral flux among windows of that width elsewhere in the piece (0.5: an ordinary place),
+beside the rank of the same places in the source; whether the tempo that is heard stays.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from core import audio
+from core.pipeline import Pipeline
+from core.request import AudioPrompt, Edit, GenerationRequest
+from evaluation.nano import intervals
+from evaluation.nano.continuation import join
+from evaluation.nano.hearing import SAMPLE_RATE, tempo_of
+from evaluation.nano.recognition import same_tempo
+
+PIECES, SECONDS, SPAN = 20, 10.0, (4.0, 6.0)
+VARIANT, SEED = "nano", 100
+STYLES = ("rock", "jazz", "techno", "house", "folk", "funk", "reggae", "classical", "blues", "pop")
+
+
+def requests() -> list[GenerationRequest]:
+    """The pieces that are edited."""
+    return [
+        GenerationRequest(
+            STYLES[n % len(STYLES)], SECONDS, VARIANT, seed=SEED + n, tempo=90 + 3 * n, drums=True
+        )
+        for n in range(PIECES)
+    ]
+
+
+def measure(pipeline: Pipeline, request: GenerationRequest, path: Path) -> dict[str, float]:
+    """One piece, edited."""
+    made = pipeline.generate(request)
+    audio.write(path, made.samples, made.sample_rate)
+    source, rate = audio.read(path).samples[0], made.sample_rate
+    again = GenerationRequest(
+        request.prompt,
+        variant=VARIANT,
+        seed=request.seed,
+        tempo=request.tempo,
+        drums=True,
+        audio=AudioPrompt(str(path)),
+        edit=Edit(redo=SPAN),
+    )
+    edited = pipeline.generate(again).samples
+    first, last = (round(at * rate) for at in SPAN)
+    outside = [(edited[:first], source[:first]), (edited[last:], source[last:])]
+    ranks = {
+        f"{name}_{place}": join(sound, rate, at)[0]
+        for name, sound in (("edited", edited), ("source", source))
+        for place, at in zip(("start", "end"), SPAN)
+    }
+    heard = [tempo_of(audio.resample(s, rate, SAMPLE_RATE)) for s in (edited, source)]
+    return {
+        "equal_outside": all(np.array_equal(a, b) for a, b in outside),
+        "tempo_kept": bool(same_tempo(*heard)),
+        **ranks,
+    }
+
+
+def main() -> int:
+    pipeline = Pipeline.load(VARIANT)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, request in enumerate(requests()):
+            rows.append(measure(pipeline, request, Path(folder) / "piece.wav"))
+            print(number, json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    shares = {n: intervals.share([r[n] for r in rows]) for n in ("equal_outside", "tempo_kept")}
+    ranks = {n: intervals.mean([r[n] for r in rows]) for n in rows[0] if n not in shares}
+    print(json.dumps({"pieces": len(rows), "span": SPAN, **shares, **ranks}, indent=1))
+    return 0 if all(row["equal_outside"] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
