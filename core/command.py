@@ -21,7 +21,17 @@ BENCHES = {
     "load": "core.checkpoints.load_bench",  # name -> module with `arguments` and `run`
     **{
         name: f"core.bench.{name}"
-        for name in ("decode", "accuracy", "srfm", "windows", "codec", "nano", "long", "table")
+        for name in (
+            "decode",
+            "accuracy",
+            "srfm",
+            "windows",
+            "codec",
+            "nano",
+            "long",
+            "gpu",
+            "table",
+        )
     },
 }
 

@@ -80,7 +80,7 @@ class PlainLoop:
         weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
         self.qwen.load_state_dict(weights, assign=True)
         # What no checkpoint holds (rotary frequencies) is still on the meta device.
-        rotary = type(self.qwen.model.rotary_emb)(config)
+        rotary = type(self.qwen.model.rotary_emb)(config).to(model.head.weight.device)
         self.qwen.model.rotary_emb = rotary
         if dtype != torch.float32:
             self.qwen = copy.deepcopy(self.qwen)

@@ -26,11 +26,11 @@ class CapturedStep:
     """Runs steps over a BucketCache: one graph per shape on CUDA; as they are elsewhere, and
     where capture fails."""
 
-    def __init__(self, step: Step, cache: BucketCache) -> None:
+    def __init__(self, step: Step, cache: BucketCache, capture: bool = True) -> None:
         self._step, self._cache = step, cache
         self._graphs: dict[tuple[int | bool, ...], _Graph] = {}
         self._tensors = (0, 0)
-        self.capturing = step.packed.device.type == "cuda"
+        self.capturing = capture and step.packed.device.type == "cuda"
 
     def run(self, count: int, scores: bool) -> tuple[Tensor, Tensor]:
         """Tokens [count, lanes]; log-probabilities [count, lanes, V + 1], empty unless wanted."""

@@ -50,6 +50,7 @@ class DecodeBatch:
         official: bool = False,
         buckets: bool | None = None,
         scores: bool = False,
+        capture: bool = True,
     ) -> None:
         """
         Args:
@@ -57,6 +58,7 @@ class DecodeBatch:
             buckets: shapes that stay the same for many steps, so that a GPU's step can be captured
                 (see `cache`); None: on a GPU.
             scores: hand back the log-probabilities too.
+            capture: make CUDA graphs of steps with buckets, where there is CUDA.
         """
         self.packed, self.official, self.scores = packed, official, scores
         self.lanes: list[Lane] = []
@@ -66,8 +68,13 @@ class DecodeBatch:
         self._buckets = BucketCache(*about, MOST_ROWS) if buckets else None
         self._cache = self._buckets or ExactCache(*about)
         self._step = Step(packed, self._cache, MOST_ROWS if buckets else None)
-        self._captured = CapturedStep(self._step, self._buckets) if self._buckets else None
+        self._captured = CapturedStep(self._step, self._buckets, capture) if self._buckets else None
         self.stride = STRIDE if buckets else 1
+
+    @property
+    def captures(self) -> bool:
+        """Whether steps run as CUDA graphs."""
+        return self._captured is not None and self._captured.capturing
 
     @property
     def rows(self) -> int:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from core.audio import write
-from core.bench import accuracy, codec, decode, srfm, windows
+from core.bench import accuracy, codec, decode, gpu, srfm, windows
 from core.bench.long import REPOSITORY
 from core.bench.real_music import read_clips
 from core.command import main
@@ -183,3 +183,37 @@ def test_every_bench_explains_itself(name, capsys):
     with pytest.raises(SystemExit):
         main(["bench", name, "--help"])
     assert f"bench {name}" in capsys.readouterr().out
+
+
+def test_the_gpu_kit_rehearsed_on_a_cpu():
+    """Every part at toy sizes; it needs no more than torch, numpy and safetensors."""
+    code = (
+        "import json, sys\n"
+        "sys.modules['transformers'] = None\n"
+        "from core.bench import gpu\n"
+        "found = gpu.measure('cpu', 'toy')\n"
+        "print(json.dumps([found, gpu.table(found), sorted(sys.modules)]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    found, table, modules = json.loads(done.stdout)
+    parts = found["parts"]
+    assert "ModuleNotFoundError" in parts.pop("toy, plain loop, steps a second")["not measured"]
+    for name, figures in parts.items():
+        assert "not measured" not in json.dumps(figures), (name, figures)
+        if isinstance(figures, dict) and "equal" in figures:
+            assert figures["equal"], (name, figures)
+    assert [row["rows"] for row in parts["toy, decode"]] == [2, 4]
+    assert all(row["steps_per_second"] > 0 and not row["captured"] for row in parts["toy, decode"])
+    assert parts["toy, 1 s end to end"]["total"] > 0
+    assert all(name in table for name in parts)
+    assert not {"soundfile", "soxr", "scipy", "gradio", "tokenizers"} & set(modules)
+
+
+def test_the_gpu_kit_says_what_it_could_not_measure():
+    with pytest.raises(InputError, match="device"):
+        gpu.measure("cuda:99", "toy")
+    found = gpu.measure("cpu", "toy", minutes=0.0)
+    assert all(part == {"not measured": "no time was left"} for part in found["parts"].values())
