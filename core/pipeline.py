@@ -15,6 +15,7 @@ from core.audio import Limiter, Sound
 from core.batching import MOST_REQUESTS, SHARED, Failed, RunningBatch
 from core.caption import CaptionTemplate
 from core.checkpoints import opening
+from core.checkpoints.lora import Lora, add_loras
 from core.conditioning import TextTokenizer, conditioning, encode_text
 from core.errors import FailureError, InputError
 from core.job import Event, Job
@@ -70,12 +71,15 @@ class Pipeline:
         }
 
     @classmethod
-    def load(cls, name: str, dtype: str = "fp32", device: str = "cpu") -> Pipeline:
+    def load(
+        cls, name: str, dtype: str = "fp32", device: str = "cpu", loras: Sequence[Lora] = ()
+    ) -> Pipeline:
         """Load a variant by name.
 
         Args:
             dtype: of the language model (see `core.language_model.precision`), and of the flow
                 (see `flow_dtype`). On a CPU `language_model` keeps its embeddings alone.
+            loras: adapters added to the language model, each with its strength.
 
         Raises: InputError for an unknown or missing variant, a device that cannot be used, damaged
             weights, parts that do not fit together, or int8 where no kernel for it exists.
@@ -86,9 +90,13 @@ class Pipeline:
         folder = variants.folder_of(variant)
         held = torch.float32 if dtype == "fp32" else torch.bfloat16
         models = Models.load(variant, folder, held, flow_dtype(dtype, device), device)
+        add_loras(models.language_model, loras)  # before its weights are packed
         tokenizer = opening.text_tokenizer(folder)
         decoder = PackedModel(models.language_model, dtype, release=True)
-        return cls(variant, folder, models, tokenizer, decoder, time.perf_counter() - began)
+        made = cls(variant, folder, models, tokenizer, decoder, time.perf_counter() - began)
+        if loras:
+            made.model["loras"] = [lora.told for lora in loras]
+        return made
 
     @property
     def _flow(self) -> Flow:

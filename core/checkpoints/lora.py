@@ -38,6 +38,11 @@ class Lora:
     folder: Path
     strength: float = 1.0
 
+    @property
+    def told(self) -> str:
+        """NAME:STRENGTH."""
+        return f"{self.folder.name}:{self.strength:g}"
+
     @classmethod
     def parse(cls, text: str) -> Lora:
         """NAME, NAME:STRENGTH or FOLDER:STRENGTH; names are those in `loras` of the models folder.

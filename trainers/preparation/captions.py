@@ -47,6 +47,17 @@ def clean(text: str) -> str:
     return line
 
 
+_TRACK_NUMBER = re.compile(
+    r"((track|titel|title|piste|pista|song|audio|take|untitled|unknown|no|nr)\b)?[\s#_.:/-]*\d*[\s#_.-]*",
+    re.IGNORECASE,
+)
+
+
+def says_nothing(caption: str) -> bool:
+    """Whether a caption is a track's number alone ("03", "Track 7", "untitled")."""
+    return _TRACK_NUMBER.fullmatch(caption) is not None
+
+
 def find_table(folder: Path) -> Path | None:
     """The folder's own table of captions, if it has one of the usual names."""
     return next((folder / name for name in TABLE_NAMES if (folder / name).is_file()), None)
@@ -61,7 +72,7 @@ def read_notes(table: Path, index: FileIndex) -> tuple[dict[Source, Notes], list
     notes: dict[Source, Notes] = {}
     for row in rows:
         found = index.find(row.file)
-        if len(found) != 1:
+        if len({source.whole_name or source.name for source in found}) != 1:
             reason = (
                 "no such audio file"
                 if not found
@@ -74,14 +85,18 @@ def read_notes(table: Path, index: FileIndex) -> tuple[dict[Source, Notes], list
         captions = _captions(row.fields.get("caption", ""))
         if not captions:
             remarks.append(Remark(row.place, "ignored", f"{row.file}: has no caption"))
-        known = notes.get(found[0], Notes())
-        notes[found[0]] = replace(
-            known,
-            captions=tuple(dict.fromkeys(known.captions + captions)),
-            licence=known.licence or clean(str(row.fields.get("licence", ""))),
-            attribution=known.attribution or clean(str(row.fields.get("attribution", ""))),
-            group=known.group or clean(str(row.fields.get("group", ""))),
-        )
+        elif all(map(says_nothing, captions)):
+            told = f"{row.file}: its caption {captions[0]!r} is only a track's number"
+            remarks.append(Remark(row.place, "ignored", told))
+        for source in found:  # one, or the pieces of one
+            known = notes.get(source, Notes())
+            notes[source] = replace(
+                known,
+                captions=tuple(dict.fromkeys(known.captions + captions)),
+                licence=known.licence or clean(str(row.fields.get("licence", ""))),
+                attribution=known.attribution or clean(str(row.fields.get("attribution", ""))),
+                group=known.group or clean(str(row.fields.get("group", ""))),
+            )
     if without := sum(1 for source in index.sources if source not in notes):
         remarks.append(
             Remark(
@@ -103,7 +118,8 @@ def _captions(given: Any) -> tuple[str, ...]:
 
 def beside(source: Source) -> tuple[str, ...]:
     """Captions in `NAME.txt` or `NAME.SUFFIX.txt` beside a file, one a paragraph."""
-    for path in (source.path.with_suffix(".txt"), source.path.with_name(source.path.name + ".txt")):
+    own = source.whole or source.path
+    for path in (own.with_suffix(".txt"), own.with_name(own.name + ".txt")):
         if path.is_file():
             with open(path, "rb") as file:
                 text = decoded(file.read(_LONGEST_TEXT_FILE))
@@ -120,13 +136,14 @@ def captions_of(
     Args:
         copies: the file that is used, then those with the same sound, which may be described too.
     """
-    for captions, origin in (
+    found: tuple[tuple[tuple[str, ...], CaptionSource], ...] = (
         (tuple(c for copy in copies for c in notes.get(copy, Notes()).captions), "table"),
         (tuple(c for copy in copies for c in beside(copy)), "text file"),
         (_captions(measured.tags.description), "tags"),
-    ):
-        if captions:
-            return tuple(dict.fromkeys(captions)), origin  # type: ignore[return-value]
+    )
+    for captions, origin in found:
+        if telling := [c for c in captions if not says_nothing(c)]:
+            return tuple(dict.fromkeys(telling)), origin
     description = Description(copies[0].path, measured.tags, measured.seconds)
-    origin = "template" if captioner is template_captions else "captioner"
-    return _captions(list(captioner(description))), origin
+    own: CaptionSource = "template" if captioner is template_captions else "captioner"
+    return _captions(list(captioner(description))), own

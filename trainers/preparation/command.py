@@ -10,8 +10,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.workspace import work_folder
+from trainers.files import write_atomic
 from trainers.preparation.figures import summary
-from trainers.preparation.folder import replace
 from trainers.preparation.measuring import LEDGER
 from trainers.preparation.options import PreparationOptions
 from trainers.preparation.preparing import prepare
@@ -54,6 +54,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--test", type=float, default=default.test, help="share")
     made.add_argument("--licence", default="", help="where the table says none")
     made.add_argument("--attribution", default="", help="where table and tags say none")
+    made.add_argument(
+        "--cut-minutes",
+        type=float,
+        default=default.cut_minutes,
+        help="cut longer files (a set, a concert) into pieces of at most so much",
+    )
     made.add_argument("--workers", type=int, default=default.workers, help="processes")
     return made
 
@@ -84,6 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("output folder", out, "is a file; choose another")
     prepared = prepare(folder, out, options)
     figures = summary(prepared)
-    replace(out / "summary.json", json.dumps(figures, indent=1))
+    write_atomic(out / "summary.json", json.dumps(figures, indent=1))
     print(json.dumps({**figures, "report": str(write_report(prepared, out))}))
     return 0

@@ -32,9 +32,30 @@ SUFFIXES = {
     ".w64",
     ".rf64",
 }
-FFMPEG_SUFFIXES = {".m4a", ".aac", ".wma", ".ape", ".wv", ".webm", ".mka"}
+VIDEO_SUFFIXES = {
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".flv", ".3gp")
+}
+FFMPEG_SUFFIXES = {".m4a", ".aac", ".wma", ".ape", ".wv", ".mka"} | VIDEO_SUFFIXES
+# What people keep beside their music and take for it.
+NAMED_SUFFIXES = {
+    ".m4p": "is copy-protected (FairPlay) and cannot be decoded",
+    **dict.fromkeys(
+        (".mid", ".midi", ".kar", ".rmi"),
+        "is a score without sound; render it, for instance with fluidsynth, and prepare that",
+    ),
+    **dict.fromkeys(
+        (".xlsx", ".xls", ".ods", ".numbers"),
+        "is a spreadsheet; save it as CSV (UTF-8) and name it captions.csv",
+    ),
+    **dict.fromkeys(
+        (".als", ".flp", ".logicx", ".rpp", ".ptx"), "is a project; export its mix as WAV or FLAC"
+    ),
+    **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".gz"), "is an archive; unpack it"),
+    **dict.fromkeys((".m3u", ".m3u8", ".pls", ".cue"), "is a list of files, which is not followed"),
+    **dict.fromkeys((".part", ".crdownload", ".tmp"), "is an unfinished download"),
+}
 # Containers that ffmpeg may open: no playlists, which could read other files.
-_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,aac,asf,ape,wv,matroska,webm"
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,aac,asf,ape,wv,matroska,webm,avi,mpeg,mpegts,flv"
 _BLOCK_FRAMES = 1 << 18
 
 
@@ -56,7 +77,7 @@ def decode(path: Path) -> Decoded:
     if path.stat().st_size == 0:
         raise InputError("audio file", path.name, "is empty (0 bytes)")
     if path.suffix.lower() in FFMPEG_SUFFIXES:
-        with _as_wav(path) as wav:
+        with as_wav(path) as wav:
             return _read(wav)
     return _read(path)
 
@@ -70,7 +91,8 @@ def _read(path: Path) -> Decoded:
                     "audio file",
                     path.name,
                     f"is {declared / rate / 60:.0f} minutes "
-                    f"long; at most {audio.MAX_FILE_SECONDS / 60:.0f} are read",
+                    f"long; at most {audio.MAX_FILE_SECONDS / 60:.0f} are read at once; "
+                    "--cut-minutes 10 cuts such files into pieces of 10",
                 )
             blocks = [
                 block.mean(axis=1, dtype=np.float32)
@@ -93,7 +115,7 @@ def _read(path: Path) -> Decoded:
 
 
 @contextlib.contextmanager
-def _as_wav(path: Path) -> Iterator[Path]:
+def as_wav(path: Path) -> Iterator[Path]:
     """A temporary WAV of a file that only ffmpeg reads."""
     program = shutil.which("ffmpeg")
     if program is None:

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from core.errors import InputError
-from trainers.preparation.decoding import FFMPEG_SUFFIXES, SUFFIXES
-from trainers.preparation.records import Source
+from trainers.preparation.decoding import FFMPEG_SUFFIXES, NAMED_SUFFIXES, SUFFIXES
+from trainers.preparation.records import Remark, Source
+
+_TEXTS = {".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".md"}
 
 
 def printable(text: str) -> str:
@@ -19,8 +21,9 @@ def printable(text: str) -> str:
     return unicodedata.normalize("NFC", valid)
 
 
-def find_audio(folder: Path, out: Path) -> list[Source]:
+def find_audio(folder: Path, out: Path) -> tuple[list[Source], list[Remark]]:
     """Every audio file below `folder` by its suffix, sorted by name; hidden ones and `out` not.
+    And a remark for every other file, but for texts and tables.
 
     Raises: InputError when `folder` is no folder, is `out`, or holds no audio at all.
     """
@@ -28,7 +31,7 @@ def find_audio(folder: Path, out: Path) -> list[Source]:
         raise InputError("folder", folder, "is no folder; give one that holds audio")
     if folder.resolve() == out.resolve():
         raise InputError("output folder", out, "is the folder of audio itself; choose another")
-    found, skipped = [], out.resolve()
+    found, others, skipped = [], list[Remark](), out.resolve()
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(
             name
@@ -37,13 +40,25 @@ def find_audio(folder: Path, out: Path) -> list[Source]:
         )
         for name in files:
             path = Path(place) / name
-            kind = path.suffix.lower() in SUFFIXES | FFMPEG_SUFFIXES
-            if kind and not name.startswith(".") and path.is_file():  # no pipes, no dead links
-                found.append(Source(path, printable(path.relative_to(folder).as_posix())))
+            suffix, shown = path.suffix.lower(), printable(path.relative_to(folder).as_posix())
+            if name.startswith("."):
+                continue
+            if suffix in SUFFIXES | FFMPEG_SUFFIXES:
+                if path.is_file():
+                    found.append(Source(path, shown))
+                else:  # a pipe, a dead link
+                    others.append(Remark(shown, "left out", "is no file that can be opened"))
+            elif suffix in NAMED_SUFFIXES:
+                others.append(Remark(shown, "left out", NAMED_SUFFIXES[suffix]))
+            elif suffix not in _TEXTS:
+                others.append(Remark(shown, "not sound", f"is no sound ({suffix or 'no suffix'})"))
     if not found:
         kinds = ", ".join(sorted(s[1:] for s in SUFFIXES | FFMPEG_SUFFIXES))
-        raise InputError("folder", folder, f"holds no audio files ({kinds})")
-    return sorted(found, key=lambda source: (source.name, str(source.path)))
+        seen = "; ".join(f"{r.file} {r.reason}" for r in others[:3])
+        told = f"holds no audio files ({kinds})" + (f"; it holds {seen}" if seen else "")
+        raise InputError("folder", folder, told)
+    found.sort(key=lambda source: (source.name, str(source.path)))
+    return found, sorted(others, key=lambda remark: remark.file)
 
 
 class FileIndex:
@@ -55,7 +70,8 @@ class FileIndex:
         self.sources = tuple(sources)
         for source in self.sources:
             stem = source.name[: -len(Path(source.name).suffix)]
-            for key in (source.name, stem):
+            whole = source.whole_name
+            for key in {source.name, stem, whole, whole.removesuffix(Path(whole).suffix)} - {""}:
                 self._paths[key].append(source)
                 self._names[key.rpartition("/")[2]].append(source)
 

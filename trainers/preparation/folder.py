@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trainers.files import write_atomic
 from trainers.preparation.measuring import known_ids
 from trainers.preparation.records import Preparation, PreparedPiece
 
@@ -42,13 +42,13 @@ def write_folder(prepared: Preparation, out: Path) -> None:
             (out / f"{name}{suffix}").unlink(missing_ok=True)
     records = [entry(piece) for piece in prepared.pieces]
     for record in records:
-        replace(out / f"{record['id']}.json", json.dumps(record, ensure_ascii=False))
-    replace(
+        write_atomic(out / f"{record['id']}.json", json.dumps(record, ensure_ascii=False))
+    write_atomic(
         out / "corpus.jsonl",
         "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records),
     )
-    replace(out / "corpus.csv", _table(COLUMNS, [_row(piece) for piece in prepared.pieces]))
-    replace(
+    write_atomic(out / "corpus.csv", _table(COLUMNS, [_row(piece) for piece in prepared.pieces]))
+    write_atomic(
         out / "remarks.csv",
         _table(("file", "outcome", "reason"), [asdict(remark) for remark in prepared.remarks]),
     )
@@ -70,10 +70,3 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(text.encode("utf-8"))
-    os.replace(part, path)

@@ -20,6 +20,8 @@ import numpy as np
 
 from core import audio
 from core.errors import InputError
+from trainers.files import fresh_file, raise_full, write_atomic
+from trainers.preparation import same_song
 from trainers.preparation.decoding import decode
 from trainers.preparation.options import PreparationOptions
 from trainers.preparation.records import Measured, Source, Tags
@@ -76,11 +78,10 @@ def measure(source: Source, out: Path, options: PreparationOptions) -> Measured:
     except InputError as error:
         measured = Measured(problem=error.hint, tags=tags)
     except OSError as error:
+        raise_full(error, out)
         measured = Measured(problem=f"cannot be read ({error.strerror or error})")
     place = _place(key, out)
-    part = place.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(asdict(measured)), encoding="utf-8")
-    os.replace(part, place)
+    write_atomic(place, json.dumps(asdict(measured)))
     return measured
 
 
@@ -100,7 +101,27 @@ def _write(source: Source, out: Path, tags: Tags, options: PreparationOptions) -
         made = audio.resample(mono, decoded.sample_rate, SAMPLE_RATE)  # [T @ 48 kHz]
         made = made / max(1.0, float(np.abs(made).max()))
         audio.write(out / f"{name}.flac", made, SAMPLE_RATE)
+    if not options.refusal(found):
+        keep_picture(out, name, mono, decoded.sample_rate)
     return replace(found, id=name)
+
+
+def keep_picture(out: Path, name: str, mono: np.ndarray, sample_rate: int) -> np.ndarray:
+    """A piece's picture for `same_song`, from the ledger or made and put there."""
+    path = out / LEDGER / f"{name}.notes.npy"
+    if not path.is_file():
+        with fresh_file(path) as part, open(part, "wb") as file:
+            np.save(file, same_song.picture(mono, sample_rate), allow_pickle=False)
+    return np.load(path, allow_pickle=False)
+
+
+def picture_of(out: Path, name: str) -> np.ndarray:
+    """The picture of a prepared piece; made from its sound where an earlier edition left none."""
+    path = out / LEDGER / f"{name}.notes.npy"
+    if path.is_file():
+        return np.load(path, allow_pickle=False)
+    sound = audio.read(out / f"{name}.flac")
+    return keep_picture(out, name, sound.mono(), sound.sample_rate)
 
 
 def content_id(mono: np.ndarray, sample_rate: int) -> str:

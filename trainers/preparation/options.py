@@ -28,6 +28,7 @@ class PreparationOptions:
         licence: of every piece whose table says none (tags, often mere copyright lines, come last).
         attribution: of every piece whose table and tags say none.
         workers: processes that decode.
+        cut_minutes: longer files are cut into pieces of at most so much; 0: none is.
     """
 
     captions: Path | None = None
@@ -40,6 +41,7 @@ class PreparationOptions:
     licence: str = ""
     attribution: str = ""
     workers: int = 1
+    cut_minutes: float = 0.0
 
     def __post_init__(self) -> None:
         if self.structure not in STRUCTURES:
@@ -58,6 +60,8 @@ class PreparationOptions:
             raise InputError("min-seconds", self.min_seconds, "give seconds of 0 or more")
         if self.min_rate < 0:
             raise InputError("min-rate", self.min_rate, "give Hz of 0 or more")
+        if not (math.isfinite(self.cut_minutes) and self.cut_minutes >= 0):
+            raise InputError("cut-minutes", self.cut_minutes, "give minutes of 0 or more")
         if self.workers < 1:
             raise InputError("workers", self.workers, "give a whole number of at least 1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 from core.errors import InputError
 from trainers.preparation import sections as sections_of
 from trainers.preparation.captions import Captioner, Notes, captions_of, find_table, read_notes
+from trainers.preparation.cutting import cut_long
+from trainers.preparation.decoding import VIDEO_SUFFIXES
 from trainers.preparation.discovery import FileIndex, find_audio, printable
 from trainers.preparation.folder import write_folder
-from trainers.preparation.measuring import SAMPLE_RATE, measure_all
+from trainers.preparation.measuring import LEDGER, SAMPLE_RATE, measure_all, picture_of
 from trainers.preparation.options import PreparationOptions
 from trainers.preparation.records import (
     Measured,
@@ -22,6 +25,7 @@ from trainers.preparation.records import (
     Source,
     TimedSection,
 )
+from trainers.preparation.same_song import same_songs
 from trainers.preparation.splits import song_keys, splits, together
 from trainers.preparation.templates import template_captions
 
@@ -39,11 +43,14 @@ def prepare(
     Raises: InputError for wrong input or when no file can be used, FailureError when the output
         cannot be written.
     """
-    sources = find_audio(folder, out)
+    sources, others = find_audio(folder, out)
+    cut: list[Remark] = []
+    if options.cut_minutes:
+        sources, cut = cut_long(sources, out / LEDGER, options.cut_minutes)
     index = FileIndex(sources)
     notes: dict[Source, Notes] = {}
     plans: dict[Source, tuple[TimedSection, ...]] = {}
-    remarks: list[Remark] = []
+    remarks: list[Remark] = [*others, *cut]
     if table := options.captions or find_table(folder):
         notes, said = read_notes(table, index)
         remarks += said
@@ -53,7 +60,7 @@ def prepare(
     measured = measure_all(sources, out, options)
     copies, said = _choose(sources, measured, options)
     remarks += said
-    groups, said = _groups(copies, notes)
+    groups, said = _groups(copies, notes, out)
     remarks += said
     split_of = splits(groups, options.validation, options.test)
     pieces = []
@@ -119,19 +126,24 @@ def _choose(
             remarks.append(Remark(source.name, "left out", reason))
             continue
         copies[facts.id].append(source)
-        remarks += [Remark(source.name, "used", oddity) for oddity in _oddities(facts)]
+        remarks += [Remark(source.name, "used", oddity) for oddity in _oddities(source, facts)]
     return dict(copies), remarks
 
 
 def _groups(
-    copies: Mapping[str, Sequence[Source]], notes: Mapping[Source, Notes]
+    copies: Mapping[str, Sequence[Source]], notes: Mapping[Source, Notes], out: Path
 ) -> tuple[dict[str, str], list[Remark]]:
-    """id -> the id that stands for its song, as the table or the files' names tell."""
+    """id -> the id that stands for its song, as the table, the files' names or their sound tell."""
+    alike = same_songs({name: picture_of(out, name) for name in copies}, _say)
+    heard: dict[str, set[str]] = defaultdict(set)
+    for match in alike:
+        for name in (match.first, match.second):
+            heard[name].add(f"sound/{match.first}/{match.second}")
 
     def grouped(parts: bool) -> dict[str, str]:
         return together(
             {
-                name: set().union(
+                name: heard[name].union(
                     *(
                         song_keys(source.name, notes.get(source, Notes()).group, parts)
                         for source in sources
@@ -153,6 +165,10 @@ def _groups(
                 "column `group` in the table of captions tells which are one song",
             )
         )
+    for match in alike:
+        one, two = copies[match.first][0].name, copies[match.second][0].name
+        told = f"is the same song as {two} by its sound (correlation {match.correlation:.2f})"
+        remarks.append(Remark(one, "joined", f"{told}; both stand in one split"))
     many = [count for count in Counter(groups.values()).values() if count > 1]
     if many:
         remarks.append(
@@ -160,15 +176,21 @@ def _groups(
                 "(all pieces)",
                 "used",
                 f"{sum(many)} files are of {len(many)} songs "
-                "by their names or the table's column `group`; the files of a song "
+                "by their names, their sound or the table's column `group`; the files of a song "
                 "are kept together in one split",
             )
         )
     return groups, remarks
 
 
-def _oddities(facts: Measured) -> list[str]:
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _oddities(source: Source, facts: Measured) -> list[str]:
     found = []
+    if source.path.suffix.lower() in VIDEO_SUFFIXES:
+        found.append("is a video; its sound is used")
     if facts.channels > 2:
         found.append(f"{facts.channels} channels, averaged to one")
     if facts.sample_rate < FULL_BAND_RATE:

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Outcome = Literal["left out", "used", "ignored"]
+Outcome = Literal["left out", "used", "ignored", "not sound", "joined"]
 CaptionSource = Literal["table", "text file", "tags", "template", "captioner"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """An audio file that was found. `name` is its path inside the folder, printable, in NFC."""
+    """An audio file that was found. `name` is its path inside the folder, printable, in NFC.
+
+    `whole` and `whole_name` are those of the long file that it was cut from.
+    """
 
     path: Path
     name: str
+    whole: Path | None = None
+    whole_name: str = ""
 
 
 @dataclass(frozen=True)

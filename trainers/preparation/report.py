@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from core import audio
+from trainers.files import write_atomic
 from trainers.preparation.figures import CountTable, summary, tables
-from trainers.preparation.folder import replace
 from trainers.preparation.records import Preparation, PreparedPiece
 
 FILE = "report.html"
@@ -63,7 +63,7 @@ def write_report(prepared: Preparation, out: Path) -> Path:
         f"<title>Prepared: {escape(prepared.folder)}</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(body)}</body></html>\n"
     )
-    replace(out / FILE, page)
+    write_atomic(out / FILE, page)
     return out / FILE
 
 

@@ -45,9 +45,32 @@ class TableRow:
 
 
 def decoded(raw: bytes) -> str:
-    """Text of UTF-16 with its BOM, or of UTF-8 with or without."""
-    utf16 = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    return raw.decode("utf-16" if utf16 else "utf-8-sig", errors="replace")
+    """Text of UTF-16 with its BOM, or of UTF-8 with or without; a line that is neither is taken as
+    Windows-1252, as Excel writes it."""
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return raw.decode("utf-16", errors="replace")
+    lines = raw.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return "\n".join(_line(line) for line in lines)
+
+
+def _line(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def windows_lines(raw: bytes) -> list[int]:
+    """Numbers of the lines that are taken as Windows-1252."""
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return []
+    found = []
+    for number, line in enumerate(raw.split(b"\n"), 1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            found.append(number)
+    return found
 
 
 def read_table(
@@ -62,7 +85,8 @@ def read_table(
     """
     if not path.is_file():
         raise InputError("table", path, "does not exist; check the path")
-    text = decoded(path.read_bytes())
+    raw = path.read_bytes()
+    text = decoded(raw)
     if not text.strip():
         raise InputError("table", path, "is empty")
     known = {"file": FILE, **columns}
@@ -70,7 +94,11 @@ def read_table(
         rows, remarks = _json_lines(path.name, text, known)
     else:
         rows, remarks = _csv(path, text, known)
-    readable = []
+    if odd := windows_lines(raw):
+        shown = ", ".join(map(str, odd[:10])) + (" ..." if len(odd) > 10 else "")
+        told = f"lines {shown} are not UTF-8 and were read as Windows-1252"
+        remarks.append(Remark(path.name, "used", told))
+    readable: list[TableRow] = []
     for row in rows:
         if _NOT_UTF8 in json.dumps(row.fields, ensure_ascii=False) + row.file:
             remarks.append(Remark(row.place, "ignored", "is not UTF-8; save the table as UTF-8"))
@@ -85,8 +113,8 @@ def _csv(
     path: Path, text: str, known: Mapping[str, Sequence[str]]
 ) -> tuple[list[TableRow], list[Remark]]:
     csv.field_size_limit(_LONGEST_CELL)
-    first_line = text.splitlines()[0]
-    delimiter = max(",;\t", key=first_line.count)
+    lines = text.splitlines(keepends=True)
+    delimiter = max(",;\t", key=lines[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [cell.strip().lower() for cell in next(reader)]
@@ -104,16 +132,26 @@ def _csv(
     ]:
         names = "; ".join(" or ".join(known[name][:4]) for name in absent)
         raise InputError("table", path, f"has no column {names}; its header is {', '.join(header)}")
-    rows, remarks = [], []
+    rows: list[TableRow] = []
+    remarks: list[Remark] = []
+    skipped = 0  # lines that came before this reader's first
+    first = reader.line_num  # lines before the row that is read next
     while True:
-        place = f"{path.name}, line {reader.line_num + 1}"
+        place = f"{path.name}, line {first + 1}"
         try:
             cells = next(reader)
         except StopIteration:
             return rows, remarks
         except csv.Error as error:
-            remarks.append(Remark(place, "ignored", f"cannot be read ({error})"))
+            # An open quote swallows what follows: only its own line is given up.
+            told = "a quote is opened and not closed" if _odd_quotes(lines[first]) else error
+            remarks.append(Remark(place, "ignored", f"cannot be read ({told})"))
+            first += 1
+            rest = io.StringIO("".join(lines[first:]), newline="")
+            reader = csv.reader(rest, delimiter=delimiter, strict=True)
+            skipped = first
             continue
+        first = skipped + reader.line_num
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
@@ -123,6 +161,10 @@ def _csv(
             continue
         fields = {name: cells[at] for name, at in columns.items()}
         rows.append(TableRow(place, fields.pop("file").strip(), fields))
+
+
+def _odd_quotes(line: str) -> bool:
+    return line.count('"') % 2 == 1
 
 
 def _position(header: list[str], aliases: Sequence[str]) -> int | None:

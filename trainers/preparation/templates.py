@@ -7,6 +7,7 @@ import re
 from trainers.preparation.records import Description, Tags
 
 _NUMBER = re.compile(r"^[\d\s._-]+")
+_ONLY_A_NUMBER = re.compile(r"(track|titel|piste|audio|untitled|take)?[\s#_.-]*\d*", re.IGNORECASE)
 
 
 def template_captions(description: Description) -> tuple[str, ...]:
@@ -19,7 +20,8 @@ def template_captions(description: Description) -> tuple[str, ...]:
     if words:
         return (", ".join(words), _sentence(tags), "I want " + _phrase(tags))
     name = tags.title or _NUMBER.sub("", description.path.stem).replace("_", " ").strip()
-    return (f'music called "{name}"',) if name else ("music",)
+    said = name and not _ONLY_A_NUMBER.fullmatch(name)
+    return (f'music called "{name}"',) if said else ("music",)
 
 
 def _facts(tags: Tags) -> list[str]:
