@@ -14,6 +14,7 @@ import torch
 from core.errors import InputError
 from trainers import assembling, audio_store, run_config
 from trainers.loop import Loop
+from trainers.memory import require_fit
 from trainers.processes import Processes
 from trainers.run_config import RunConfig
 
@@ -55,6 +56,7 @@ def train(argv: list[str]) -> int:
     out = args.out or run_config.folder("$STUDIO_WORK/runs") / args.config.stem
     processes = Processes.launched()
     try:
+        require_fit(run, processes)
         made = Loop(
             run_config.task_of(run), loop, out, run.raw, processes, began, from_step=args.from_step
         )

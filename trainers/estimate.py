@@ -30,8 +30,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.checkpoints.assembly import empty
+from core.errors import InputError
 from core.result import peak_memory_bytes
 from trainers import run_config, run_folder
+from trainers.memory import shortage
 from trainers.run_config import RunConfig
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -69,6 +71,12 @@ def main(argv: list[str]) -> int:
         help="also run a few steps of each nano "
         "stage on random data, and print them beside what was computed",
     )
+    parser.add_argument(
+        "--memory-gib",
+        type=float,
+        help="of one card: stages that do not fit are named, with the setting that makes them fit, "
+        "and the exit code is 2",
+    )
     args = parser.parse_args(argv)
     configs = args.configs or sorted(CONFIGS.rglob("*.yaml"))
     print(
@@ -81,9 +89,30 @@ def main(argv: list[str]) -> int:
         run = run_config.read(path)
         found[path] = run, step_of(run)
         print(_row(path, *found[path]), flush=True)
+    if args.memory_gib is not None:
+        _require_fit(found, args.memory_gib)
     if args.measure:
         _measured({p: v for p, v in found.items() if v[1].parameters < 2e7})
     return 0
+
+
+def _require_fit(found: dict[Path, tuple[RunConfig, StepCost]], gib: float) -> None:
+    """Raises: InputError naming the stages that a card of so much memory does not hold."""
+    short = [
+        f"{path.stem} {why}"
+        for path, (run, step) in found.items()
+        if (
+            why := shortage(
+                run,
+                step.state_bytes,
+                step.activation_bytes,
+                PROCESSES if run.loop.shard else 1,
+                gib * 2**30,
+            )
+        )
+    ]
+    if short:
+        raise InputError("memory", f"{gib:g} GiB", "; ".join(short))
 
 
 def _row(path: Path, run: RunConfig, step: StepCost) -> str:

@@ -7,7 +7,10 @@ import json
 import pytest
 
 from core.checkpoints import studio_layout
-from trainers import estimate, run_config
+from core.errors import InputError
+from trainers import estimate, memory, run_config
+from trainers.__main__ import main
+from trainers.processes import Processes
 
 PAPER = sorted((estimate.CONFIGS / "paper").glob("*.yaml"))
 SIZES = {
@@ -57,3 +60,22 @@ def test_a_whole_runs_log_is_read_beside_what_is_computed(tmp_path, monkeypatch)
     row = {"kind": "train", "step": 50, "seconds": 75.0, "left_seconds": 1.0, "srfm_loss": 1.0}
     (tmp_path / "runs/nano-srfm/log.jsonl").write_text(json.dumps(row) + "\n")
     assert estimate._whole_run("nano-srfm") == 1.5
+
+
+def test_a_stage_that_does_not_fit_is_refused_with_what_would_make_it_fit(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
+    path = str(estimate.CONFIGS / "nano-language-model.yaml")
+    assert main(["estimate", path, "--memory-gib", "16"]) == 0
+    assert main(["estimate", path, "--memory-gib", "0.1"]) == 2
+    told = capsys.readouterr().err
+    assert "needs" in told and "0.1 are there" in told and "gradient_checkpointing: true" in told
+
+
+def test_a_run_that_needs_more_memory_than_is_there_does_not_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
+    run = run_config.read(estimate.CONFIGS / "paper/0.5b-1-audio.yaml")
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 2 * 2**30)
+    with pytest.raises(InputError, match="memory language_model: needs .* GiB.*2.0 are there"):
+        memory.require_fit(run, Processes())

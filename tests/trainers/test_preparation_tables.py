@@ -10,7 +10,7 @@ import pytest
 from core.errors import InputError
 from trainers.preparation.captions import beside, find_table, read_notes
 from trainers.preparation.discovery import FileIndex
-from trainers.preparation.records import Description, Section, Source, Tags
+from trainers.preparation.records import Description, Source, Tags, TimedSection
 from trainers.preparation.sections import fit, read_sections
 from trainers.preparation.templates import template_captions
 
@@ -68,7 +68,7 @@ def test_bad_rows_are_listed_and_the_rest_is_read(tmp_path, index):
         "a.wav: has no caption",
         "has 3 cells",
         "names no file",
-        "not UTF-8",
+        "were read as Windows-1252",
         "cannot be read",
         "has no row for",
     ):
@@ -127,9 +127,9 @@ def test_sections_from_csv_and_json_lines(tmp_path, index):
     plans, remarks = read_sections(table, index)
     assert {s.name: p for s, p in plans.items()} == {
         "a.wav": (
-            Section("intro", 0, 10),
-            Section("verse", 10, 65.5),
-            Section("chorus", 65.5, None),
+            TimedSection("intro", 0, 10),
+            TimedSection("verse", 10, 65.5),
+            TimedSection("chorus", 65.5, None),
         )
     }
     assert "bridge" in remarks[0].reason and "now" in remarks[1].reason
@@ -146,19 +146,19 @@ def test_sections_from_csv_and_json_lines(tmp_path, index):
         )
     )
     assert list(read_sections(lines, index)[0].values()) == [
-        (Section("verse", 0, 4), Section("outro", 4, None))
+        (TimedSection("verse", 0, 4), TimedSection("outro", 4, None))
     ]
 
 
 def test_sections_must_fit_the_piece():
-    plan = (Section("intro", 0, 4), Section("verse", 4, None))
-    assert fit(plan, 9.5)[-1] == Section("verse", 4, 9.5)
-    assert fit((Section("intro", 0, 10.3),), 10.0) == (Section("intro", 0, 10.0),)
+    plan = (TimedSection("intro", 0, 4), TimedSection("verse", 4, None))
+    assert fit(plan, 9.5)[-1] == TimedSection("verse", 4, 9.5)
+    assert fit((TimedSection("intro", 0, 10.3),), 10.0) == (TimedSection("intro", 0, 10.0),)
     for wrong in (
-        (Section("intro", 0, 5), Section("verse", 4, 8)),
-        (Section("intro", 5, 5),),
-        (Section("intro", 0, 20),),
-        (Section("intro", 11, 12),),
+        (TimedSection("intro", 0, 5), TimedSection("verse", 4, 8)),
+        (TimedSection("intro", 5, 5),),
+        (TimedSection("intro", 0, 20),),
+        (TimedSection("intro", 11, 12),),
     ):
         with pytest.raises(InputError):
             fit(wrong, 10.0)

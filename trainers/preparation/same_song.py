@@ -29,7 +29,7 @@ LONGEST_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Match:
-    """Two pieces that are one song: their correlation at the best lag, and how far it stands out."""
+    """Two pieces that are one song: their correlation at the best lag, and how it stands out."""
 
     first: str
     second: str
@@ -70,7 +70,8 @@ def same_songs(
         pictures: id -> `picture`.
         say: told how far it is, where there is much to do.
     """
-    names = [name for name, p in pictures.items() if len(p) >= LEAST_SECONDS * FRAMES_PER_SECOND]
+    least = round(LEAST_SECONDS * FRAMES_PER_SECOND)
+    names = [name for name, p in pictures.items() if len(p) >= least and np.any(p)]
     found: list[Match] = []
     longest = max((len(pictures[n]) for n in names), default=0)
     size = 1 << int(np.ceil(np.log2(max(2, 2 * longest))))
