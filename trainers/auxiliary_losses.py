@@ -51,5 +51,7 @@ def auxiliary_loss(
     figures = {"caption_gain": float(gains.detach().sum()) / len(examples)}
     if reader is None:
         return loss, figures
-    read, kinds = reader.loss(batch.lengths.tolist(), [e.score for e in examples])
+    read, kinds = reader.loss(
+        batch.lengths.tolist(), [e.score for e in examples if e.score is not None]
+    )
     return loss + score_weight * read, figures | kinds

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
+from core.hificodec import HiFiCodec
 from core.nn.vocos import MagnitudeHead
+from core.wavtokenizer import WavTokenizer
 from trainers.audio_store import AudioStore, StoredPiece
 from trainers.discriminators import Discriminators, DiscriminatorsConfig
 from trainers.precision import Precision, autocast
@@ -86,7 +88,7 @@ class CodecTask:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: WavTokenizer | HiFiCodec,
         decoder: list[nn.Module],
         head: nn.Module | None,
         config: CodecTaskConfig,
@@ -94,16 +96,18 @@ class CodecTask:
     ) -> None:
         """`decoder`: the modules that learn when `decoder_only`; `head`: the last of them where
         it works at the frame rate."""
-        self.config, self.store, self.model = config, store, model
+        self.config, self.store = config, store
+        self.model: WavTokenizer | HiFiCodec = model
         self.codebook_learnt = config.decoder_only
         self.device = torch.device("cpu")
         self.averaged = (self.component,)
         self.modules: dict[str, nn.Module] = {self.component: model}
-        taught = decoder if config.decoder_only else [model]
-        self.groups = {"generator": [p for m in taught for p in m.parameters()]}
+        trained: list[nn.Module] = decoder if config.decoder_only else [model]
+        self.groups = {"generator": [p for m in trained for p in m.parameters()]}
         if config.adversarial_from is not None:
-            self.modules["discriminators"] = Discriminators(DiscriminatorsConfig())
-            self.groups["discriminators"] = list(self.modules["discriminators"].parameters())
+            self.judges = Discriminators(DiscriminatorsConfig())
+            self.modules["discriminators"] = self.judges
+            self.groups["discriminators"] = list(self.judges.parameters())
         self.distance = MultiResolutionMel(model.sample_rate)
         self.magnitudes = None
         if isinstance(head, MagnitudeHead):
@@ -202,12 +206,12 @@ class CodecTask:
         loss = loss + distance
         judging = config.adversarial_from is not None and step >= config.adversarial_from
         if judging:
-            judged = self.modules["discriminators"].generator_losses(real, made)
+            judged = self.judges.generator_losses(real, made)
             loss = loss + config.adversarial_weight * judged.adversarial
             loss = loss + config.feature_weight * judged.feature_matching
         yield "generator", loss, logs
         if judging:
-            yield "discriminators", self.modules["discriminators"].loss(real, made.detach()), {}
+            yield "discriminators", self.judges.loss(real, made.detach()), {}
 
     def precision(self) -> contextlib.AbstractContextManager:
         """bf16 autocast where the config asks for it."""

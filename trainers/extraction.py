@@ -28,6 +28,8 @@ from torch import nn
 from core import audio
 from core.checkpoints import opening
 from core.errors import InputError
+from core.hificodec import HiFiCodec
+from core.wavtokenizer import WavTokenizer
 from core.workspace import pause_while_claimed, work_folder
 from trainers.files import fresh_file
 from trainers.places import Place
@@ -98,7 +100,7 @@ class ExtractionOptions:
 
 
 @functools.cache
-def codec_of(folder: Path, component: str, device: str) -> nn.Module:
+def codec_of(folder: Path, component: str, device: str) -> Any:
     """A codec, once in a process."""
     return opening.open_component(folder, component).to(device)
 
@@ -119,20 +121,20 @@ def digest_of(model: nn.Module) -> str:
 
 @torch.inference_mode()
 def encode(
-    model: nn.Module, samples: Sequence[np.ndarray], device: str = "cpu"
+    model: WavTokenizer, samples: Sequence[np.ndarray], device: str = "cpu"
 ) -> list[np.ndarray]:
     """WavTokenizer tokens, uint16 [N] each, of mono sounds [T] of one length at its rate."""
     sound = torch.from_numpy(np.stack(samples))[:, None].to(device)  # [B, 1, T]
-    return list(model.encode(sound).cpu().numpy().astype(np.uint16))  # type: ignore[operator]
+    return list(model.encode(sound).cpu().numpy().astype(np.uint16))
 
 
 @torch.inference_mode()
 def latents(
-    model: nn.Module, samples: Sequence[np.ndarray], device: str = "cpu"
+    model: HiFiCodec, samples: Sequence[np.ndarray], device: str = "cpu"
 ) -> list[np.ndarray]:
     """HiFi-Codec latents, float16 [D, M] each, of mono sounds [T] of one length at its rate."""
     sound = torch.from_numpy(np.stack(samples))[:, None].to(device)  # [B, 1, T]
-    return list(model.latents(sound).cpu().numpy().astype(np.float16))  # type: ignore[operator]
+    return list(model.latents(sound).cpu().numpy().astype(np.float16))
 
 
 def extract(
@@ -266,7 +268,7 @@ def _encode_batch(
         kinds.append(("hificodec", options.hificodec, latents, ".latents.npy"))
     for component, folder, function, suffix in kinds:
         model = codec_of(folder, component, options.device)
-        rate: int = model.sample_rate  # type: ignore[assignment]
+        rate: int = model.sample_rate
         sounds = [piece.read(rate) for piece in batch]
         seconds = [len(sound) / rate for sound in sounds]
         for length in {len(sound) for sound in sounds}:
@@ -309,7 +311,7 @@ def folder_units(
     Args:
         read: the mono sound of a piece at a rate; None: of its file.
     """
-    units = []
+    units: list[WorkUnit] = []
     for first in range(0, len(ids), PIECES_PER_SHARD):
         names = ids[first : first + PIECES_PER_SHARD]
         found = hashlib.sha256(json.dumps(codecs, sort_keys=True).encode())

@@ -31,7 +31,8 @@ def floor_report(options: ExtractionOptions) -> str:
         kinds.append(("hificodec", options.hificodec, latents))
     for component, folder, function in kinds:
         model = codec_of(folder, component, options.device)
-        length = round(SECONDS * model.sample_rate)  # type: ignore[operator]
+        rate: int = model.sample_rate
+        length = round(SECONDS * rate)
         draw = np.random.default_rng(0)
         sound = [draw.standard_normal(length).astype(np.float32) * 0.1] * options.batch
         with FlopCounterMode(display=False) as counted:

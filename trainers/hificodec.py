@@ -17,6 +17,7 @@ class HiFiCodecTask(CodecTask):
     """See trainers.codec."""
 
     component, codebook = "hificodec", "quantizer.layers."
+    model: HiFiCodec
 
     def __init__(self, model: HiFiCodecConfig, config: CodecTaskConfig, store: AudioStore) -> None:
         torch.manual_seed(config.seed)

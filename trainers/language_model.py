@@ -29,6 +29,7 @@ from core.language_model import (
     decode,
     sections_within,
 )
+from core.wavtokenizer import WavTokenizer
 from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
 from trainers.caption_contrast import false_caption
 from trainers.language_model_config import LanguageModelTaskConfig
@@ -59,7 +60,7 @@ class LanguageModelTask:
         pieces: Reader,
         tokenizer: Path,
         start: dict[str, Tensor],
-        sound: nn.Module | None = None,
+        sound: WavTokenizer | None = None,
     ) -> None:
         """
         Args:
@@ -209,7 +210,11 @@ class LanguageModelTask:
             told = targets_for(piece, rate, len(piece.tokens) + 1)
             score = told[start : start + len(crop) + 1]
         return TrainingExample(
-            text, crop.astype(np.int64), sections, self.encode(false) if false else (), score
+            text,
+            crop.astype(np.int64).tolist(),
+            sections,
+            self.encode(false) if false else (),
+            score,
         )
 
     def _false(
@@ -279,13 +284,16 @@ class LanguageModelTask:
 
     def _sound_of(self, tokens: Sequence[int] | np.ndarray) -> np.ndarray:
         """The WavTokenizer's sound [T] of tokens [N]."""
+        assert self.sound is not None
         sound = self.sound.decode(torch.tensor(tokens, dtype=torch.int64)[None])[0, 0]
         return sound.clamp(-1, 1).numpy()
 
     def _whole(self) -> LanguageModel:
         """A plain copy of the model: LoRA merged, shards gathered (all processes take part)."""
         if self.adapters:
-            return self.adapters.merged()
+            merged = self.adapters.merged()
+            assert isinstance(merged, LanguageModel)
+            return merged
         if not self.sharded:
             return copy.deepcopy(self.model)
         weights = gathered(self.model.state_dict())

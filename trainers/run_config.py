@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.checkpoints import opening, studio_layout
 from core.checkpoints.assembly import empty
@@ -83,7 +83,7 @@ def read(path: Path) -> RunConfig:
     """Raises: InputError for a missing or unreadable file, or settings that are unknown, of the
     wrong type or out of range, each with its line."""
     document = Document(path)
-    raw = document.data
+    raw: dict[str, Any] = document.data
     for name in raw:
         if name not in PARTS:
             document.unknown((), name, PARTS)
@@ -286,7 +286,7 @@ def _pieces(
     )
 
 
-def _sound(run: RunConfig, component: str) -> nn.Module | None:
+def _sound(run: RunConfig, component: str) -> Any:
     """The codec that decodes samples: of the folder named so, or the one the run starts from."""
     if component not in run.data:
         if "start_from" not in run.data:

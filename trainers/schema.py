@@ -71,7 +71,7 @@ class Document:
         loader = yaml.SafeLoader(path.read_bytes())
         try:
             node = loader.get_single_node()
-            self.data = self._plain(loader, node, ()) if node else None
+            found = self._plain(loader, node, ()) if node else None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             told = " ".join(str(error).split())
             raise InputError(
@@ -79,10 +79,11 @@ class Document:
             ) from error
         finally:
             loader.dispose()
-        if not isinstance(self.data, dict):
+        if not isinstance(found, dict):
             raise InputError(
                 "training config", path.name, "must name its parts: task, data, model, ..."
             )
+        self.data: dict[str, Any] = found
 
     def _plain(self, loader: yaml.SafeLoader, node: yaml.Node, where: Path_) -> Any:
         self._lines.setdefault(where, node.start_mark.line + 1)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from core import audio
 from core.checkpoints import studio_layout
 from core.errors import InputError
+from core.hificodec import HiFiCodec
 from core.srfm import SRFM, FrameNoise, SRFMConfig
 from trainers.lora import Adapters, LoraConfig
 from trainers.precision import Precision, autocast
@@ -68,13 +69,21 @@ def whole_tokens(piece: TokenizedPiece, ratio: int) -> int:
 
     Raises: InputError for a piece without any.
     """
+    return min(len(piece.tokens), latents_of(piece).shape[1] // ratio)
+
+
+def latents_of(piece: TokenizedPiece) -> np.ndarray:
+    """A piece's latents [D, M].
+
+    Raises: InputError for a piece without any.
+    """
     if piece.latents is None:
         raise InputError(
             "piece",
             piece.id,
             "has no latents; make them with python -m trainers tokenise --hificodec",
         )
-    return min(len(piece.tokens), piece.latents.shape[1] // ratio)
+    return piece.latents
 
 
 class SRFMTask:
@@ -90,7 +99,7 @@ class SRFMTask:
         pieces: Reader,
         start: dict[str, Tensor],
         own_statistics: bool = True,
-        sound: nn.Module | None = None,
+        sound: HiFiCodec | None = None,
     ) -> None:
         """
         Args:
@@ -145,7 +154,7 @@ class SRFMTask:
             start -= start % self.config.token_group
             tokens.append(piece.tokens[start : start + length].astype(np.int64))
             frames = slice(start * self.config.ratio, (start + length) * self.config.ratio)
-            latents.append(piece.latents[:, frames].astype(np.float32))
+            latents.append(latents_of(piece)[:, frames].astype(np.float32))
         return torch.from_numpy(np.stack(tokens)), torch.from_numpy(np.stack(latents))
 
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
@@ -158,9 +167,9 @@ class SRFMTask:
         # Drawn for the whole batch, so that a crop's noise does not depend on who computes it.
         noise, times = torch.randn(latents.shape), torch.rand(size)
         keep = torch.rand(size) > self.model.config.condition_dropout
-        own = self.processes.mine(torch.arange(size))
+        own = self.processes.mine(range(size))
         for part in range(self.accumulation):
-            mine = own[part :: self.accumulation]
+            mine = torch.tensor(own[part :: self.accumulation])
             there = [
                 x[mine].to(self.processes.device) for x in (tokens, latents, noise, times, keep)
             ]
@@ -225,12 +234,15 @@ class SRFMTask:
             if number < SAMPLES and not start:
                 audio.write(folder / f"{piece.id}.flac", made, self.sound.sample_rate)
             if number < self.config.metric_clips:
-                real = piece.latents[:, start * ratio : start * ratio + frames].astype(np.float32)
+                real = latents_of(piece)[:, start * ratio : start * ratio + frames].astype(
+                    np.float32
+                )
                 pairs.append(ClipPair(made, self._sound_of(torch.from_numpy(real)[None])))
         return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
 
     def _sound_of(self, latents: Tensor) -> np.ndarray:
         """The HiFi-Codec's sound [T] of latents [1, D, M]."""
+        assert self.sound is not None
         return self.sound.decode(latents.cpu())[0, 0].clamp(-1, 1).numpy()
 
     def export(self, folder: Path) -> None:
@@ -242,7 +254,9 @@ class SRFMTask:
 
 def latent_statistics(pieces: list[TokenizedPiece]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of every latent channel, over whole pieces."""
-    total = sum(p.latents.shape[1] for p in pieces)
-    mean = sum(p.latents.astype(np.float64).sum(1) for p in pieces) / total  # [D]
-    square = sum(((p.latents.astype(np.float64) - mean[:, None]) ** 2).sum(1) for p in pieces)
+    each = [latents_of(p) for p in pieces]
+    total = sum(one.shape[1] for one in each)
+    mean = np.sum([one.astype(np.float64).sum(1) for one in each], 0) / total  # [D]
+    spread = [((one.astype(np.float64) - mean[:, None]) ** 2).sum(1) for one in each]
+    square = np.sum(spread, 0)
     return tuple(mean.tolist()), tuple(np.sqrt(square / total).clip(1e-4).tolist())

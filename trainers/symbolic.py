@@ -179,4 +179,5 @@ class SymbolicHead(nn.Module):
         wanted = torch.from_numpy(np.concatenate(targets)).to(device)  # [M, COLUMNS]
         said = self.linear(states)
         kinds = {k: v.mean() for k, v in symbolic_losses(said, wanted, PRESENT, CLASSES).items()}
-        return sum(kinds.values()), {f"symbolic_{k}": float(v.detach()) for k, v in kinds.items()}
+        total = torch.stack(list(kinds.values())).sum()
+        return total, {f"symbolic_{k}": float(v.detach()) for k, v in kinds.items()}

@@ -23,6 +23,7 @@ class WavTokenizerTask(CodecTask):
     """See trainers.codec."""
 
     component, codebook = "wavtokenizer", "quantizer.codebook"
+    model: WavTokenizer
 
     def __init__(
         self,

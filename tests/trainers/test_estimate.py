@@ -8,7 +8,7 @@ import pytest
 
 from core.checkpoints import studio_layout
 from core.errors import InputError
-from trainers import estimate, memory, run_config
+from trainers import estimate, estimate_measured, memory, run_config
 from trainers.__main__ import main
 from trainers.processes import Processes
 
@@ -55,11 +55,11 @@ def test_every_stage_of_the_paper_is_a_config_that_can_be_planned(path, tmp_path
 
 def test_a_whole_runs_log_is_read_beside_what_is_computed(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
-    assert estimate._whole_run("nano-srfm") is None
+    assert estimate_measured.whole_run("nano-srfm") is None
     (tmp_path / "runs/nano-srfm").mkdir(parents=True)
     row = {"kind": "train", "step": 50, "seconds": 75.0, "left_seconds": 1.0, "srfm_loss": 1.0}
     (tmp_path / "runs/nano-srfm/log.jsonl").write_text(json.dumps(row) + "\n")
-    assert estimate._whole_run("nano-srfm") == 1.5
+    assert estimate_measured.whole_run("nano-srfm") == 1.5
 
 
 def test_a_stage_that_does_not_fit_is_refused_with_what_would_make_it_fit(

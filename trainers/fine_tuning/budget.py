@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from core import audio
 from core.errors import InputError
 from core.pipeline import Pipeline
 from core.request import GenerationRequest
+from core.wavtokenizer import WavTokenizer
 from trainers import extraction
 from trainers.files import write_atomic
 
@@ -113,7 +113,7 @@ class Budget:
 def measure(
     budget: Budget,
     base: str,
-    model: nn.Module,
+    model: WavTokenizer,
     missing_seconds: float,
     clips: int | None,
     crops: int,
@@ -127,7 +127,8 @@ def measure(
             as leave TRAINED of the minutes to training, the fewest where none do.
     Returns: the number of clips.
     """
-    noise = np.random.default_rng(0).standard_normal(round(5 * model.sample_rate)) * 0.1  # type: ignore[attr-defined]
+    rate = model.sample_rate
+    noise = np.random.default_rng(0).standard_normal(round(5 * rate)) * 0.1
     sound = [noise.astype(np.float32)]
     extraction.encode(model, sound)  # the first call prepares more than it computes
     began = time.monotonic()

@@ -73,7 +73,7 @@ def _example(
     piece: TokenizedPiece, start: int, text: Sequence[int], group: int
 ) -> LanguageModelExample:
     start -= start % group
-    crop = piece.tokens[start : start + round(SECONDS * TOKEN_RATE)].astype(np.int64)
+    crop = piece.tokens[start : start + round(SECONDS * TOKEN_RATE)].astype(np.int64).tolist()
     sections = [(STRUCTURES[name], begin, end) for name, begin, end in piece.sections]
     return LanguageModelExample(
         text, crop, sections_within(sections, start / TOKEN_RATE, (start + len(crop)) / TOKEN_RATE)

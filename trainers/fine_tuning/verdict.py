@@ -43,9 +43,10 @@ class Change:
             if self.low is None
             else f"95 % interval of the change {self.low:+.3g} to {self.high:+.3g}"
         )
+        unit = f" {self.unit}" if self.unit else ""
         sure = {-1: "better", 1: "worse", 0: "neither better nor worse is shown"}[self.direction]
         return (
-            f"The {self.name} {moved} from {self.before:.4g} to {self.after:.4g} {self.unit}, by "
+            f"The {self.name} {moved} from {self.before:.4g} to {self.after:.4g}{unit}, by "
             f"{abs(self.difference):.3g} ({span}; {self.count} items): {sure}."
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trainers.preparation.records import Preparation
+from trainers.preparation.records import Preparation, TimedSection
 
 _WORD_EDGES = (0, 5, 10, 20, 40, 80, 160)
 _SECOND_EDGES = (0, 15, 30, 60, 120, 300, 600)
@@ -75,7 +75,7 @@ def tables(prepared: Preparation) -> list[CountTable]:
             tuple(
                 (
                     name,
-                    f"{sum(s.end_s - s.start_s for s in sections if s.structure == name) / 60:.1f}",
+                    f"{sum(map(_seconds, (s for s in sections if s.structure == name))) / 60:.1f}",
                     str(count),
                 )
                 for name, count in Counter(s.structure for s in sections).most_common()
@@ -89,6 +89,11 @@ def tables(prepared: Preparation) -> list[CountTable]:
         ),
     ]
     return [table for table in found if table.rows]
+
+
+def _seconds(section: TimedSection) -> float:
+    assert section.end_s is not None  # filled in by then
+    return section.end_s - section.start_s
 
 
 def _caption_lengths(prepared: Preparation) -> list[int]:
