@@ -75,7 +75,8 @@ class _Stack(nn.Module):
         super().__init__()
         for layer in layers:  # torch's default start fades the signal out over a few layers
             nn.init.kaiming_normal_(layer.weight, SLOPE)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
         self.layers = nn.ModuleList(weight_norm(layer) for layer in layers)
         self.last = weight_norm(last)
 
@@ -112,6 +113,7 @@ class ResolutionDiscriminator(nn.Module):
     def __init__(self, n_fft: int, hop: int, channels: int, layers: int) -> None:
         super().__init__()
         self.n_fft, self.hop = n_fft, hop
+        self.window: Tensor
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         widths = (2, *[channels] * layers)
         convolutions = [nn.Conv2d(a, b, (3, 5), (1, 2), (1, 2)) for a, b in zip(widths, widths[1:])]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from core import audio
 from core.checkpoints import opening
 from core.errors import InputError
 from core.hificodec import HiFiCodec
@@ -34,7 +32,7 @@ from core.workspace import pause_while_claimed, work_folder
 from trainers.files import fresh_file
 from trainers.places import Place
 from trainers.preparation.workers import run_each
-from trainers.shards import PIECES_PER_SHARD, TokenizedPiece, write_shard
+from trainers.shards import TokenizedPiece, write_shard
 
 REPORT_SECONDS = 10.0
 
@@ -298,64 +296,3 @@ def _piece(
         sounding.notes,
         codecs,
     )
-
-
-def folder_units(
-    corpus: Path,
-    ids: Sequence[str],
-    codecs: dict[str, str],
-    read: Callable[[str, int], np.ndarray] | None = None,
-) -> list[WorkUnit]:
-    """Shards of a corpus folder (ID.json, ID.flac), PIECES_PER_SHARD each, in the order of ids.
-
-    Args:
-        read: the mono sound of a piece at a rate; None: of its file.
-    """
-    units: list[WorkUnit] = []
-    for first in range(0, len(ids), PIECES_PER_SHARD):
-        names = ids[first : first + PIECES_PER_SHARD]
-        found = hashlib.sha256(json.dumps(codecs, sort_keys=True).encode())
-        for name in names:
-            found.update((corpus / f"{name}.json").read_bytes())
-            if (score := corpus / f"{name}.notes.npy").is_file():
-                found.update(score.read_bytes())
-        units.append(
-            WorkUnit(
-                f"pieces-{len(units):05d}",
-                len(names),
-                functools.partial(_of_folder, corpus, names, read),
-                found.hexdigest()[:16],
-            )
-        )
-    return units
-
-
-def _of_folder(
-    corpus: Path, names: Sequence[str], read: Callable[[str, int], np.ndarray] | None
-) -> Iterator[Sounding]:
-    for name in names:
-        about = json.loads((corpus / f"{name}.json").read_text(encoding="utf-8"))
-        facts = {k: v for k, v in about.items() if k not in ("captions", "sections", "split", "id")}
-        score = corpus / f"{name}.notes.npy"
-        sound = (
-            functools.partial(read, name)
-            if read
-            else functools.partial(mono, corpus / f"{name}.flac")
-        )
-        yield Sounding(
-            name,
-            sound,
-            {
-                "split": about["split"],
-                "captions": about["captions"],
-                "sections": [(s["structure"], s["start_s"], s["end_s"]) for s in about["sections"]],
-                "facts": facts,
-            },
-            np.load(score, allow_pickle=False) if score.is_file() else None,
-        )
-
-
-def mono(path: Path, rate: int) -> np.ndarray:
-    """A file's sound as one channel, float32 [T] at `rate`."""
-    sound = audio.read(path)
-    return audio.resample(sound.mono(), sound.sample_rate, rate)

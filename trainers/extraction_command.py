@@ -16,7 +16,7 @@ from core.errors import InputError
 from trainers import audio_store, extraction
 from trainers.extraction import ExtractionOptions, WorkUnit
 from trainers.extraction_bench import floor_report
-from trainers.extraction_sources import webdataset_units
+from trainers.extraction_sources import folder_units, mono, webdataset_units
 from trainers.files import write_atomic
 from trainers.places import Place
 from trainers.shards import is_address
@@ -46,7 +46,7 @@ def tokenise(argv: list[str]) -> int:
     stored = audio_store.AudioStore(args.store)
     ids = [entry.id for entry in stored.entries]
     read = functools.partial(_of_store, args.store, args.corpus, stored.sample_rate)
-    units = extraction.folder_units(args.corpus, ids, codecs, read)
+    units = folder_units(args.corpus, ids, codecs, read)
     done = extraction.extract(units, Place(args.out), options, codecs)
     extraction.remove_old(units, Place(args.out))
     entries = _text_tokenizer(args.corpus, ids, args.text_entries, args.out)
@@ -124,7 +124,7 @@ def _units(
         ids = [name for name, _, _ in audio_store.corpus_files(Path(source))]
         if not ids:
             raise InputError("source", source, "holds neither pieces (ID.flac, ID.json) nor tars")
-        return extraction.folder_units(Path(source), ids, codecs), ids
+        return folder_units(Path(source), ids, codecs), ids
     return webdataset_units(source, codecs, validation), []
 
 
@@ -139,7 +139,7 @@ def _codecs(options: ExtractionOptions) -> dict[str, str]:
 def _of_store(folder: Path, corpus: Path, rate: int, name: str, wanted: int) -> np.ndarray:
     """A piece's sound from the store; from the corpus's own file at another rate."""
     if wanted != rate:
-        return extraction.mono(corpus / f"{name}.flac", wanted)
+        return mono(corpus / f"{name}.flac", wanted)
     stored, entries = _opened(folder)
     return stored.piece(entries[name])
 

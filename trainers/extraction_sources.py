@@ -1,4 +1,4 @@
-"""WebDataset tars of sound as work for extraction: one shard in, one shard out."""
+"""Corpus folders, and WebDataset tars of sound (one shard in, one out), as work for extraction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,9 @@ from core.errors import InputError
 from core.request import STRUCTURES
 from trainers.extraction import Sounding, WorkUnit
 from trainers.preparation.splits import place
-from trainers.shards import file_name, open_shard, shards_of
+from trainers.shards import PIECES_PER_SHARD, file_name, open_shard, shards_of
 
 SOUNDS = ("flac", "wav", "mp3", "ogg", "opus")
-ABOUT_FIRST = "verse"  # what a piece without sections is
 
 
 def webdataset_units(source: str, codecs: dict[str, str], validation: float) -> list[WorkUnit]:
@@ -88,4 +87,65 @@ def _decoded(data: bytes, kind: str, rate: int) -> np.ndarray:
         file.write(data)
         file.flush()
         sound = audio.read(Path(file.name))
+    return audio.resample(sound.mono(), sound.sample_rate, rate)
+
+
+def folder_units(
+    corpus: Path,
+    ids: Sequence[str],
+    codecs: dict[str, str],
+    read: Callable[[str, int], np.ndarray] | None = None,
+) -> list[WorkUnit]:
+    """Shards of a corpus folder (ID.json, ID.flac), PIECES_PER_SHARD each, in the order of ids.
+
+    Args:
+        read: the mono sound of a piece at a rate; None: of its file.
+    """
+    units: list[WorkUnit] = []
+    for first in range(0, len(ids), PIECES_PER_SHARD):
+        names = ids[first : first + PIECES_PER_SHARD]
+        found = hashlib.sha256(json.dumps(codecs, sort_keys=True).encode())
+        for name in names:
+            found.update((corpus / f"{name}.json").read_bytes())
+            if (score := corpus / f"{name}.notes.npy").is_file():
+                found.update(score.read_bytes())
+        units.append(
+            WorkUnit(
+                f"pieces-{len(units):05d}",
+                len(names),
+                functools.partial(_of_folder, corpus, names, read),
+                found.hexdigest()[:16],
+            )
+        )
+    return units
+
+
+def _of_folder(
+    corpus: Path, names: Sequence[str], read: Callable[[str, int], np.ndarray] | None
+) -> Iterator[Sounding]:
+    for name in names:
+        about = json.loads((corpus / f"{name}.json").read_text(encoding="utf-8"))
+        facts = {k: v for k, v in about.items() if k not in ("captions", "sections", "split", "id")}
+        score = corpus / f"{name}.notes.npy"
+        sound = (
+            functools.partial(read, name)
+            if read
+            else functools.partial(mono, corpus / f"{name}.flac")
+        )
+        yield Sounding(
+            name,
+            sound,
+            {
+                "split": about["split"],
+                "captions": about["captions"],
+                "sections": [(s["structure"], s["start_s"], s["end_s"]) for s in about["sections"]],
+                "facts": facts,
+            },
+            np.load(score, allow_pickle=False) if score.is_file() else None,
+        )
+
+
+def mono(path: Path, rate: int) -> np.ndarray:
+    """A file's sound as one channel, float32 [T] at `rate`."""
+    sound = audio.read(path)
     return audio.resample(sound.mono(), sound.sample_rate, rate)

@@ -18,7 +18,7 @@ import webdataset
 
 from core.errors import InputError
 from tests.trainers import tiny
-from trainers import audio_store, extraction
+from trainers import audio_store, extraction, extraction_sources
 from trainers.__main__ import main
 from trainers.places import Place
 from trainers.preparation.workers import run_each
@@ -45,7 +45,9 @@ def work(tmp_path_factory):
             "duration_s": 1.0,
         }
         (folder / f"corpus/p{n}.json").write_text(json.dumps(about))
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDIO_WORK", str(folder))
+        yield folder
 
 
 def extract(work: Path, source: object, out: object, *options: str) -> dict:
@@ -71,7 +73,7 @@ def test_batches_workers_and_parts_give_the_same_tokens(work, tmp_path, monkeypa
     for name, options in (("batch", ("--batch", "4")), ("workers", ("--workers", "2"))):
         other = extract(work, work / "corpus", tmp_path / name, *options)
         assert all(np.array_equal(one[n].tokens, other[n].tokens) for n in one)
-    monkeypatch.setattr(extraction, "PIECES_PER_SHARD", 2)
+    monkeypatch.setattr(extraction_sources, "PIECES_PER_SHARD", 2)
     for part in ("1/2", "0/2"):  # two machines
         extract(work, work / "corpus", tmp_path / "parts", "--part", part)
     found = {p.id: p for p in read_pieces(tmp_path / "parts")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def tune(seed: int, seconds: float = 16.0, timbre: float = 1.0, shift: float = 0
 def put(path: Path, sound: np.ndarray | None = None, rate: int = RATE, **kind: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if sound is None:
-        sound = tune(abs(hash(path.name)) % 1000, SECONDS)
+        sound = tune(zlib.crc32(path.name.encode()) % 1000, SECONDS)
     soundfile.write(path, sound, rate, **kind)
     return path
 
@@ -59,7 +60,7 @@ def text(name: str, content: str | bytes) -> Callable[[Path], None]:
 
 def video(name: str, kind: str = "mpeg4") -> Callable[[Path], None]:
     def write(folder: Path) -> None:
-        wav = put(folder / ".hidden.wav")
+        wav = put(folder / f".{name}.wav")
         given = ["-f", "lavfi", "-i", "color=size=64x64:rate=5:duration=4", "-i", str(wav)]
         done = [FFMPEG, "-v", "error", *given, "-c:v", kind, "-c:a", "aac", "-shortest"]
         subprocess.run([*done, str(folder / name)], check=True)
@@ -261,6 +262,7 @@ def test_a_long_file_is_cut_into_pieces_of_one_song(music, tmp_path):
     (music / "set.txt").write_text("a long evening")
     options = PreparationOptions(cut_minutes=0.5, validation=0.3, test=0.3)
     prepared = prepare(music, tmp_path / "out", options)
+    assert any("cut into 2 pieces" in r["reason"] for r in remarks_of(tmp_path / "out"))
     parts = [p for p in prepared.pieces if p.source.startswith("set part")]
     assert len(parts) == 2 and sum(p.duration_s for p in parts) == pytest.approx(48, abs=0.1)
     assert {p.split for p in parts} == {parts[0].split}

@@ -28,7 +28,9 @@ class Theme:
 PLANS = ((0, 0, 1, 2), (0, 1, 0, 2), (0, 0, 0, 2), (0, 1, 1, 2))
 
 
-def _rhythm(beats: int, grid: int, density: float, rests: float, rng: random.Random):
+def _rhythm(
+    beats: int, grid: int, density: float, rests: float, rng: random.Random
+) -> tuple[tuple[float, float], ...]:
     """Onsets drawn from a grid of `grid` steps a beat, strong places first."""
     places = [i / grid for i in range(beats * grid)]
     weights = []

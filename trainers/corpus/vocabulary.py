@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from trainers.corpus.catalogue import STYLES
 from trainers.corpus.instruments import INSTRUMENTS
@@ -20,7 +21,7 @@ TEMPO_WORDS = (
 )
 NO_DRUMS = ("no drums", "without drums", "no percussion", "without percussion", "drumless")
 NO_VOCALS = ("instrumental", "no vocals", "no voices", "instrumental music", "no singer")
-_ROLE_ADJECTIVES = {
+_ROLE_ADJECTIVES: dict[str, Any] = {
     "bass": {
         "high": ("percussive", "punchy", "strong", "driving"),
         "low": ("smooth", "warm", "soft", "simple"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InputError
-from trainers import audio_store, extraction
+from trainers import audio_store, extraction, extraction_sources
 from trainers.files import write_atomic
 from trainers.places import Place
 from trainers.shards import read_pieces
@@ -27,7 +27,7 @@ def tokenise(corpus: Path, wavtokenizer: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     _note_trained(files, out)
     codecs = {"wavtokenizer": extraction.codec_digest(wavtokenizer, "wavtokenizer")}
-    units = extraction.folder_units(corpus, [name for name, _, _ in files], codecs)
+    units = extraction_sources.folder_units(corpus, [name for name, _, _ in files], codecs)
     options = extraction.ExtractionOptions(wavtokenizer, keep_tokens=True)
     extraction.extract(units, Place(out), options, codecs)
     extraction.remove_old(units, Place(out))  # captions and splits may have changed
