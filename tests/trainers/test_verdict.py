@@ -36,7 +36,7 @@ BETTER, WORSE, OPEN = change(-0.2, -0.05), change(0.05, 0.2, 0.1), change(-0.2, 
 def test_outcomes(loss, distance, kept, same, outcome, tmp_path):
     found = judge("mine", "nano", loss, distance, kept, 100, same, 0.5, 8)
     assert found.outcome == outcome
-    assert "learn" not in found.text
+    assert "learned" not in found.text
     assert ("better than nano" in found.headline) or outcome in ("worse",)
     assert bool(found.advice) == (outcome not in ("better",))
     if outcome == "no better":

@@ -136,12 +136,10 @@ def _advice(kept_step: int, steps: int, hours: float, lora_rank: int | None) -> 
     if kept_step >= 0.8 * steps:
         found.append("more steps (the validation loss was still falling): more --minutes")
     elif kept_step < 0.5 * steps:
-        found.append(
-            f"a lower learning rate (the validation loss rose again after step {kept_step}), or "
-            "LoRA, which forgets less"
-            if lora_rank is None
-            else f"a lower learning rate (the validation loss rose again after step {kept_step})"
-        )
+        after = f"rose again after step {kept_step}" if kept_step else "rose from the first step on"
+        found.append(f"a lower learning rate (the validation loss {after})")
+        if lora_rank is None:
+            found.append("LoRA, which forgets less: --lora")
     if lora_rank is not None:
         found.append(f"a higher LoRA rank (it was {lora_rank}): --rank {2 * lora_rank}")
     return found or ["captions that say more of what is heard"]
