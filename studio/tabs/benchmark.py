@@ -101,7 +101,7 @@ def build(studio: Studio) -> None:
     with gr.Column(visible=False) as area:
         fields = _fields(studio)
         with gr.Row():
-            look = gr.Button("What is here?", elem_id="benchmark-look")
+            look = gr.Button("Check requirements", elem_id="benchmark-look")
             start = gr.Button("Start", variant="primary", elem_id="benchmark-start")
         needs = gr.HTML(elem_id="benchmark-needs", js_on_load=None)
         chosen = gr.Dropdown(
@@ -110,7 +110,7 @@ def build(studio: Studio) -> None:
         state = gr.HTML(elem_id="benchmark-state", js_on_load=None)
         with gr.Row():
             stop = gr.Button("Stop", elem_id="benchmark-stop", size="sm")
-            again = gr.Button("Go on", elem_id="benchmark-again", size="sm")
+            again = gr.Button("Resume", elem_id="benchmark-again", size="sm")
             delete = gr.Button("Delete", elem_id="benchmark-delete", size="sm")
         overview = gr.HTML(elem_id="benchmark-overview", js_on_load=None)
         with gr.Row():
@@ -291,7 +291,7 @@ class _Handlers:
             person = self._permitted(token, request)
             sides = [str(self.desk.report(person, one or "")) for one in (first, second)]
             named = " and ".join(self.desk.run(person, one).title for one in (first, second))
-            identity = self.desk.submit(person, ComparisonRequest(*sides, named))
+            identity = self.desk.submit(person, ComparisonRequest(sides[0], sides[1], named))
         except StudioError as error:
             return self.errors.show(error)
         return {**self.errors.clear(), **self._list(person, identity)}
