@@ -68,7 +68,8 @@ def choices(chosen: Any) -> dict[str, Any]:
         for field in dataclasses.fields(chosen)
         for value in (getattr(chosen, field.name),)
     }
-    kind = {"kind": type(chosen).__name__}
+    home, name = type(chosen).__module__, type(chosen).__qualname__
+    kind = {"kind": name if home.startswith("evaluation.") else f"{home}.{name}"}
     return {**kind, "version": chosen.version, **fields} if hasattr(chosen, "version") else fields
 
 

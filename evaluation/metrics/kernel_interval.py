@@ -6,7 +6,7 @@ where the true distance is 0; the jackknife counts the quadratic part twice (Efr
 1981), and that surplus is taken off. The variance also grows with the
 distance, by at most 4 lambda for a unit of it (lambda: the largest eigenvalue of the clips'
 covariance in the kernel's space); as in Wilson's interval of a share, the ends are solved for,
-with 0.45 of that growth. `python -m evaluation coverage` shows the coverage that comes of it.
+with 0.35 of that growth. `python -m evaluation coverage` shows the coverage that comes of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from core.errors import InputError
 from evaluation.metrics.bootstrap import Interval
 from evaluation.metrics.kernel_distance import SCALE, KernelComparison, kernel_term, prepared
 
-GROWTH = 0.45
+GROWTH = 0.35
 FEWEST_CLIPS = 4
 DENSE_CLIPS = 400  # up to here all eigenvalues are computed
 

@@ -30,7 +30,7 @@ class KernelDistance:
     embedding: Embedding
     bandwidth: str = "median of the reference"
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs_reference: ClassVar[bool] = True
     needs_equal_clips: ClassVar[bool] = True
 

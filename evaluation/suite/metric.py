@@ -7,6 +7,7 @@ this package are in its modules; a person's own is a Python file named in the pl
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,7 +150,9 @@ def read_metrics(file: Path) -> tuple[Metric, ...]:
     """
     if not file.is_file():
         raise InputError("metric file", file, "no such file")
-    spec = importlib.util.spec_from_file_location(f"own_metric_{file.stem}", file)
+    # its content is part of the name, so what a changed file computes is never taken from a cache
+    content = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(f"own_metric_{file.stem}_{content}", file)
     if spec is None or spec.loader is None:
         raise InputError("metric file", file, "give a Python file (.py)")
     module: Any = importlib.util.module_from_spec(spec)

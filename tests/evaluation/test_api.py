@@ -152,3 +152,44 @@ def test_runs_that_differ_have_folders_of_their_own(folders: Path) -> None:
     assert one.folder != two.folder
     again = score(folders / "near", folders / "real", folders / "captions.csv")
     assert again.folder == one.folder
+
+
+def test_a_clip_that_cannot_be_embedded_is_named_and_left_out(folders: Path) -> None:
+    source = OWN.replace(
+        "for clip in clips:", "for clip in clips:\n            assert '3' not in clip.id"
+    )
+    (folders / "picky.py").write_text(source)
+    found = score(
+        folders / "near", folders / "real", metrics=read_metrics(folders / "picky.py"),
+        incomplete=True,
+    )  # fmt: skip
+    [system] = found.result.systems
+    assert system.missing == ("clip 3",) and system.counts.startswith("5 of 6")
+    assert any("cannot be embedded (generated, exclude) [1: clip 3]" in p for p in system.problems)
+    assert len(found.items) == 5
+
+
+def test_copies_of_the_real_clips_are_found_by_their_embedding(
+    folders: Path, tmp_path: Path
+) -> None:
+    for name in IDS:
+        wave, rate = soundfile.read(folders / "real" / f"{name}.wav")
+        soundfile.write(tmp_path / f"{name}.wav", 0.999 * wave, rate, subtype="PCM_24")
+    [system] = score(tmp_path, folders / "real").result.systems
+    assert any(problem.startswith("near copies (both, mention) [6") for problem in system.problems)
+    [system] = score(folders / "far", folders / "real").result.systems
+    assert not any("near copies" in problem for problem in system.problems)
+
+
+def test_a_metric_that_was_computed_is_not_computed_again(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = score(folders / "near", folders / "real")
+
+    def never(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("evaluation.suite.frechet.FrechetDistance.score", never)
+    monkeypatch.setattr("evaluation.suite.kernel.KernelDistance.score", never)
+    again = score(folders / "near", folders / "real")
+    assert again.table.equals(first.table)
