@@ -17,7 +17,7 @@ def main(argv: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     load = commands.add_parser("check-load", help="many people submit short jobs at once")
     load.add_argument("--people", type=int, default=20)
-    load.add_argument("--seconds", type=float, default=2.0)
+    load.add_argument("--seconds", type=float, default=10.0)
     commands.add_parser("check-faults", help="what breaks is told clearly, and the next job works")
     commands.add_parser("check-start", help="start to usable page; click to first sound")
     commands.add_parser("check-space", help="the environment of a Space, and every tab in it")

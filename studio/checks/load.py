@@ -12,6 +12,8 @@ from studio.checks.server import Person, Server
 
 SETTLE_SECONDS = 30.0
 MEMORY_BYTES = 150 * 2**20
+MOST_SHARE = 0.6  # of the time that the same pieces take one after the other
+LEARNERS = 2  # visitors before the crowd
 SHORT_WAIT_SECONDS = 2.0  # below this a factor says nothing
 WAIT_FACTOR = 2.0
 POLL_SECONDS = 0.3
@@ -39,7 +41,7 @@ class Visitor:
         """Whether the one answer and the one result kept are those that were asked for."""
         if len(self.kept) != 1:
             return False
-        wanted = (_prompt(self.number), self.number)
+        wanted = (_prompt(self.number), abs(self.number))
         both = (self.answered, self.kept[0])
         asked = [(one["request"]["prompt"], one["request"]["seed"]) for one in both]
         return asked == [wanted, wanted] and self.answered["sha256"] == self.sound
@@ -49,38 +51,65 @@ class Visitor:
         return self.kept[0]["about"]["sha256"] if self.kept else ""
 
 
+@dataclass(frozen=True)
+class _Crowd:
+    """What came of many visitors at once: `took` seconds until the last had their piece."""
+
+    visitors: list[Visitor]
+    took: float
+    before: dict[str, int]
+    after: dict[str, int]
+    closed: bool
+
+
 def check_load(people: int, seconds: float) -> dict:
-    """`people` visitors ask for `seconds` of music in the same moment."""
-    with Server() as server:
-        server.wait_until_loaded()
-        _visit(server, 0, seconds)  # what the first job allocates is kept for all
-        before = server.memory()
-        with ThreadPoolExecutor(people) as pool:
-            visitors = list(pool.map(lambda i: _visit(server, i, seconds), range(1, people + 1)))
-        time.sleep(SETTLE_SECONDS)
-        after = server.memory()
-        closed = all(_closed_to(one, other) for one, other in zip(visitors, visitors[1:]))
+    """`people` visitors ask for `seconds` of music in the same moment: of a studio that makes one
+    piece after the other, then of one as it is."""
+    alone = _crowd(people, seconds, STUDIO_BATCH="1")
+    together = _crowd(people, seconds)
+    visitors = together.visitors
     waits = [(v.shown, v.waited) for v in visitors if max(v.shown, v.waited) > SHORT_WAIT_SECONDS]
     factors = [max(a, b) / max(min(a, b), 0.1) for a, b in waits]
-    grown = sum(after.values()) - sum(before.values())
-    sounds = {v.sound for v in visitors}
+    grown = sum(together.after.values()) - sum(together.before.values())
+    errors = [v.error for v in (*alone.visitors, *visitors) if v.error]
     return {
         "people": people,
         "seconds_each": seconds,
+        "one_by_one": round(alone.took, 1),
+        "together": round(together.took, 1),
+        "share_of_one_by_one": round(together.took / alone.took, 3),
         "longest_wait": max(v.waited for v in visitors),
         "worst_wait_factor": round(max(factors, default=1.0), 2),
-        "memory_before": before,
-        "memory_after": after,
+        "memory_before": together.before,
+        "memory_after": together.after,
         "memory_grown": grown,
-        "errors": [v.error for v in visitors if v.error],
+        "errors": errors,
         "holds": {
-            "no error": not any(v.error for v in visitors),
-            "no mix-up": all(v.own for v in visitors) and len(sounds) == people,
-            "closed to others": closed,
+            "no error": not errors,
+            "no mix-up": all(v.own for v in visitors),
+            "each piece is the one made alone": [v.sound for v in visitors]
+            == [v.sound for v in alone.visitors]
+            and len({v.sound for v in visitors}) == people,
+            f"at most {MOST_SHARE} of one by one": together.took <= MOST_SHARE * alone.took,
+            "closed to others": together.closed,
             "waits within a factor of two": max(factors, default=1.0) <= WAIT_FACTOR,
             "memory within 150 MB": grown <= MEMORY_BYTES,
         },
     }
+
+
+def _crowd(people: int, seconds: float, **variables: str) -> _Crowd:
+    with Server(**variables) as server:
+        server.wait_until_loaded()
+        with ThreadPoolExecutor(LEARNERS) as pool:  # the studio learns how long pieces take
+            list(pool.map(lambda i: _visit(server, i, seconds), range(-LEARNERS, 0)))
+        before, began = server.memory(), time.monotonic()
+        with ThreadPoolExecutor(people) as pool:
+            visitors = list(pool.map(lambda i: _visit(server, i, seconds), range(1, people + 1)))
+        took = time.monotonic() - began
+        closed = all(_closed_to(one, other) for one, other in zip(visitors, visitors[1:]))
+        time.sleep(SETTLE_SECONDS)
+        return _Crowd(visitors, took, before, server.memory(), closed)
 
 
 def _prompt(number: int) -> str:
@@ -90,7 +119,7 @@ def _prompt(number: int) -> str:
 def _visit(server: Server, number: int, seconds: float) -> Visitor:
     """One visitor: ask, note the wait that is shown, take the answer and look into History."""
     person = Person(server)
-    event = person.generate(_prompt(number), seconds, seed=number)
+    event = person.generate(_prompt(number), seconds, seed=abs(number))
     asked = time.monotonic()
     answered = threading.Event()
     with ThreadPoolExecutor(1) as pool:
