@@ -15,7 +15,7 @@ SSE := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTI
 KERNEL_TESTS := tests/core/test_precision.py tests/core/test_running_batch.py \
   tests/core/test_language_model.py
 
-.PHONY: help environment debian studio test test-kernels lint clean screenshots check-raters check-load check-start check-faults check-install check-edits
+.PHONY: help environment debian studio test test-kernels lint clean screenshots check-raters check-load check-start check-faults check-install check-edits check-abuse check-workers audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 24
@@ -67,8 +67,17 @@ screenshots: $(STAMP) debian ## every tab at 1280 and 390 px, light and dark
 check-raters: $(STAMP) debian ## 100 simulated raters on SQLite and PostgreSQL, killed midway
 	$(PY) -m studio check-raters
 
-check-load: $(STAMP) debian ## 20 people at once on the page
+check-load: $(STAMP) debian ## 20 people at once on the page, against one after the other
 	$(PY) -m studio check-load
+
+check-abuse: $(STAMP) debian ## floods and 20 minutes of random actions beside one honest visitor
+	$(PY) -m studio check-abuse
+
+check-workers: $(STAMP) debian ## two workers and one page over PostgreSQL, one worker killed
+	$(PY) -m studio check-workers
+
+audit: $(STAMP) ## known faults of the pinned packages (needs the network)
+	$(PY) -m pip_audit -r requirements.txt
 
 check-start: $(STAMP) debian ## start to usable page, click to first sound
 	$(PY) -m studio check-start

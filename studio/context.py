@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import variants
 from core.errors import InputError, StudioError
@@ -20,7 +20,7 @@ from core.variants import Variant
 from studio.api.people import Addresses
 from studio.api.upload_guard import sweep_uploads
 from studio.benchmark import Benchmarks
-from studio.credentials import HUB_TOKEN, credential
+from studio.credentials import HUB_TOKEN, JOBS_DATABASE, credential
 from studio.jobs.downloads import ModelDownloads
 from studio.jobs.job import DONE, Job
 from studio.jobs.kinds import BACKGROUND, BENCHMARK, GENERATION, MODEL, NETWORK
@@ -33,6 +33,9 @@ from studio.library import downloads
 from studio.library.library import Library
 from studio.rating import AdminGate, Studies
 from studio.settings import Settings
+
+if TYPE_CHECKING:
+    from studio.jobs.shared.pool import WorkerPool
 
 SWEEP_SECONDS = 600.0
 WARM_UP_SECONDS = 2.0
@@ -52,14 +55,16 @@ class Studio:
         )
         self.addresses = Addresses()
         self.benchmarks = Benchmarks(self.folder / "benchmarks")
+        shared = credential(JOBS_DATABASE)
         self.queue = JobService(
-            JobStore(f"sqlite:///{self.folder / 'jobs.sqlite'}"),
+            JobStore(shared or f"sqlite:///{self.folder / 'jobs.sqlite'}"),
             Limits(settings.person_jobs, settings.address_jobs, MOST_JOBS),
             {GENERATION: Hooks(self._keep, self._ended), BENCHMARK: self.benchmarks.hooks},
             self.addresses.of,
         )
         for resource, made in _workers(settings, self.queue).items():
-            self.queue.connect(resource, made)
+            self.queue.connect(resource, [] if shared and resource == MODEL else made)
+        self.pool = _pool(settings, self.queue, shared) if shared else None
         self.benchmarks.service = self.queue
         self.downloads = ModelDownloads(self.queue, self.folder / "downloads")
         self.studies, self.admin = Studies(), AdminGate()
@@ -69,13 +74,19 @@ class Studio:
     def start(self) -> None:
         """Begin to take jobs; models load in the background."""
         self.queue.start()
-        self._warm_up()
+        if self.pool is not None:
+            self.pool.start()
+        else:
+            self._warm_up()
         self._sweeper.start()
 
     def close(self) -> None:
         """Let what runs end for a while, hand the rest back, free the machine."""
         self._stopping.set()
-        self.queue.drain(self.settings.drain_seconds)
+        if self.pool is None:
+            self.queue.drain(self.settings.drain_seconds)
+        else:  # what runs does so elsewhere, and goes on
+            self.pool.close()
         self.queue.close()
 
     def submit(self, person: str, request: GenerationRequest) -> Job:
@@ -247,8 +258,18 @@ def _workers(settings: Settings, service: JobService) -> dict[str, list[Worker]]
     }
 
 
+def _pool(settings: Settings, service: JobService, database: str) -> WorkerPool:
+    from studio.jobs.shared.pool import WorkerPool
+    from studio.jobs.shared.storage import Storage
+    from studio.jobs.shared.tables import Exchange
+
+    storage = Storage(settings.storage or str(settings.folder / "storage"))
+    return WorkerPool(service, Exchange(database), storage)
+
+
 def _worker_state(worker: Worker) -> dict[str, Any]:
     return {
+        "name": worker.name or "here",
         "device": worker.config.device,
         "ready": worker.ready,
         "running": len(worker.slot.running),

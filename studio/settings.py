@@ -62,6 +62,11 @@ class Settings:
     batch: int = _setting(
         "STUDIO_BATCH", 8, "pieces of one model that a worker makes together, at most"
     )
+    storage: str = _setting(
+        "STUDIO_STORAGE",
+        "",
+        "folder, or s3://BUCKET/PREFIX and the like, shared with workers on other machines",
+    )
     drain_seconds: float = _setting(
         "STUDIO_DRAIN_SECONDS", 10.0, "time for running jobs to end when the studio is stopped"
     )
@@ -197,6 +202,10 @@ def help_lines() -> str:
     rows.append(
         f"  {'STUDIO_ADMIN_TOKEN':<24}asked for in Results, Benchmark and Train, at "
         "least 16 characters [none: Results closed, the others for this machine alone]"
+    )
+    rows.append(
+        f"  {'STUDIO_JOBS_DATABASE':<24}postgresql://... through which workers on other machines "
+        "get jobs [none: jobs are made on this machine]"
     )
     rows.append(
         f"  {'STUDIO_DATABASE':<24}database of listening tests, sqlite:///FILE or "

@@ -18,6 +18,10 @@ def main(argv: list[str]) -> int:
     load = commands.add_parser("check-load", help="many people submit short jobs at once")
     load.add_argument("--people", type=int, default=20)
     load.add_argument("--seconds", type=float, default=10.0)
+    abuse = commands.add_parser("check-abuse", help="floods and odd requests beside one visitor")
+    abuse.add_argument("--minutes", type=float, default=20.0, help="of random actions [20]")
+    workers = commands.add_parser("check-workers", help="two workers, one page, one database")
+    workers.add_argument("--jobs", type=int, default=40)
     commands.add_parser("check-faults", help="what breaks is told clearly, and the next job works")
     commands.add_parser("check-start", help="start to usable page; click to first sound")
     commands.add_parser("check-space", help="the environment of a Space, and every tab in it")
@@ -52,6 +56,14 @@ def _run(args: argparse.Namespace) -> dict:
         from studio.checks.load import check_load
 
         return check_load(args.people, args.seconds)
+    if args.command == "check-abuse":
+        from studio.checks.abuse import check_abuse
+
+        return check_abuse(args.minutes)
+    if args.command == "check-workers":
+        from studio.checks.machines import check_workers
+
+        return check_workers(args.jobs)
     if args.command == "check-faults":
         from studio.checks.faults import check_faults
 

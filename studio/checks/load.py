@@ -99,7 +99,7 @@ def check_load(people: int, seconds: float) -> dict:
 
 
 def _crowd(people: int, seconds: float, **variables: str) -> _Crowd:
-    with Server(**variables) as server:
+    with Server(None, **variables) as server:
         server.wait_until_loaded()
         with ThreadPoolExecutor(LEARNERS) as pool:  # the studio learns how long pieces take
             list(pool.map(lambda i: _visit(server, i, seconds), range(-LEARNERS, 0)))

@@ -26,6 +26,7 @@ class Job:
         group: jobs of one group (the variations of one click) begin together; "" for none.
         turn: the how-manieth turn of its person it takes; lower ones come first.
         attempts: how often it was begun.
+        worker: name of the worker that makes it, where that is on another machine.
         live: file of little-endian int16 samples, growing while a piece is made.
         submitted, began, ended: seconds since the epoch.
         stop_asked: when somebody asked to stop it.
@@ -40,6 +41,7 @@ class Job:
     group: str = ""
     turn: int = 0
     attempts: int = 0
+    worker: str = ""
     state: str = WAITING
     stage: str = "waiting"
     fraction: float = 0.0

@@ -93,7 +93,8 @@ class RunningJobs:
         """Stop working. What waits is kept; what runs is handed back, and begins anew."""
         with self._changed:
             self._closed = True
-            back = [job for job in self._jobs.values() if job.state == RUNNING]
+            running = [job for job in self._jobs.values() if job.state == RUNNING]
+            back = [job for job in running if not job.worker]
             for job in back:
                 job.state, job.attempts = WAITING, job.attempts - 1
             if back:
@@ -190,22 +191,27 @@ class RunningJobs:
             running, worker.slot.running = worker.slot.running, []
             worker.slot.closing = False
             for job in running:
-                if job.stop_asked is not None:
-                    self._end(job, CANCELLED, Cancelled())
-                elif job.kind.remade and job.attempts < MOST_ATTEMPTS:
-                    self._again(job)
-                else:
-                    log.error("job %d ended with its worker", job.number)
-                    self._end(job, FAILED, FailureError("worker", "", DIED.format(job.kind.hint)))
+                self._lost(job)
             if worker.config.stays:
                 worker.start()
             self._dispatch()
 
-    def _again(self, job: Job) -> None:
-        log.warning("job %d is made again: its worker was killed", job.number)
+    def _lost(self, job: Job) -> None:
+        """Its worker has died."""
+        if job.stop_asked is not None:
+            self._end(job, CANCELLED, Cancelled())
+        elif job.kind.remade and job.attempts < MOST_ATTEMPTS:
+            log.warning("job %d is made again: its worker was killed", job.number)
+            self._back(job)
+        else:
+            log.error("job %d ended with its worker", job.number)
+            self._end(job, FAILED, FailureError("worker", "", DIED.format(job.kind.hint)))
+
+    def _back(self, job: Job) -> None:
+        """It waits again, in its old turn."""
         job.state = job.stage = WAITING
         job.fraction = job.seconds_left = 0.0
-        job.began, job.sound_bytes = None, 0
+        job.began, job.sound_bytes, job.worker = None, 0, ""
         self._put([job])
 
     def _load(self) -> None:
@@ -218,6 +224,8 @@ class RunningJobs:
             if not job.active:
                 self._turn = max(self._turn, job.turn)
                 continue
+            if job.state == RUNNING and job.worker:
+                continue  # made on another machine, which did not end with this process
             if job.state == RUNNING:
                 job.state = job.stage = WAITING
                 job.began = None
@@ -272,14 +280,19 @@ class RunningJobs:
     def _begin(self, worker: Worker, job: Job) -> None:
         self._turn = max(self._turn, self._first_turn(job))
         job.state, job.stage, job.began = RUNNING, "starting", time.time()
-        job.attempts += 1
+        job.attempts, job.worker = job.attempts + 1, worker.name
         self._crowd[job.id] = time.monotonic(), self._crowd_of(worker)
         worker.slot.running = [*worker.slot.running, job]
         job.live.unlink(missing_ok=True)
         self._put([job])
         if not worker.started:
             worker.start()
-        worker.give(job)
+        try:
+            worker.give(job)
+        except Exception:  # a storage or database that cannot be reached
+            log.exception("job %d could not be given to a worker", job.number)
+            worker.slot.running = [j for j in worker.slot.running if j is not job]
+            self._end(job, FAILED, FailureError("worker", "", "cannot be reached; try again later"))
 
     def _first_turn(self, job: Job) -> int:
         group = [j.turn for j in self._jobs.values() if job.group and j.group == job.group]

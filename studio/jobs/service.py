@@ -22,6 +22,7 @@ from studio.jobs.job import CANCELLED, RUNNING, WAITING, Job
 from studio.jobs.kinds import GENERATION, MODEL, Kind
 from studio.jobs.running import STOPPING, Hooks, RunningJobs
 from studio.jobs.store import JobStore
+from studio.jobs.workers import Worker
 
 
 @dataclass(frozen=True)
@@ -192,3 +193,51 @@ class JobService(RunningJobs):
         if job is None or job.person != person:
             raise InputError("job", "", "is not one of yours; it may have been forgotten")
         return job
+
+    # Workers on other machines (`studio.jobs.shared`).
+
+    def worker_came(self, resource: str, worker: Worker) -> None:
+        """A worker has joined; jobs that it makes already are those of its name."""
+        with self._changed:
+            known = [j for j in self._jobs.values() if j.state == RUNNING]
+            worker.slot.running = [j for j in known if j.worker and j.worker == worker.name]
+            for job in worker.slot.running:
+                job.live.unlink(missing_ok=True)
+                job.sound_bytes = 0
+            self._workers.setdefault(resource, []).append(worker)
+            self._dispatch()
+
+    def worker_went(self, resource: str, worker: Worker) -> None:
+        """A worker has left, and its jobs with it."""
+        with self._changed:
+            self._workers[resource].remove(worker)
+            running, worker.slot.running = worker.slot.running, []
+            for job in running:
+                self._lost(job)
+            self._dispatch()
+
+    def give_back(self, worker: Worker, job: Job, counts: bool) -> None:
+        """A worker does not make a job after all; `counts`: because its process died."""
+        with self._changed:
+            worker.slot.running = [j for j in worker.slot.running if j is not job]
+            if job.state == RUNNING and not counts:
+                job.attempts -= 1
+                self._back(job)
+            elif job.state == RUNNING:
+                self._lost(job)
+            self._dispatch()
+
+    def running(self, resource: str) -> list[Job]:
+        """What is being made of a resource's jobs."""
+        with self._changed:
+            every = self._jobs.values()
+            return [j for j in every if j.state == RUNNING and j.kind.resource == resource]
+
+    def lose_unattended(self, alive: set[str]) -> None:
+        """Jobs of the process before whose worker has not been seen since are lost."""
+        with self._changed:
+            for job in list(self._jobs.values()):
+                gone = job.state == RUNNING and job.worker and job.worker not in alive
+                if gone and self._worker_of(job) is None:
+                    self._lost(job)
+            self._dispatch()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ jobs = sql.Table(
     sql.Column("job_group", sql.String(24), nullable=False),
     sql.Column("turn", sql.BigInteger, nullable=False),
     sql.Column("attempts", sql.Integer, nullable=False),
+    sql.Column("worker", sql.String(80), nullable=False),
     sql.Column("state", sql.String(12), nullable=False, index=True),
     sql.Column("error", sql.Text),
     sql.Column("wait_shown", sql.Float, nullable=False),
@@ -48,11 +49,11 @@ class JobStore:
     """What is known of jobs beyond the life of a process; progress is not kept."""
 
     def __init__(self, url: str) -> None:
-        """`url`: of SQLAlchemy, as sqlite:///FILE."""
-        self.engine = sql.create_engine(url)
+        """`url`: sqlite:///FILE or postgresql://..."""
+        self.engine = sql.create_engine(engine_url(url), pool_pre_ping=True)
         if self.engine.dialect.name == "sqlite":
             sql.event.listen(self.engine, "connect", _write_ahead)
-        metadata.create_all(self.engine)
+        create_tables(self.engine)
 
     def put(self, changed: Iterable[Job]) -> None:
         """Write these jobs as they are now, all or none."""
@@ -73,7 +74,7 @@ class JobStore:
         )
         with self.engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
-        return [job for row in rows if (job := _job(row)) is not None]
+        return [job for row in rows if (job := job_of(row)) is not None]
 
     def forget(self, before: float) -> None:
         """Remove what ended before."""
@@ -82,6 +83,19 @@ class JobStore:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def create_tables(engine: sql.Engine) -> None:
+    """Make the tables that are absent; one process at a time where several may start at once."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sql.text("SELECT pg_advisory_xact_lock(20261128)"))
+        metadata.create_all(connection)
+
+
+def engine_url(url: str) -> str:
+    """The address for SQLAlchemy, with psycopg 3 as PostgreSQL's driver."""
+    return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg://", url)
 
 
 def _write_ahead(connection: Any, record: Any) -> None:
@@ -100,6 +114,7 @@ def _row(job: Job) -> dict[str, Any]:
         "job_group": job.group,
         "turn": job.turn,
         "attempts": job.attempts,
+        "worker": job.worker,
         "state": job.state,
         "error": json.dumps(error_as_dict(job.error)) if job.error else None,
         "wait_shown": job.wait_shown,
@@ -109,7 +124,8 @@ def _row(job: Job) -> dict[str, Any]:
     }
 
 
-def _job(row: Any) -> Job | None:
+def job_of(row: Any) -> Job | None:
+    """The job of a row of `jobs`; None where another version wrote it."""
     try:
         kind = KINDS[row["kind"]]
         request = request_from_dict(kind, json.loads(row["request"]))
@@ -125,6 +141,7 @@ def _job(row: Any) -> Job | None:
         row["job_group"],
         row["turn"],
         row["attempts"],
+        row["worker"],
         row["state"],
         row["state"],
         error=error_from_dict(json.loads(row["error"])) if row["error"] else None,
@@ -133,12 +150,3 @@ def _job(row: Any) -> Job | None:
         began=row["began"],
         ended=row["ended"],
     )
-
-
-def age(job: Job) -> float:
-    """Seconds since it ended; 0 while it has not."""
-    return time.time() - job.ended if job.ended is not None else 0.0
-
-
-def newest_number(known: Sequence[Job]) -> int:
-    return max((job.number for job in known), default=0)

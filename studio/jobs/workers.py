@@ -28,6 +28,7 @@ class Worker(Protocol):
     """Makes jobs somewhere; whatever it says, and None at its death, goes to the `heard` that it
     was made with, from a thread of its own."""
 
+    name: str  # "" on this machine
     config: WorkerConfig
     slot: Slot
     started: bool
@@ -51,6 +52,8 @@ class WorkerProcess:
         ready: whether it has said a first word.
         last_heard: when it said its last (monotonic seconds).
     """
+
+    name = ""
 
     def __init__(self, config: WorkerConfig, heard: Heard) -> None:
         self.config, self._heard = config, heard

@@ -33,6 +33,8 @@ def gpu_seconds(request: GenerationRequest) -> int:
 class ZeroGpuWorker:
     """A `studio.jobs.workers.Worker` whose jobs run in calls decorated with `spaces.GPU`."""
 
+    name = ""
+
     def __init__(self, heard: Heard) -> None:
         try:
             import spaces
