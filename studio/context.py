@@ -17,14 +17,14 @@ from core import variants
 from core.errors import InputError, StudioError
 from core.request import GenerationRequest
 from core.variants import Variant
+from studio.api.metrics import Metrics
 from studio.api.people import Addresses
 from studio.api.upload_guard import sweep_uploads
 from studio.benchmark import Benchmarks
 from studio.credentials import HUB_TOKEN, JOBS_DATABASE, credential
 from studio.jobs.downloads import ModelDownloads
-from studio.jobs.job import DONE, Job
+from studio.jobs.job import DONE, Hooks, Job
 from studio.jobs.kinds import BACKGROUND, BENCHMARK, GENERATION, MODEL, NETWORK
-from studio.jobs.running import Hooks
 from studio.jobs.service import JobService, Limits
 from studio.jobs.store import JobStore
 from studio.jobs.worker import WorkerConfig
@@ -53,7 +53,7 @@ class Studio:
         self.library = Library(
             self.folder / "people", settings.person_megabytes * 10**6, settings.keep_days * 86400
         )
-        self.addresses = Addresses()
+        self.addresses, self.metrics = Addresses(), Metrics()
         self.benchmarks = Benchmarks(self.folder / "benchmarks")
         shared = credential(JOBS_DATABASE)
         self.queue = JobService(
@@ -65,7 +65,7 @@ class Studio:
         for resource, made in _workers(settings, self.queue).items():
             self.queue.connect(resource, [] if shared and resource == MODEL else made)
         self.pool = _pool(settings, self.queue, shared) if shared else None
-        self.benchmarks.service = self.queue
+        self.benchmarks.service = self.metrics.service = self.queue
         self.downloads = ModelDownloads(self.queue, self.folder / "downloads")
         self.studies, self.admin = Studies(), AdminGate()
         self._stopping = threading.Event()
@@ -190,6 +190,7 @@ class Studio:
         if job.person == WARM_UP:
             job.file.unlink(missing_ok=True)
             return
+        self.metrics.ended(job)
         if job.state != DONE:
             self.library.delete(job.person, job.id)
         now = time.time()

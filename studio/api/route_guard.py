@@ -20,7 +20,7 @@ READ, WRITE = ("GET", "HEAD"), ("POST",)
 # What the studio itself answers; each of its routes checks who asks.
 OWN = (
     (("GET", "HEAD", "POST", "PATCH", "DELETE"), r"/studio/.+"),
-    (READ, r"/health"),
+    (READ, r"/health|/metrics"),
     (READ, r"/share/[^/]+(/sound\.mp3)?"),
     (READ, r"/lab-[a-z]+/?"),
     (READ, r"/rate(/.*)?"),

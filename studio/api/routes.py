@@ -6,7 +6,7 @@ person's address answers as if it did not exist.
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Response
 
 from studio.api import batch_routes as batches
 from studio.api import comparison_routes as comparison
@@ -22,12 +22,16 @@ from studio.context import Studio
 
 
 def add_routes(app: FastAPI, studio: Studio) -> None:
-    """Add /health and everything under /studio/ to the app."""
+    """Add /health, /metrics and everything under /studio/ to the app."""
     answer_errors(app)
 
     @app.get("/health")
     def health() -> dict:
         return studio.health()
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(studio.metrics.text(), media_type="text/plain; version=0.0.4")
 
     router = APIRouter(prefix="/studio")
     for room in (jobs, uploads, results, comparison, form, sounds, models, shares, batches):

@@ -21,9 +21,8 @@ from typing import Any
 from core.errors import FailureError, InputError
 from studio.benchmark import requests
 from studio.benchmark.requests import BenchmarkRequest
-from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
+from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Hooks, Job
 from studio.jobs.kinds import BENCHMARK
-from studio.jobs.running import Hooks
 from studio.jobs.service import JobService
 from studio.library.library import ID, LEAST_FREE_BYTES, PERSON
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,19 @@ class Job:
         if self.error is not None:
             seen["error"] = {**self.error.as_dict(), "text": str(self.error)}
         return seen
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a kind's owner does.
+
+    Attributes:
+        done: called with (job, about) of a job that succeeded, before it shows as done.
+        ended: called with every ended job.
+    """
+
+    done: Callable[[Job, dict], None] = lambda job, about: None
+    ended: Callable[[Job], None] = lambda job: None
 
 
 def request_as_dict(request: Any) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,7 +15,7 @@ from core.errors import Cancelled, FailureError, StudioError
 from core.request import GenerationRequest
 from core.result import Progress
 from studio.jobs import schedule
-from studio.jobs.job import CANCELLED, DONE, FAILED, MOST_ATTEMPTS, RUNNING, WAITING, Job
+from studio.jobs.job import CANCELLED, DONE, FAILED, MOST_ATTEMPTS, RUNNING, WAITING, Hooks, Job
 from studio.jobs.kinds import GENERATION, Kind
 from studio.jobs.protocol import Failed, Finished, LiveSound, Report
 from studio.jobs.speed import Speed
@@ -29,19 +28,6 @@ WATCH_SECONDS = 1.0
 STOP_SECONDS = 15.0  # after which a worker that does not listen is ended
 STOPPING = "stopping"
 DIED = "the process stopped, and this job with it; {}"
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What a kind's owner does.
-
-    Attributes:
-        done: called with (job, about) of a job that succeeded, before it shows as done.
-        ended: called with every ended job.
-    """
-
-    done: Callable[[Job, dict], None] = lambda job, about: None
-    ended: Callable[[Job], None] = lambda job: None
 
 
 class RunningJobs:
@@ -59,7 +45,6 @@ class RunningJobs:
         self._work_began: dict[str, float] = {}  # job -> when its model was there
         self._crowds: dict[int, tuple[float, float]] = {}  # worker -> (when, jobs x seconds)
         self._crowd: dict[str, tuple[float, float]] = {}  # job -> that of its worker at its begin
-        self._ended_counts: Counter[tuple[str, str]] = Counter()  # (kind, state)
         self._paused, self._closed = True, False
         self._load()
 
@@ -312,7 +297,6 @@ class RunningJobs:
         self._work_began.pop(job.id, None)
         self._crowd.pop(job.id, None)
         job.live.unlink(missing_ok=True)
-        self._ended_counts[job.kind.name, state] += 1
         self._put([job])
         self._hooks.get(job.kind, Hooks()).ended(job)
         self._changed.notify_all()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled, FailureError, InputError
 from core.request import GenerationRequest
-from studio.jobs.job import CANCELLED, RUNNING, WAITING, Job
+from studio.jobs.job import CANCELLED, RUNNING, WAITING, Hooks, Job
 from studio.jobs.kinds import GENERATION, MODEL, Kind
-from studio.jobs.running import STOPPING, Hooks, RunningJobs
+from studio.jobs.running import STOPPING, RunningJobs
 from studio.jobs.store import JobStore
 from studio.jobs.workers import Worker
 
@@ -193,6 +194,11 @@ class JobService(RunningJobs):
         if job is None or job.person != person:
             raise InputError("job", "", "is not one of yours; it may have been forgotten")
         return job
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """(kind, state) -> how many jobs wait and run."""
+        with self._changed:
+            return dict(Counter((j.kind.name, j.state) for j in self._jobs.values() if j.active))
 
     # Workers on other machines (`studio.jobs.shared`).
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as some
 from core.errors import Cancelled, FailureError, InputError
 from core.request import AudioPrompt, GenerationRequest
 from core.result import Progress
+from studio.api.metrics import Metrics
 from studio.jobs import running, schedule
-from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Job
+from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Hooks, Job
 from studio.jobs.kinds import BACKGROUND, BENCHMARK, GENERATION, MODEL
 from studio.jobs.protocol import Failed, Finished, LiveSound, Report
-from studio.jobs.running import Hooks
 from studio.jobs.schedule import Slot
 from studio.jobs.service import JobService, Limits
 from studio.jobs.speed import Speed
@@ -30,6 +30,8 @@ ANNE, BEN = "a" * 32, "b" * 32
 
 class StubWorker:
     """A worker whose words the test says."""
+
+    name = ""
 
     def __init__(self, service: JobService, capacity: int = 1, stays: bool = True) -> None:
         self.config = WorkerConfig("", capacity=capacity, stays=stays)
@@ -365,3 +367,24 @@ def test_another_kind_has_its_own_worker_which_ends_with_its_job(build, tmp_path
     assert background.kills == 1 and len(background.given) == 2
     background.die()
     assert jobs[1].state == FAILED and "can go on" in str(jobs[1].error)
+
+
+def test_metrics_count_jobs_waits_and_batches(build, tmp_path):
+    metrics = Metrics()
+    service, [worker] = build(capacity=2, hooks={GENERATION: Hooks(ended=metrics.ended)})
+    metrics.service = service
+    jobs = [submit(service, tmp_path, person) for person in "abc"]
+    worker.say(jobs[0], Finished({}))
+    service.cancel(BEN, jobs[1].id)
+    worker.say(jobs[1], Failed(Cancelled()))
+    text = metrics.text().decode()
+    for line in (
+        'studio_jobs{kind="generation",state="running"} 1.0',
+        'studio_jobs_ended_total{kind="generation",state="done"} 1.0',
+        'studio_jobs_ended_total{kind="generation",state="cancelled"} 1.0',
+        "studio_wait_seconds_count 2.0",
+        "studio_real_time_factor_count 1.0",
+        'studio_worker_jobs{device="cpu",worker="0"} 1.0',
+        'studio_worker_capacity{device="cpu",worker="0"} 2.0',
+    ):
+        assert line in text

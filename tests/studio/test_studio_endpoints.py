@@ -105,6 +105,8 @@ def test_health_and_strangers(studio_address):
 class Slow:
     """A worker that stops only when it is allowed to, or writes a piece at once."""
 
+    name = ""
+
     def __init__(self, holds: bool) -> None:
         self.asked_to_stop, self.may_stop = threading.Event(), threading.Event()
         self.holds = holds
