@@ -184,6 +184,8 @@ class Studio:
             downloads.playable(job.file)
         except (OSError, StudioError) as error:  # it is tried again when the piece is played
             log.info("no MP3 of job %d yet: %s", job.number, error)
+        if not job.file.exists():  # deleted meanwhile
+            self.library.delete(job.person, job.id)
 
     def _ended(self, job: Job) -> None:
         """Forget what a failed job wrote, and log the job without its prompt."""

@@ -292,11 +292,11 @@ class RunningJobs:
         return total
 
     def _end(self, job: Job, state: str, error: StudioError | None) -> None:
+        job.live.unlink(missing_ok=True)  # first: whoever sees the end may delete the folder
         job.state, job.stage, job.error = state, state, error
         job.ended, job.seconds_left = time.time(), 0.0
         self._work_began.pop(job.id, None)
         self._crowd.pop(job.id, None)
-        job.live.unlink(missing_ok=True)
         self._put([job])
         self._hooks.get(job.kind, Hooks()).ended(job)
         self._changed.notify_all()
