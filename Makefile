@@ -28,6 +28,7 @@ $(STAMP): requirements.txt requirements-dev.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet -r requirements.txt -r requirements-dev.txt
 	$(PY) -m pip install --quiet --no-deps musicnn==0.1.0 laion-clap==1.1.7 basic-pitch==0.4.0
+	$(PY) -m pip install --quiet --no-deps --editable .
 	touch $(STAMP)
 
 # As root or in CI the Debian packages are installed; otherwise the one line is printed.
