@@ -58,9 +58,10 @@ test-kernels: $(STAMP) ## the decoder's tests again under lower instruction sets
 docs: $(STAMP) ## the documentation as a website, in site/
 	$(PY) -m mkdocs build --strict
 
-lint: $(STAMP) ## format and rules
+lint: $(STAMP) ## format, rules and types
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+	$(PY) -m mypy
 
 screenshots: $(STAMP) debian ## every tab at 1280 and 390 px, light and dark
 	$(PY) -m studio screenshots

@@ -66,7 +66,7 @@ def compare(
     """Tokens a second of every round, and the medians' ratios."""
     ours = OurTrainer(run, threads, folder / "ours")
     batches = [ours.task.examples(step)[0] for step in range(steps)]
-    kinds = {
+    kinds: dict[str, OurTrainer | PlainTrainer] = {
         "ours (bf16, packed)": ours,
         "transformers Trainer (fp32, padded)": PlainTrainer(
             ours.task.model.config, batches, False, folder / "fp32"
@@ -101,7 +101,7 @@ class OurTrainer:
     """The loop and its task, a round of steps at a time, over the same batches in every round."""
 
     def __init__(self, run: run_config.RunConfig, threads: int, folder: Path) -> None:
-        self.task = run_config.task_of(run)
+        self.task: Any = run_config.task_of(run)
         config = dataclasses.replace(run.loop, threads=threads, decay_steps=0)
         self.loop = Loop(self.task, config, folder, run.raw)
 
@@ -139,8 +139,9 @@ class PlainTrainer:
         self.sounds = config.text_vocabulary
         self.markers = self.sounds + config.audio_vocabulary + 1  # after the end of a piece
         torch.manual_seed(0)
+        sizes: Any = Qwen2Config  # its signature is made at run time
         self.model = Qwen2ForCausalLM(
-            Qwen2Config(
+            sizes(
                 vocab_size=self.markers + 8,
                 hidden_size=config.hidden,
                 intermediate_size=config.mlp,

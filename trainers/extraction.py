@@ -261,7 +261,9 @@ def _encode_batch(
     if options.workers > 1:
         torch.set_num_threads(1)
     seconds = []
-    kinds = [("wavtokenizer", options.wavtokenizer, encode, ".npy")]
+    kinds: list[tuple[str, Path, Callable[..., list[np.ndarray]], str]] = [
+        ("wavtokenizer", options.wavtokenizer, encode, ".npy")
+    ]
     if options.hificodec is not None:
         kinds.append(("hificodec", options.hificodec, latents, ".latents.npy"))
     for component, folder, function, suffix in kinds:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +29,9 @@ def floor_report(options: ExtractionOptions) -> str:
         "| codec | times real time | GFLOP a second of sound | GFLOP/s | of the product's |",
         "|---|---|---|---|---|",
     ]
-    kinds = [("wavtokenizer", options.wavtokenizer, encode)]
+    kinds: list[tuple[str, Path, Callable[..., Any]]] = [
+        ("wavtokenizer", options.wavtokenizer, encode)
+    ]
     if options.hificodec is not None:
         kinds.append(("hificodec", options.hificodec, latents))
     for component, folder, function in kinds:

@@ -91,6 +91,7 @@ def read(path: Path) -> RunConfig:
     if not isinstance(task, str) or task not in _TASKS:
         document.add(("task",), task, "must be one of " + ", ".join(_TASKS))
         document.require_right()
+    assert isinstance(task, str)
     loop = checked(document, ("loop",), LoopConfig, raw.get("loop"), loop_config.RENAMED)
     kind, renamed = _training_class(task), _RENAMED.get(task, {})
     training = checked(document, ("training",), kind, raw.get("training"), renamed)
@@ -204,7 +205,7 @@ def _start(run: RunConfig) -> dict[str, Tensor]:
     return kept
 
 
-def _codec(run: RunConfig) -> TrainingTask:
+def _codec(run: RunConfig) -> CodecTask:
     from trainers.audio_store import AudioStore
     from trainers.hificodec import HiFiCodecTask
     from trainers.wavtokenizer import WavTokenizerTask
@@ -301,7 +302,7 @@ def _sound(run: RunConfig, component: str) -> Any:
 
 
 _RENAMED = {"language_model": RENAMED, "srfm": RENAMED}
-_TASKS: dict[str, Callable[[RunConfig], TrainingTask]] = {
+_TASKS: dict[str, Callable[[RunConfig], Any]] = {
     "wavtokenizer": _codec,
     "hificodec": _codec,
     "language_model": _language_model,

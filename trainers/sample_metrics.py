@@ -55,9 +55,10 @@ def musicnn_figures(pairs: Sequence[ClipPair], rate: int) -> dict[str, float]:
         for side in ([pair.made for pair in pairs], [pair.real for pair in pairs])
     )
     one, two = (np.concatenate([heard.penultimate for heard in side]) for side in (made, real))
-    divergences = clip_kl(
-        *({str(n): heard.logits for n, heard in enumerate(side)} for side in (made, real))
+    generated, reference = (
+        {str(n): heard.logits for n, heard in enumerate(side)} for side in (made, real)
     )
+    divergences = clip_kl(generated, reference)
     figures = {
         "KL-musicnn": float(np.mean(list(divergences.values()))),
         "metric_clips": float(len(pairs)),

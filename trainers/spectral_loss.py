@@ -57,6 +57,9 @@ class MagnitudeDistance(nn.Module):
     differences fade out, or the depth of silence would rule.
     """
 
+    weight: Tensor
+    floor: Tensor
+
     def __init__(self, bands: Sequence[Band]) -> None:
         """
         Args:

@@ -28,7 +28,7 @@ def check_space() -> dict[str, Any]:
         metrics = subprocess.run(
             [python, "-c", OFFLINE_METRICS], cwd=REPOSITORY, capture_output=True, text=True
         )
-        with Server(python=python, **SPACE) as server, open_browser() as browser:
+        with Server(None, python, **SPACE) as server, open_browser() as browser:
             server.wait_until_loaded()
             tabs = _walk(browser, server.address)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from trainers.corpus.drumming import crash, play_fill, play_groove
@@ -14,6 +15,8 @@ from trainers.corpus.performance import Performer
 from trainers.corpus.piece import Note, Part
 from trainers.corpus.style import Style, Voice
 from trainers.corpus.theory import Chord, chord, lead_voices
+
+Strokes = Iterator[tuple[float, float, list[Stroke]]]  # start of a bar, loudness, its strokes
 
 # Instruments whose broken chords ring on until the harmony changes.
 RINGING = {
@@ -145,7 +148,7 @@ class Arranger:
         low = min(max(voice.low, instrument.low), instrument.high - 16)
         return low, max(min(voice.high, instrument.high), low + 16)
 
-    def _harmony(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random):
+    def _harmony(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random) -> Strokes:
         """Chords, riffs and pads: patterns on voicings that lead into each other."""
         low, high = self._register(part, voice)
         lift = min(CHORUS_LIFT, INSTRUMENTS[part.instrument].high - high)
@@ -171,7 +174,7 @@ class Arranger:
                 strokes = [ring(stroke, changes, self.plan.beats) for stroke in strokes]
             yield bar.start, bar.dynamic * (0.8 if part.role == "pad" else 0.9), strokes
 
-    def _bass(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random):
+    def _bass(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random) -> Strokes:
         low, high = self._register(part, voice)
         line = BassLine(self.plan.tonic, self.plan.mode, low, high, rng)
         for bar, following in zip(bars, [*bars[1:], bars[-1]]):
@@ -193,7 +196,7 @@ class Arranger:
             self.plan.beats, melody_grid(self.plan.style, density), density, rests, leap, rng
         )
 
-    def _lead(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random):
+    def _lead(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random) -> Strokes:
         low, high = self._register(part, voice)
         span = max(14, (high - low) * 2 // 3)
         sung: dict[tuple, list[Stroke]] = {}  # what a tune was over these chords, to sing it again
@@ -221,7 +224,7 @@ class Arranger:
                     strokes = [Stroke(0.0, float(self.plan.beats), strokes[-1].pitch, 1.0)]
                 yield bar.start, bar.dynamic * 1.08, strokes
 
-    def _counter(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random):
+    def _counter(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random) -> Strokes:
         """A slow second voice: one or two chord tones a bar, thirds and sevenths first."""
         low, high = self._register(part, voice)
         pitch = (low + high) // 2
@@ -238,7 +241,7 @@ class Arranger:
                 strokes.append(Stroke(at, until - at, pitch, 0.9))
             yield bar.start, bar.dynamic * 0.85, strokes
 
-    def _drums(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random):
+    def _drums(self, part: Part, voice: Voice, bars: list[Bar], rng: random.Random) -> Strokes:
         beats, style = self.plan.beats, self.plan.style
         triplets = is_shuffle(style) or self.plan.style.meter == (6, 8)
         grid = 3 if triplets else rng.choice((2, 4))
