@@ -16,6 +16,7 @@ from core.result import AudioChunk, GenerationResult, Progress
 
 # (variant, preset, steps) -> seconds of rendering a second of the language model, as last seen.
 RENDERING: dict[tuple[str, str, int | None], float] = {}
+LARGEST_ESTIMATE = 0.99  # share done while sound is missing
 FIRST_RENDERING = 0.5  # before anything was rendered
 
 Event = Progress | AudioChunk | GenerationResult
@@ -50,6 +51,7 @@ class Job:
         self._began = time.perf_counter()
         self._sounded = 0  # samples of new music
         self._wanted_samples = 0
+        self._share = 0.0  # said to be done
 
     def _left(self) -> tuple[float, float]:
         """(share done, seconds left): each stage by what it has cost so far.
@@ -135,8 +137,11 @@ class Job:
 
     def _progress(self) -> Progress:
         fraction, left = self._left()
+        # An estimate that turns out too small must neither end the bar early nor turn it back.
+        whole = self._sounded >= self._wanted_samples
+        self._share = max(self._share, fraction if whole else min(fraction, LARGEST_ESTIMATE))
         stage = "making music" if self._done < self.total_tokens else "finishing"
-        return Progress(stage, fraction, left)
+        return Progress(stage, self._share, left)
 
 
 def require_numbers(samples: np.ndarray) -> None:
