@@ -1,37 +1,94 @@
-"""How far a job says it is: every stage by what it costs."""
+"""How far a job says it is: every stage by what it costs. The clock is the test's own."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from core import variants
-from core.pipeline import Pipeline
+from core import job as job_module
+from core.job import Job
 from core.request import GenerationRequest
 from core.result import Progress
 
-SECONDS = 8.0
+SECONDS, TOKENS_PER_SECOND, RATE, WINDOW = 20.0, 75, 24000, 150
 FACTOR = 1.5
 LEAST = 1.0  # seconds left, below which one call of a model is the whole of it
 
 
-@pytest.mark.parametrize("name", ["nano-no-flow", "nano"])
-def test_the_seconds_left_are_true_from_a_quarter_on(name):
-    if not variants.installed(variants.get(name)):
-        pytest.skip("assets/nano holds no weights")
-    pipeline = Pipeline.load(name)
-    for seed in (1, 2):  # the first job shows what rendering costs here
-        told, began = [], time.perf_counter()
-        request = GenerationRequest("house music", SECONDS, name, seed=seed, preset="draft")
-        for event in pipeline.stream(request):
-            if isinstance(event, Progress):
-                told.append((time.perf_counter() - began, event.fraction, event.seconds_left))
-        took = time.perf_counter() - began
-    off = [
-        max(left / (took - at), (took - at) / max(left, 1e-9))
-        for at, _, left in told
-        if at > took / 4 and took - at > LEAST
-    ]
-    assert len(off) > 5
-    assert sorted(off)[int(0.9 * len(off))] < FACTOR, sorted(off)[-10:]
+class Clock:
+    """Seconds that pass only when something is computed."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+class Rendering:
+    """Sound in windows of WINDOW tokens; each costs `cost` seconds a token."""
+
+    def __init__(self, clock: Clock, cost: float) -> None:
+        self.clock, self.cost, self.waiting = clock, cost, 0
+
+    def feed(self, tokens: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        self.waiting += len(tokens)
+        while self.waiting >= WINDOW:
+            yield self.render(WINDOW)
+
+    def flush(self) -> Iterator[tuple[str, np.ndarray]]:
+        while self.waiting:
+            yield self.render(min(WINDOW, self.waiting))
+
+    def render(self, count: int) -> tuple[str, np.ndarray]:
+        self.waiting -= count
+        self.clock.now += self.cost * count
+        return "srfm", np.zeros(count * RATE // TOKENS_PER_SECOND, np.float32)
+
+
+def progress_of(clock: Clock, drawing: float, rendering: float) -> tuple[list, float]:
+    """((seconds passed, fraction, seconds left) of every progress, seconds in all)."""
+    total = round(SECONDS * TOKENS_PER_SECOND)
+    none = np.zeros(0, np.int64)
+    request = GenerationRequest("house music", SECONDS, "nano", seed=1)
+    began = clock.now
+    job = Job(request, "house music", total, none, np.zeros(0, np.float32), lambda: False)
+    mastering = SimpleNamespace(
+        sample_rate=RATE, start=lambda: iter(()), add=lambda samples: iter((samples,))
+    )
+    told = []
+    events = list(job.start(Rendering(clock, rendering), mastering, none))
+    for at in range(0, total, 15):
+        clock.now += 15 * drawing
+        job.book("language_model", 15 * drawing)
+        events += [(clock.now - began, e) for e in job.feed(np.zeros(min(15, total - at), int))]
+    for event in job._sound(job._renderer.flush()):
+        events.append((clock.now - began, event))
+    told = [(at, e.fraction, e.seconds_left) for at, e in events if isinstance(e, Progress)]
+    return told, clock.now - began
+
+
+@pytest.mark.parametrize(("drawing", "rendering"), [(0.01, 0.002), (0.004, 0.008), (0.002, 0.02)])
+def test_the_seconds_left_are_true_from_a_quarter_on(monkeypatch, drawing, rendering):
+    clock = Clock()
+    monkeypatch.setattr(job_module, "time", clock)
+    monkeypatch.setattr(job_module, "RENDERING", {})
+    progress_of(clock, drawing, rendering)  # the first job shows what rendering costs here
+    told, took = progress_of(clock, drawing, rendering)
+    later = [(at, left) for at, _, left in told if at > took / 4 and took - at > LEAST]
+    assert len(later) > 20
+    for at, left in later:
+        assert 1 / FACTOR < left / (took - at) < FACTOR, (at, left, took)
+
+
+@pytest.mark.parametrize(("drawing", "rendering"), [(0.01, 0.002), (0.002, 0.02)])
+def test_the_share_done_never_turns_back_and_ends_at_one(monkeypatch, drawing, rendering):
+    clock = Clock()
+    monkeypatch.setattr(job_module, "time", clock)
+    monkeypatch.setattr(job_module, "RENDERING", {})
+    told, _ = progress_of(clock, drawing, rendering)
+    shares = [share for _, share, _ in told]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert all(share < 1 for share in shares[:-1])

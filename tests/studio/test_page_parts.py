@@ -10,6 +10,7 @@ import random
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -106,7 +107,8 @@ def test_a_job_is_heard_as_a_wav_of_its_final_length(tmp_path):
         async def collect() -> bytes:
             return b"".join([part async for part in sound_routes._wav(job, whole, start, count)])
 
-        return asyncio.run(collect())
+        with ThreadPoolExecutor(1) as threads:  # a browser of other tests keeps a loop on this one
+            return threads.submit(asyncio.run, collect()).result()
 
     samples, rate = soundfile.read(BytesIO(sent(0, whole)), dtype="int16")
     assert (rate, len(samples)) == (RATE, 2 * RATE)

@@ -60,7 +60,10 @@ def test_bad_rows_are_listed_and_the_rest_is_read(tmp_path, index):
         b'y/same.wav,"never closed\r\n'
     )
     notes, remarks = read_notes(path, index)
-    assert {s.name: n.captions for s, n in notes.items() if n.captions} == {"b c.flac": ("good",)}
+    assert {s.name: n.captions for s, n in notes.items() if n.captions} == {
+        "b c.flac": ("good",),
+        "x/same.wav": ("café",),  # a row of Windows-1252
+    }
     reasons = " | ".join(r.reason for r in remarks)
     for expected in (
         "missing.wav: no such audio file",

@@ -117,7 +117,11 @@ def test_a_runs_page_has_its_figures_and_samples(tmp_path, monkeypatch, capsys):
     assert main(["report", "nothing"]) == 2
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("nano-*.yaml")), ids=lambda p: p.stem)
+# The one for a borrowed GPU is packed, not trained here.
+TRAINED_HERE = sorted(p for p in CONFIGS.glob("nano-*.yaml") if not p.stem.endswith("-gpu"))
+
+
+@pytest.mark.parametrize("path", TRAINED_HERE, ids=lambda p: p.stem)
 def test_nanos_configs_make_samples_on_the_way(path, tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))
     run = run_config.read(path)
