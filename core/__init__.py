@@ -19,9 +19,9 @@ os.environ.setdefault("KMP_BLOCKTIME", "1")  # Intel's and LLVM's, in ms
 
 _HOMES = {
     "Pipeline": "core.pipeline",
-    "GenerationRequest": "core.request",
-    "AudioPrompt": "core.request",
-    "Section": "core.request",
+    "GenerationRequest": "core.requests.request",
+    "AudioPrompt": "core.requests.request",
+    "Section": "core.requests.request",
     "GenerationResult": "core.result",
     "Progress": "core.result",
     "AudioChunk": "core.result",

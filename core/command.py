@@ -13,9 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import generating
 from core.checkpoints import command as checkpoints
 from core.errors import FailureError, InputError, StudioError
+from core.generation import commands as generating
 
 BENCHES = {
     "load": "core.checkpoints.load_bench",  # name -> module with `arguments` and `run`

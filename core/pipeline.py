@@ -12,18 +12,18 @@ import torch
 
 from core import audio, variants
 from core.audio import Limiter, Sound
-from core.batching import MOST_REQUESTS, SHARED, Failed, RunningBatch
-from core.caption import CaptionTemplate
 from core.checkpoints import opening
 from core.checkpoints.lora import Lora, add_loras
-from core.conditioning import TextTokenizer, conditioning, encode_text
 from core.errors import FailureError, InputError
-from core.job import Event, Job
+from core.generation.batching import MOST_REQUESTS, SHARED, Failed, RunningBatch
+from core.generation.conditioning import TextTokenizer, conditioning, encode_text
+from core.generation.job import Event, Job
+from core.generation.mastering import Mastering
+from core.generation.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.language_model import DecodeRequest, PackedModel
-from core.mastering import Mastering
 from core.models import Flow, Models
-from core.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
-from core.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
+from core.requests.caption import CaptionTemplate
+from core.requests.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
 from core.result import GenerationResult
 from core.srfm import PRESETS
 
@@ -137,7 +137,7 @@ class Pipeline:
 
         Raises: Cancelled soon after `should_stop()` turns true (at the next model call).
         """
-        from core import best_of, editing  # which build on this module
+        from core.generation import best_of, editing
 
         if request.goes_alone:
             self._check_together([request])

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.caption import notes
-from core.request import GenerationRequest
+from core.requests.caption import notes
+from core.requests.request import GenerationRequest
 
 if TYPE_CHECKING:
-    from core.candidates import Choice
+    from core.generation.candidates import Choice
 
 OFFICIAL_CHANNELS = 2  # one channel, twice
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import variants
 from core.errors import InputError, StudioError
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.variants import Variant
 from studio.api.metrics import Metrics
 from studio.api.people import Addresses

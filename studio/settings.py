@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.workspace import work_folder
 
 EXECUTORS = ("worker", "zero-gpu")
-MOST_BATCH = 16  # see core.batching.MOST_REQUESTS, which imports torch
+MOST_BATCH = 16  # see core.generation.batching.MOST_REQUESTS, which imports torch
 SPACE_PROXIES = "10.0.0.0/8"  # where a Space's requests come from
 
 

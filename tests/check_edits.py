@@ -17,7 +17,7 @@ import numpy as np
 
 from core import audio
 from core.pipeline import Pipeline
-from core.request import AudioPrompt, Edit, GenerationRequest
+from core.requests.request import AudioPrompt, Edit, GenerationRequest
 from evaluation.nano import intervals
 from evaluation.nano.continuation import join
 from evaluation.nano.hearing import SAMPLE_RATE, tempo_of

@@ -9,11 +9,13 @@ from core.errors import StudioError, of_system
 
 def main(argv: list[str]) -> int:
     """Dispatch to a command; a StudioError becomes one line on stderr and its exit code."""
-    from trainers import bench, command, estimate, extraction_command, run_report
+    from trainers import bench, command, estimate
     from trainers.corpus import command as corpus
+    from trainers.data import extraction_command
     from trainers.fine_tuning import command as fine_tuning
     from trainers.gpu import command as gpu
     from trainers.preparation import command as preparation
+    from trainers.runs import report as run_report
 
     commands = {
         "corpus": corpus.main,

@@ -13,8 +13,8 @@ import torch
 from core.checkpoints import opening, studio_layout
 from core.checkpoints.conversion import convert
 from core.errors import InputError
-from trainers import run_config
-from trainers.files import fresh_file, write_atomic
+from trainers.data.files import fresh_file, write_atomic
+from trainers.runs import config as run_config
 
 MEASURED = "evaluation.json"  # what was measured of a model: true of it alone
 

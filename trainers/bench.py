@@ -24,8 +24,8 @@ import torch
 from core.compatibility import ready_torchaudio, ready_torchvision
 from core.language_model import LanguageModelConfig, LanguageModelExample
 from core.workspace import claim_machine
-from trainers import run_config
-from trainers.loop import Loop
+from trainers.runs import config as run_config
+from trainers.runs.loop import Loop
 
 LIMIT = 1.5
 CONFIG = Path(__file__).parent / "configs" / "nano-language-model.yaml"

@@ -16,14 +16,14 @@ from core.errors import InputError
 from core.hificodec import HiFiCodec
 from core.nn.vocos import MagnitudeHead
 from core.wavtokenizer import WavTokenizer
-from trainers.audio_store import AudioStore, StoredPiece
-from trainers.discriminators import Discriminators, DiscriminatorsConfig
-from trainers.precision import Precision, autocast
-from trainers.processes import Processes
-from trainers.reading import sizes
-from trainers.sample_metrics import ClipPair, clip_places, musicnn_figures
-from trainers.schema import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Limits, setting
-from trainers.spectral_loss import RESOLUTIONS, MagnitudeDistance, MultiResolutionMel
+from trainers.data.audio_store import AudioStore, StoredPiece
+from trainers.data.reading import sizes
+from trainers.losses.discriminators import Discriminators, DiscriminatorsConfig
+from trainers.losses.spectral_loss import RESOLUTIONS, MagnitudeDistance, MultiResolutionMel
+from trainers.runs.precision import Precision, autocast
+from trainers.runs.processes import Processes
+from trainers.runs.sample_metrics import ClipPair, clip_places, musicnn_figures
+from trainers.runs.schema import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Limits, setting
 
 SAMPLE_SECONDS = 8.0
 LOWEST_CUT = 8000.0  # Hz
@@ -52,8 +52,9 @@ class CodecTaskConfig:
             the top, as lossy files have; a codec that never met such a band garbles the rest.
         symbolic: weight of the auxiliary loss of linear heads that read, from what WavTokenizer's
             decoder is given, which pitch classes sound, the lowest note, what begins, and the part
-            of the beat (`trainers.symbolic`). They are not kept. `data.corpus` names the corpus.
-        bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
+            of the beat (`trainers.losses.symbolic`). They are not kept. `data.corpus` names the
+            corpus.
+        bf16: autocast; `auto`: where the device computes it fast (`trainers.runs.precision`).
         validation_crops: held-out crops a validation.
         metric_clips: held-out clips that musicnn hears, real and reconstructed, with the samples
             (FD-musicnn, KL-musicnn); 0: none.
@@ -79,7 +80,7 @@ class CodecTaskConfig:
 
 
 class CodecTask:
-    """A trainers.loop_config.TrainingTask; a codec's own file says how it reconstructs."""
+    """A trainers.runs.loop_config.TrainingTask; a codec's own file says how it reconstructs."""
 
     component: str
     codebook: str  # how the names of its codebooks' tensors begin
@@ -129,8 +130,8 @@ class CodecTask:
                 )
 
     def place(self, processes: Processes, shard: bool) -> None:
-        """See trainers.loop_config.TrainingTask. Codebooks follow the batch they see, so all of it
-        is seen by one process.
+        """See trainers.runs.loop_config.TrainingTask. Codebooks follow the batch they see, so all
+        of it is seen by one process.
 
         Raises: InputError for several processes.
         """
@@ -146,7 +147,7 @@ class CodecTask:
                 module.to(self.device)
 
     def identity(self) -> dict[str, str]:
-        """See trainers.loop_config.TrainingTask."""
+        """See trainers.runs.loop_config.TrainingTask."""
         return sizes(self.model.config)
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 import torch
 
 from core.errors import InputError
-from trainers import assembling, audio_store, run_config
-from trainers.loop import Loop
+from trainers import assembling
+from trainers.data import audio_store
 from trainers.memory import require_fit
-from trainers.processes import Processes
-from trainers.run_config import RunConfig
+from trainers.runs import config as run_config
+from trainers.runs.config import RunConfig
+from trainers.runs.loop import Loop
+from trainers.runs.processes import Processes
 
 
 def train(argv: list[str]) -> int:

@@ -25,10 +25,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.checkpoints.assembly import empty
 from core.errors import InputError
-from trainers import run_config
 from trainers.estimate_measured import measured
 from trainers.memory import shortage
-from trainers.run_config import RunConfig
+from trainers.runs import config as run_config
+from trainers.runs.config import RunConfig
 
 CONFIGS = Path(__file__).parent / "configs"
 PROCESSES = 8  # what a sharded stage is planned for
@@ -220,8 +220,8 @@ def _forward(run: RunConfig, model: Any, training: Any) -> tuple:
 
 
 def _codec(model: Any, training: Any) -> tuple:
-    from trainers.discriminators import Discriminators, DiscriminatorsConfig
-    from trainers.spectral_loss import RESOLUTIONS, MultiResolutionMel
+    from trainers.losses.discriminators import Discriminators, DiscriminatorsConfig
+    from trainers.losses.spectral_loss import RESOLUTIONS, MultiResolutionMel
 
     with torch.device("cpu"):
         distance = MultiResolutionMel(model.sample_rate)

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from core.result import peak_memory_bytes
-from trainers import run_config, run_folder
-from trainers.run_config import RunConfig
+from trainers.runs import config as run_config
+from trainers.runs import folder as run_folder
+from trainers.runs.config import RunConfig
 
 if TYPE_CHECKING:
     from trainers.estimate import StepCost
@@ -64,7 +65,7 @@ def whole_run(name: str) -> float | None:
 
 def _few_steps(path: Path) -> tuple[int, float]:
     """(bytes the process grew by, median seconds a step) of a stage's own training."""
-    from trainers.loop import Loop
+    from trainers.runs.loop import Loop
 
     run = run_config.read(path)
     run = replace(run, training={**run.training, "validation_crops": 2})
@@ -91,8 +92,8 @@ def _few_steps(path: Path) -> tuple[int, float]:
 
 def _random_data(run: RunConfig, folder: Path) -> dict[str, Path | str]:
     """A store or shards of noise, in the sizes of the run's config."""
-    from trainers.shards import TokenizedPiece, write_pieces
-    from trainers.text_tokenizer import train_text_tokenizer
+    from trainers.data.shards import TokenizedPiece, write_pieces
+    from trainers.data.text_tokenizer import train_text_tokenizer
 
     draw = np.random.default_rng(0)
     config = run_config.config_of(run)

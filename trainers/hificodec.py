@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from core.hificodec import HiFiCodec, HiFiCodecConfig, codebook_usages
-from trainers.audio_store import AudioStore
 from trainers.codec import CodecTask, CodecTaskConfig
+from trainers.data.audio_store import AudioStore
 
 START_BATCHES = 40
 

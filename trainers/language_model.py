@@ -17,8 +17,8 @@ from torch.utils.checkpoint import checkpoint
 
 from core import audio
 from core.checkpoints import studio_layout
-from core.conditioning import TextTokenizer
 from core.errors import InputError
+from core.generation.conditioning import TextTokenizer
 from core.language_model import (
     STRUCTURES,
     DecodeRequest,
@@ -30,16 +30,16 @@ from core.language_model import (
     sections_within,
 )
 from core.wavtokenizer import WavTokenizer
-from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
-from trainers.caption_contrast import false_caption
+from trainers.data.reading import Reader, sizes
+from trainers.data.shards import TokenizedPiece
 from trainers.language_model_config import LanguageModelTaskConfig
 from trainers.lora import Adapters
-from trainers.precision import autocast
-from trainers.processes import Processes, gathered
-from trainers.reading import Reader, sizes
-from trainers.sample_metrics import ClipPair, clip_places, musicnn_figures
-from trainers.shards import TokenizedPiece
-from trainers.symbolic import SymbolicHead, targets_for
+from trainers.losses.auxiliary_losses import TrainingExample, auxiliary_loss
+from trainers.losses.caption_contrast import false_caption
+from trainers.losses.symbolic import SymbolicHead, targets_for
+from trainers.runs.precision import autocast
+from trainers.runs.processes import Processes, gathered
+from trainers.runs.sample_metrics import ClipPair, clip_places, musicnn_figures
 
 SAMPLE_SECONDS = 10.0
 SAMPLES = 2
@@ -48,7 +48,7 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 
 
 class LanguageModelTask:
-    """See trainers.loop_config.TrainingTask."""
+    """See trainers.runs.loop_config.TrainingTask."""
 
     averaged: tuple[str, ...] = ("language_model",)
     watched = "cross_entropy"
@@ -92,7 +92,7 @@ class LanguageModelTask:
         self.groups = {"generator": [p for m in self.modules.values() for p in m.parameters()]}
 
     def place(self, processes: Processes, shard: bool) -> None:
-        """See trainers.loop_config.TrainingTask."""
+        """See trainers.runs.loop_config.TrainingTask."""
         self.processes = processes
         self.model.to(processes.device)
         if self.symbolic:
@@ -118,11 +118,11 @@ class LanguageModelTask:
             )
 
     def identity(self) -> dict[str, str]:
-        """See trainers.loop_config.TrainingTask."""
+        """See trainers.runs.loop_config.TrainingTask."""
         return {**sizes(self.model.config), **self.pieces.codecs}
 
     def data_identity(self) -> str:
-        """See trainers.loop_config.TrainingTask."""
+        """See trainers.runs.loop_config.TrainingTask."""
         return self.pieces.identity
 
     def losses(self, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from core.errors import InputError
 from trainers.lora import LoraConfig
-from trainers.precision import Precision
-from trainers.schema import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, setting
+from trainers.runs.precision import Precision
+from trainers.runs.schema import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, setting
 
 RENAMED = {  # old name -> name
     "parts": "gradient_accumulation",
@@ -36,20 +36,20 @@ class LanguageModelTaskConfig:
         drop_text: share of examples without text, which is the unconditional side of guidance
             (paper section 3.2 says 0.7, the released configs 0.2).
         caption_contrast: weight of telling a crop's caption from a false one
-            (`trainers.caption_contrast`), beside the cross-entropy of a token.
+            (`trainers.losses.caption_contrast`), beside the cross-entropy of a token.
         caption_contrast_seconds: longest crops that are so compared.
         caption_contrast_others: share of comparisons with another piece's caption, which keep
             style and instruments in mind; the rest make one fact false.
-        symbolic: weight of the symbolic targets at every token (`trainers.symbolic`), beside the
-            cross-entropy of a token; the corpus's own pieces alone have them.
+        symbolic: weight of the symbolic targets at every token (`trainers.losses.symbolic`), beside
+            the cross-entropy of a token; the corpus's own pieces alone have them.
         start_at_zero: share of crops that begin where the piece begins.
         lora: train low-rank matrices beside the weights instead of the weights.
-        bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
+        bf16: autocast; `auto`: where the device computes it fast (`trainers.runs.precision`).
         token_rate: tokens a second.
         validation_crops: held-out crops a validation.
         metric_clips: clips of 10 s for held-out captions that musicnn measures with the samples,
             beside the held-out tokens' own sound (FD-musicnn, KL-musicnn); 0: none.
-        open_shards, steps_per_shard: see `trainers.reading`; 0 keeps all pieces in memory.
+        open_shards, steps_per_shard: see `trainers.data.reading`; 0 keeps all pieces in memory.
         retry_minutes: how long a shard that cannot be fetched is asked for again.
     """
 

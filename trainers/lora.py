@@ -12,8 +12,8 @@ from torch import nn
 
 from core.compatibility import ready_torchaudio, ready_torchvision
 from core.errors import InputError
-from trainers.files import fresh_file, write_atomic
-from trainers.schema import AT_LEAST_ONE, setting
+from trainers.data.files import fresh_file, write_atomic
+from trainers.runs.schema import AT_LEAST_ONE, setting
 
 
 @dataclass(frozen=True)

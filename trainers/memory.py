@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from core.errors import InputError
-from trainers.processes import Processes
-from trainers.run_config import RunConfig, training_of
+from trainers.runs.config import RunConfig, training_of
+from trainers.runs.processes import Processes
 
 SMALL_BYTES = 2**30  # estimated in less time than it takes to count
 HALVED = 0.5  # activations under bf16 autocast, about
@@ -73,7 +73,7 @@ def require_fit(run: RunConfig, processes: Processes) -> None:
 def _is_small(run: RunConfig) -> bool:
     """Whether weights are so few that no machine is too small for them."""
     from core.checkpoints.assembly import empty
-    from trainers.run_config import config_of
+    from trainers.runs.config import config_of
 
     with torch.device("meta"):
         model = empty(run.task, config_of(run))

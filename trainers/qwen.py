@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.checkpoints import studio_layout
-from core.checkpoints.official_language_model import MAP
+from core.checkpoints.official.language_model import MAP
 from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelConfig
 

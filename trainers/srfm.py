@@ -17,13 +17,13 @@ from core.checkpoints import studio_layout
 from core.errors import InputError
 from core.hificodec import HiFiCodec
 from core.srfm import SRFM, FrameNoise, SRFMConfig
+from trainers.data.reading import Reader, sizes
+from trainers.data.shards import TokenizedPiece
 from trainers.lora import Adapters, LoraConfig
-from trainers.precision import Precision, autocast
-from trainers.processes import Processes
-from trainers.reading import Reader, sizes
-from trainers.sample_metrics import ClipPair, clip_places, musicnn_figures
-from trainers.schema import AT_LEAST_ONE, NOT_NEGATIVE, setting
-from trainers.shards import TokenizedPiece
+from trainers.runs.precision import Precision, autocast
+from trainers.runs.processes import Processes
+from trainers.runs.sample_metrics import ClipPair, clip_places, musicnn_figures
+from trainers.runs.schema import AT_LEAST_ONE, NOT_NEGATIVE, setting
 
 STATISTICS_PIECES = 200
 VALIDATION_TIMES = 8
@@ -41,11 +41,11 @@ class SRFMTaskConfig:
         ratio: latents a token (150 Hz over 75 Hz: 2; the 24 kHz variant: 1).
         token_group: tokens the tokenizer codes together; a crop begins with the first of them.
         lora: train low-rank matrices beside the weights instead of the weights.
-        bf16: autocast; `auto`: where the device computes it fast (`trainers.precision`).
+        bf16: autocast; `auto`: where the device computes it fast (`trainers.runs.precision`).
         validation_crops: held-out crops a validation.
         metric_clips: held-out clips of 8 s that musicnn measures with the samples, of made and of
             real latents (FD-musicnn, KL-musicnn); 0: none.
-        open_shards, steps_per_shard: see `trainers.reading`; 0 keeps all pieces in memory.
+        open_shards, steps_per_shard: see `trainers.data.reading`; 0 keeps all pieces in memory.
         retry_minutes: how long a shard that cannot be fetched is asked for again.
     """
 
@@ -87,7 +87,7 @@ def latents_of(piece: TokenizedPiece) -> np.ndarray:
 
 
 class SRFMTask:
-    """See trainers.loop_config.TrainingTask."""
+    """See trainers.runs.loop_config.TrainingTask."""
 
     averaged: tuple[str, ...] = ("srfm",)
     watched = "flow_loss"
@@ -121,7 +121,7 @@ class SRFMTask:
         self.groups = {"generator": list(trained.parameters())}
 
     def place(self, processes: Processes, shard: bool) -> None:
-        """See trainers.loop_config.TrainingTask."""
+        """See trainers.runs.loop_config.TrainingTask."""
         if shard:
             raise InputError("shard", True, "only the language model is large enough; leave it out")
         self.processes = processes
@@ -135,11 +135,11 @@ class SRFMTask:
             )
 
     def identity(self) -> dict[str, str]:
-        """See trainers.loop_config.TrainingTask."""
+        """See trainers.runs.loop_config.TrainingTask."""
         return {**sizes(self.model.config), **self.pieces.codecs}
 
     def data_identity(self) -> str:
-        """See trainers.loop_config.TrainingTask."""
+        """See trainers.runs.loop_config.TrainingTask."""
         return self.pieces.identity
 
     def batch(

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from core.errors import InputError
 from core.nn.codebook import codebook_usage
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
-from trainers.audio_store import AudioStore
 from trainers.codec import CodecTask, CodecTaskConfig
-from trainers.symbolic import CorpusTargets
-from trainers.symbolic_loss import symbolic_losses
+from trainers.data.audio_store import AudioStore
+from trainers.losses.symbolic import CorpusTargets
+from trainers.losses.symbolic_loss import symbolic_losses
 
 DEAD_CODE_EVERY = 50
 INITIALISE_BATCHES = 48

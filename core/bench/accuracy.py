@@ -22,7 +22,7 @@ from core.language_model import DecodeRequest
 from core.language_model.prefix import Prefix
 from core.language_model.sampling import Sampler
 from core.pipeline import Pipeline
-from core.request import DTYPES, GenerationRequest
+from core.requests.request import DTYPES, GenerationRequest
 from core.workspace import claim_machine
 
 CLIPS, SECONDS = 40, 10.0

@@ -54,7 +54,7 @@ class PlainLoop:
         ready_torchaudio()
         from transformers import DynamicCache, Qwen2Config, Qwen2ForCausalLM
 
-        from core.checkpoints.official_language_model import official_name
+        from core.checkpoints.official.language_model import official_name
 
         c = model.config
         config = Qwen2Config(

@@ -19,7 +19,7 @@ from core import variants
 from core.bench.measuring import RUNS, report
 from core.errors import Cancelled
 from core.pipeline import BATCH, Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult
 from core.workspace import claim_machine
 

@@ -18,9 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.checkpoints import official_layout, official_writer, opening, studio_layout, torch_file
+from core.checkpoints import opening, studio_layout, torch_file
 from core.checkpoints.assembly import differences, empty
-from core.checkpoints.official_layout import OFFICIAL
+from core.checkpoints.official import layout as official_layout
+from core.checkpoints.official import writer as official_writer
+from core.checkpoints.official.layout import OFFICIAL
 from core.errors import InputError
 
 KEPT, REST = "official", "rest.pt"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.checkpoints import opening, studio_layout, torch_file
 from core.checkpoints.assembly import COMPONENTS, differences, empty
-from core.checkpoints.official_layout import OFFICIAL
+from core.checkpoints.official.layout import OFFICIAL
 from core.errors import InputError
 from core.language_model import LanguageModelConfig, cache_bytes
 

@@ -20,8 +20,9 @@ from typing import Any
 
 import torch
 
-from core.checkpoints import official_writer, opening
+from core.checkpoints import opening
 from core.checkpoints.assembly import COMPONENTS, component_class, empty
+from core.checkpoints.official import writer as official_writer
 from core.errors import FailureError
 from core.hificodec import HiFiCodecConfig
 from core.language_model import DecodeRequest, LanguageModelConfig, decode

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import torch
 from torch import nn
 
-from core.checkpoints import official_layout, studio_layout
+from core.checkpoints import studio_layout
 from core.checkpoints.contents import OFFICIAL, STUDIO, components_of, layout_of, read_config
+from core.checkpoints.official import layout as official_layout
 from core.errors import InputError
 from core.text_tokenizer import TextTokenizer
 

@@ -14,7 +14,7 @@ from core.checkpoints import opening
 from core.errors import Cancelled, InputError
 from core.files import write_text
 from core.pipeline import BATCH, Pipeline
-from core.request import AudioPrompt, GenerationRequest
+from core.requests.request import AudioPrompt, GenerationRequest
 from core.result import GenerationResult
 from evaluation.benchmark.plan import System
 from evaluation.benchmark.progress import Counter

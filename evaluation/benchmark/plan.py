@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import InputError
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from evaluation.datasets import check_unique
 from evaluation.metrics import Span
 from evaluation.suite import ContinuationChoice, Recipe

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from core.errors import InputError
-from core.request import parse_sections
+from core.requests.request import parse_sections
 from core.workspace import work_folder
 from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System, Task
 from evaluation.metrics import Span

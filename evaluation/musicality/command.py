@@ -20,7 +20,7 @@ from core.checkpoints import opening
 from core.errors import InputError
 from core.hificodec import HiFiCodec
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.wavtokenizer import WavTokenizer
 from evaluation.musicality import notes
 from evaluation.musicality.measuring import figures, register_of, rolls, summary

@@ -23,9 +23,9 @@ from core import audio, variants
 from core.audio import Sound
 from core.checkpoints import opening
 from core.errors import InputError
+from core.generation.rendering import WavTokenizerRenderer
 from core.pipeline import BATCH, Pipeline
-from core.rendering import WavTokenizerRenderer
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from evaluation.nano.hearing import Heard, Hearing
 from evaluation.nano.pieces import Piece, read_pieces
 from evaluation.nano.recognition import KeyRecogniser, LabelRecogniser, key_of

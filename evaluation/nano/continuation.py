@@ -12,7 +12,7 @@ import numpy as np
 
 from core import audio
 from core.audio import Sound
-from core.request import AudioPrompt
+from core.requests.request import AudioPrompt
 from evaluation.nano import intervals, spectra
 from evaluation.nano.bench import SECONDS, Bench
 from evaluation.nano.pieces import Piece

@@ -14,7 +14,7 @@ import numpy as np
 
 from core import audio
 from core.audio import Sound
-from core.request import Section
+from core.requests.request import Section
 from evaluation.nano import intervals
 from evaluation.nano.bench import Bench
 from evaluation.nano.prompts import prompt_of

@@ -20,7 +20,7 @@ import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
 from core.errors import Cancelled, InputError, StudioError
-from core.request import FIELDS, AudioPrompt, GenerationRequest
+from core.requests.request import FIELDS, AudioPrompt, GenerationRequest
 from studio.api.asking import utf8
 from studio.api.people import asking_person, person_of
 from studio.context import Studio

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from fastapi.responses import JSONResponse
 
-from core.caption import sent_text
 from core.errors import StudioError
+from core.requests.caption import sent_text
 from studio.api import forms
 from studio.api.asking import Person
 from studio.context import Studio

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError, StudioError
-from core.request import FIELDS, AudioPrompt, Edit, GenerationRequest
+from core.requests.request import FIELDS, AudioPrompt, Edit, GenerationRequest
 from studio.context import Studio
 from studio.library.prompt_ideas import styles
 

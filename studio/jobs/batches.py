@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import FailureError, InputError, StudioError
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from studio.jobs.job import DONE, Job
 
 MOST_PROMPTS = 100

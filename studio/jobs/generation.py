@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from core import audio, batching
+from core import audio
 from core.errors import FailureError
-from core.job import Event
+from core.generation import batching
+from core.generation.job import Event
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 from studio.jobs.protocol import Assignment, Failed, Finished, JobEvent, LiveSound, told
 from studio.library.peaks import peaks

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, FailureError, InputError, StudioError
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from studio.jobs.kinds import GENERATION, Kind
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled, FailureError, StudioError
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.result import Progress
 from studio.jobs import schedule
 from studio.jobs.job import CANCELLED, DONE, FAILED, MOST_ATTEMPTS, RUNNING, WAITING, Hooks, Job

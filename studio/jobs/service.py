@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled, FailureError, InputError
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from studio.jobs.job import CANCELLED, RUNNING, WAITING, Hooks, Job
 from studio.jobs.kinds import GENERATION, MODEL, Kind
 from studio.jobs.running import STOPPING, RunningJobs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 
 FIRST_GUESS = 1.5  # compute seconds a second of music, before anything was measured
 FIXED_SECONDS = 0.3  # a job's cost whatever its length

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 
 from core.errors import Cancelled, FailureError
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from studio.jobs.job import Job
 from studio.jobs.protocol import Assignment, Failed, JobEvent, Report, told
 from studio.jobs.schedule import Slot

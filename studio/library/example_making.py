@@ -12,7 +12,7 @@ from typing import Any
 
 from core import audio
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.result import GenerationResult
 from studio.library import downloads
 from studio.library.examples import COMMAND, EXAMPLES, FOLDER

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.variants import ASSETS
 
 FOLDER = ASSETS / "examples"

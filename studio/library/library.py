@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import FailureError, InputError
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 
 ID = re.compile(r"[0-9a-f]{24}")
 PERSON = re.compile(r"[0-9a-f]{32}")

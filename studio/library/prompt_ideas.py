@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core import variants
 from core.variants import Variant
 from trainers.corpus.catalogue import STYLES
-from trainers.corpus.moods import MOODS
+from trainers.corpus.styles.moods import MOODS
 
 LEAST_SHARE = 0.8  # of a style's clips that were recognised, for the style to be offered
 MOST_CHIPS = 6

@@ -10,7 +10,7 @@ import soundfile
 
 from core.audio import SILENCE_RMS
 from core.errors import InputError
-from core.request import MIN_PROMPT_AUDIO_SECONDS
+from core.requests.request import MIN_PROMPT_AUDIO_SECONDS
 from studio.library.library import Library
 from studio.library.peaks import PEAKS
 

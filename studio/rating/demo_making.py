@@ -11,7 +11,7 @@ from typing import Any
 
 from core import audio
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from evaluation.listening.clips.clip import low_pass
 from studio.library.examples import EXAMPLES
 from studio.rating.registry import SHIPPED

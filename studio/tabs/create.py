@@ -7,7 +7,7 @@ from html import escape
 import psutil
 
 from core import variants
-from core.request import FIELDS
+from core.requests.request import FIELDS
 from core.variants import Variant
 from studio.api.forms import MOST_VARIATIONS
 from studio.context import Studio

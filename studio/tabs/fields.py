@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from core.request import FIELDS
-from core.request_fields import RequestField
+from core.requests.fields import RequestField
+from core.requests.request import FIELDS
 
 FORM = "create"
 # These have a control of their own; `keep` is 1, as a job of the studio makes one piece.

@@ -21,8 +21,8 @@ from studio.tabs.element import element
 from studio.tabs.field_errors import FieldErrors
 from studio.tabs.results import STYLE
 from studio.tabs.training_chart import LOSS, curves, figure_names
-from trainers import run_folder
-from trainers.run_folder import Row, Sample
+from trainers.runs import folder as run_folder
+from trainers.runs.folder import Row, Sample
 
 WATCH_SECONDS = 5.0
 SHOWN_SAMPLES = 6

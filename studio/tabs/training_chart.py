@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from trainers.run_folder import HEARD, TRAIN, VALIDATION, Row
+from trainers.runs.folder import HEARD, TRAIN, VALIDATION, Row
 
 LOSS = "loss"
 WATCHED = ("cross_entropy", "flow_loss", "mel")  # of a validation, as the tasks name them

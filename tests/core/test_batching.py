@@ -7,10 +7,10 @@ from collections.abc import Hashable
 import numpy as np
 import pytest
 
-from core.batching import MOST_REQUESTS, Failed, RunningBatch
 from core.errors import Cancelled, InputError
+from core.generation.batching import MOST_REQUESTS, Failed, RunningBatch
 from core.pipeline import Pipeline
-from core.request import AudioPrompt, GenerationRequest
+from core.requests.request import AudioPrompt, GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 
 

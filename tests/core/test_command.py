@@ -19,7 +19,7 @@ from core.command import main
 from core.errors import InputError
 from core.language_model import DecodeBatch
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 
 VARIANT = ["--variant", "nano-no-flow"]
 RATE = 24000

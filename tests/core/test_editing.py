@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from core import audio
-from core.candidates import likelihood
 from core.command import main
 from core.errors import Cancelled
+from core.generation.candidates import likelihood
 from core.pipeline import Pipeline
-from core.request import AudioPrompt, Edit, GenerationRequest
+from core.requests.request import AudioPrompt, Edit, GenerationRequest
 from core.result import AudioChunk, GenerationResult
 
 RATE = 24000

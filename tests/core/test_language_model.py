@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.checkpoints import official_language_model as official
+from core.checkpoints.official import language_model as official
 from core.errors import InputError
 from core.language_model import (
     IGNORED,

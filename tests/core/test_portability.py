@@ -22,7 +22,7 @@ for name in {blocked!r}:
     sys.modules[name] = None
 from core.command import main
 from core.workspace import claim_machine, pause_while_claimed
-import evaluation.listening.store.schema, studio.command, trainers.loop
+import evaluation.listening.store.schema, studio.command, trainers.runs.loop
 with claim_machine():
     code = main(["generate", "--prompt", "calm piano", "--seconds", "1", "--variant",
                  "nano-no-flow", "--out", {out!r}, "--json"])

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core import job as job_module
-from core.job import Job
-from core.request import GenerationRequest
+from core.generation import job as job_module
+from core.generation.job import Job
+from core.requests.request import GenerationRequest
 from core.result import Progress
 
 SECONDS, TOKENS_PER_SECOND, RATE, WINDOW = 20.0, 75, 24000, 150

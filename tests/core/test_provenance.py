@@ -19,7 +19,7 @@ from core import audio
 from core.command import main
 from core.errors import FailureError, InputError
 from core.provenance import CHANGED, NONE, SOURCE_TYPE, VALID, Provenance, sign, verify
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.signing import CHAIN, KEY, Credentials
 
 RATE = 24000

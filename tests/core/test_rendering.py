@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from core.generation.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.hificodec import HiFiCodec
-from core.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.srfm import SRFM, FrameNoise
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.checkpoints import official_srfm
+from core.checkpoints.official import srfm as official_srfm
 from core.errors import InputError
 from core.srfm import (
     NANO_SRFM,

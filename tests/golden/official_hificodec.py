@@ -9,7 +9,7 @@ import torch
 from golden_folder import official, official_vectors
 from torch import Tensor
 
-from core.checkpoints import official_hificodec
+from core.checkpoints.official import hificodec as official_hificodec
 from core.hificodec import HiFiCodec
 
 FEATURE_TOLERANCE = 2e-5

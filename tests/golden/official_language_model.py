@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.checkpoints import inert_yaml
-from core.checkpoints import official_language_model as official
+from core.checkpoints.official import language_model as official
 from core.language_model import (
     DecodeRequest,
     LanguageModel,

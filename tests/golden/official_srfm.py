@@ -10,7 +10,7 @@ import torch
 from golden_folder import official, official_vectors
 from torch import Tensor
 
-from core.checkpoints import official_srfm
+from core.checkpoints.official import srfm as official_srfm
 from core.srfm import SRFM, Preset
 from core.srfm.flow import integrate
 from core.srfm.model import FlowStep, valid
@@ -138,7 +138,7 @@ def test_flow_inference() -> None:
 
 def test_flow_inference_to_waveform() -> None:
     folder = official()
-    from core.checkpoints import official_hificodec
+    from core.checkpoints.official import hificodec as official_hificodec
     from core.hificodec import HiFiCodec
 
     codec = HiFiCodec(official_hificodec.config(folder / "music_tokenizer")).eval()

@@ -8,7 +8,7 @@ import re
 import torch
 from golden_folder import official, official_vectors
 
-from core.checkpoints import official_wavtokenizer
+from core.checkpoints.official import wavtokenizer as official_wavtokenizer
 from core.wavtokenizer import WavTokenizer
 
 FEATURES, WAVEFORM, BACKBONE = 2e-5, 1e-5, 5e-5  # absolute tolerances of the folder's README

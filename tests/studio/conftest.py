@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for studio_visit
+for _folder in ("", "rating"):  # for studio_visit and rating_visit
+    sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 600  # on a machine that trains at the same time; alone it takes a few

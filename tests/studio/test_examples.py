@@ -11,7 +11,7 @@ import soundfile
 
 from core import variants
 from core.checkpoints import opening
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from studio.library.examples import COMMAND, EXAMPLES, FOLDER, shipped
 
 PIECES = shipped()

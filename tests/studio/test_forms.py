@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core import variants
-from core.request import FIELDS, KEYS, METERS, PRESETS, GenerationRequest, Section
+from core.requests.request import FIELDS, KEYS, METERS, PRESETS, GenerationRequest, Section
 from studio.api import forms
 from studio.library.library import Library
 from studio.settings import Settings

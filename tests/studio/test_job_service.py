@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from core.errors import Cancelled, FailureError, InputError
-from core.request import AudioPrompt, GenerationRequest
+from core.requests.request import AudioPrompt, GenerationRequest
 from core.result import Progress
 from studio.api.metrics import Metrics
 from studio.jobs import running, schedule

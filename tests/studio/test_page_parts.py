@@ -20,7 +20,7 @@ import soundfile
 
 from core import variants
 from core.errors import Cancelled, FailureError, InputError
-from core.request import AudioPrompt, Edit, GenerationRequest
+from core.requests.request import AudioPrompt, Edit, GenerationRequest
 from studio.api import sound_routes
 from studio.context import web_folder
 from studio.jobs.batches import MOST_PROMPTS, Batches, prompts_of

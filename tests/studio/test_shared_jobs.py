@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from core.request import AudioPrompt, GenerationRequest
+from core.requests.request import AudioPrompt, GenerationRequest
 from core.result import Progress
 from evaluation.listening.checks.loopback_postgres import loopback_postgres, postgres_programs
 from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Hooks

@@ -25,7 +25,7 @@ from scipy.signal import stft
 
 from core import audio, provenance
 from core.errors import FailureError, InputError
-from core.request import AudioPrompt, GenerationRequest
+from core.requests.request import AudioPrompt, GenerationRequest
 from studio import command, context
 from studio.api import comparison_routes as comparison_routes
 from studio.api.people import COOKIE, person_of

@@ -7,8 +7,9 @@ import yaml
 from studio_visit import Visit
 
 from tests.trainers import tiny
-from trainers import run_config, run_folder
-from trainers.loop import Loop
+from trainers.runs import config as run_config
+from trainers.runs import folder as run_folder
+from trainers.runs.loop import Loop
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from core import variants
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from studio.context import Studio
 from studio.jobs.job import DONE, FAILED, RUNNING
 from studio.settings import Settings

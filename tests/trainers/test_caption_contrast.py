@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelConfig
 from tests.trainers import tiny
-from trainers import run_config
-from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
-from trainers.caption_contrast import false_caption
 from trainers.corpus import captions, compose
-from trainers.loop import Loop
-from trainers.processes import Processes
+from trainers.losses.auxiliary_losses import TrainingExample, auxiliary_loss
+from trainers.losses.caption_contrast import false_caption
+from trainers.runs import config as run_config
+from trainers.runs.loop import Loop
+from trainers.runs.processes import Processes
 
 CPU = torch.device("cpu")
 FACTS = {"tempo": 120.0, "key": "A", "mode": "minor", "has_drums": True}

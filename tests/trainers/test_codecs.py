@@ -17,14 +17,14 @@ from core.errors import InputError
 from core.nn.bands import band_magnitudes, bands_of
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 from tests.trainers import tiny
-from trainers import run_config
 from trainers.codec import CodecTask
 from trainers.corpus import compose
-from trainers.loop import Loop
-from trainers.spectral_loss import MagnitudeDistance
-from trainers.symbolic import CorpusTargets
+from trainers.losses.spectral_loss import MagnitudeDistance
+from trainers.losses.symbolic import CorpusTargets
+from trainers.runs import config as run_config
+from trainers.runs.loop import Loop
 
-PAPER = Path(run_config.__file__).parent / "configs/paper"
+PAPER = Path(run_config.__file__).parents[1] / "configs/paper"
 RATES = {"wavtokenizer": 24000, "hificodec": 48000}
 NARROW = {
     "wavtokenizer": {

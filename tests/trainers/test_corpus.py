@@ -19,11 +19,11 @@ from trainers.corpus import SAMPLE_RATE, STYLES, Piece, captions, compose, rende
 from trainers.corpus.command import main
 from trainers.corpus.composer import style_of
 from trainers.corpus.folder import entry
-from trainers.corpus.grooves import DRUMS, GROOVES
 from trainers.corpus.instruments import INSTRUMENTS
-from trainers.corpus.moods import MOODS
 from trainers.corpus.performance import swung
 from trainers.corpus.soundfonts import LEVELS, SOUNDFONTS, levelled
+from trainers.corpus.styles.grooves import DRUMS, GROOVES
+from trainers.corpus.styles.moods import MOODS
 from trainers.corpus.theory import KEYS, MODES, chord, lead_voices
 from trainers.corpus.vocabulary import mode_word, tempo_words
 

@@ -6,7 +6,11 @@ import pytest
 import torch
 
 from core.errors import InputError
-from trainers.discriminators import Discriminators, DiscriminatorsConfig, feature_matching_loss
+from trainers.losses.discriminators import (
+    Discriminators,
+    DiscriminatorsConfig,
+    feature_matching_loss,
+)
 
 TINY = dict(
     periods=(2, 3),

@@ -12,11 +12,11 @@ import yaml
 
 from core import audio
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.variants import VARIANTS
 from trainers import __main__ as trainers_main
-from trainers import run_config
-from trainers.loop import Loop
+from trainers.runs import config as run_config
+from trainers.runs.loop import Loop
 
 WAVTOKENIZER = {
     "task": "wavtokenizer",

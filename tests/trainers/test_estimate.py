@@ -8,9 +8,10 @@ import pytest
 
 from core.checkpoints import studio_layout
 from core.errors import InputError
-from trainers import estimate, estimate_measured, memory, run_config
+from trainers import estimate, estimate_measured, memory
 from trainers.__main__ import main
-from trainers.processes import Processes
+from trainers.runs import config as run_config
+from trainers.runs.processes import Processes
 
 PAPER = sorted((estimate.CONFIGS / "paper").glob("*.yaml"))
 SIZES = {

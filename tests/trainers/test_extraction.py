@@ -18,11 +18,11 @@ import webdataset
 
 from core.errors import InputError
 from tests.trainers import tiny
-from trainers import audio_store, extraction, extraction_sources
 from trainers.__main__ import main
-from trainers.places import Place
+from trainers.data import audio_store, extraction, extraction_sources
+from trainers.data.places import Place
+from trainers.data.shards import read_pieces
 from trainers.preparation.workers import run_each
-from trainers.shards import read_pieces
 
 RATE = 24_000
 

@@ -19,15 +19,15 @@ from core import variants
 from core.checkpoints import studio_layout
 from core.errors import InputError
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from tests.trainers import tiny
 from trainers.__main__ import main
 from trainers.corpus import compose
 from trainers.corpus.folder import entry
+from trainers.data.shards import read_pieces
 from trainers.fine_tuning import clips, data, verdict
 from trainers.fine_tuning.folders import FineTuneFolders, FineTuneSettings, corpus_of
 from trainers.fine_tuning.losses import crop_starts
-from trainers.shards import read_pieces
 
 RATE = 16_000
 ROOT = Path(__file__).parents[2]

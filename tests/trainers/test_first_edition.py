@@ -12,11 +12,11 @@ import pytest
 import torch
 import yaml
 
-from trainers import run_config
 from trainers.__main__ import main
-from trainers.audio_store import AudioStore
-from trainers.loop import Loop
-from trainers.shards import read_pieces
+from trainers.data.audio_store import AudioStore
+from trainers.data.shards import read_pieces
+from trainers.runs import config as run_config
+from trainers.runs.loop import Loop
 
 FILES = Path(__file__).with_name("first_edition")
 

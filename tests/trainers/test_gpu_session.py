@@ -17,10 +17,10 @@ from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelBatch, LanguageModelExample
 from tests.trainers import tiny
 from trainers.__main__ import main
+from trainers.data.shards import read_pieces, write_pieces
 from trainers.gpu import session
 from trainers.gpu.session import Pack, Settings, Step, draw, joined, train
-from trainers.shards import read_pieces, write_pieces
-from trainers.symbolic import targets_for
+from trainers.losses.symbolic import targets_for
 
 CPU = torch.device("cpu")
 QUICK = Settings(

@@ -12,12 +12,12 @@ import torch
 from core.checkpoints import studio_layout
 from core.language_model import LanguageModelBatch
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from tests.trainers import tiny
-from trainers import run_config
 from trainers.__main__ import main
-from trainers.loop import Loop
 from trainers.lora import Adapters, LoraConfig
+from trainers.runs import config as run_config
+from trainers.runs.loop import Loop
 
 LORA = {"lora": {"rank": 4, "alpha": 8}}
 

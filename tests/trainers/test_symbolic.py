@@ -14,16 +14,13 @@ from safetensors.torch import load_file
 from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelConfig
 from tests.trainers import tiny
-from trainers import run_config
-from trainers.auxiliary_losses import TrainingExample, auxiliary_loss
 from trainers.corpus import STYLES, compose
 from trainers.corpus.piece import STRUCTURES
-from trainers.corpus.style import ROLES
+from trainers.corpus.styles.style import ROLES
 from trainers.corpus.theory import KEYS, MINOR_MODES
-from trainers.loop import Loop
-from trainers.processes import Processes
-from trainers.shards import read_pieces
-from trainers.symbolic import (
+from trainers.data.shards import read_pieces
+from trainers.losses.auxiliary_losses import TrainingExample, auxiliary_loss
+from trainers.losses.symbolic import (
     AHEAD,
     CLASSES,
     COLUMNS,
@@ -34,6 +31,9 @@ from trainers.symbolic import (
     targets_for,
     targets_of,
 )
+from trainers.runs import config as run_config
+from trainers.runs.loop import Loop
+from trainers.runs.processes import Processes
 
 RATE = 75.0
 CPU = torch.device("cpu")

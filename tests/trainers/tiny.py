@@ -14,8 +14,8 @@ import yaml
 from core.checkpoints import studio_layout
 from core.language_model import LanguageModelExample
 from trainers.corpus import compose
-from trainers.shards import TokenizedPiece, write_pieces
-from trainers.text_tokenizer import train_text_tokenizer
+from trainers.data.shards import TokenizedPiece, write_pieces
+from trainers.data.text_tokenizer import train_text_tokenizer
 
 LOOP = {"steps": 10, "warmup_steps": 2, "validate_every": 5, "sample_every": 10, "log_every": 1}
 WAVTOKENIZER = {

@@ -10,10 +10,10 @@ from trainers.corpus.drumming import crash, play_fill, play_groove
 from trainers.corpus.form import INTENSITY
 from trainers.corpus.instruments import INSTRUMENTS
 from trainers.corpus.melody import MelodyLine, Theme, make_theme
-from trainers.corpus.patterns import BassLine, Stroke, play_chords
 from trainers.corpus.performance import Performer
 from trainers.corpus.piece import Note, Part
-from trainers.corpus.style import Style, Voice
+from trainers.corpus.styles.patterns import BassLine, Stroke, play_chords
+from trainers.corpus.styles.style import Style, Voice
 from trainers.corpus.theory import Chord, chord, lead_voices
 
 Strokes = Iterator[tuple[float, float, list[Stroke]]]  # start of a bar, loudness, its strokes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core.errors import InputError
-from trainers.corpus.style import Style
-from trainers.corpus.styles_acoustic import ACOUSTIC
-from trainers.corpus.styles_band import BAND
-from trainers.corpus.styles_electronic import ELECTRONIC
+from trainers.corpus.styles.acoustic import ACOUSTIC
+from trainers.corpus.styles.band import BAND
+from trainers.corpus.styles.electronic import ELECTRONIC
+from trainers.corpus.styles.style import Style
 
 STYLES: dict[str, Style] = {style.name: style for style in ACOUSTIC + BAND + ELECTRONIC}
 

@@ -10,10 +10,10 @@ from trainers.corpus.arrangement import Arranger, Plan
 from trainers.corpus.catalogue import STYLES, style_named
 from trainers.corpus.form import place_sections, plan_form
 from trainers.corpus.instruments import INSTRUMENTS
-from trainers.corpus.moods import MOODS
 from trainers.corpus.piece import Part, Piece, Space, split_of
 from trainers.corpus.soundfonts import choose_soundfont, levelled
-from trainers.corpus.style import ROLES, Style
+from trainers.corpus.styles.moods import MOODS
+from trainers.corpus.styles.style import ROLES, Style
 from trainers.corpus.theory import KEYS, MINOR_MODES
 from trainers.corpus.titles import title_for
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from trainers.corpus.grooves import DRUMS, GROOVES
-from trainers.corpus.patterns import Stroke
+from trainers.corpus.styles.grooves import DRUMS, GROOVES
+from trainers.corpus.styles.patterns import Stroke
 
 _HIT = {"X": 1.15, "x": 0.95, "o": 0.55, "?": 0.45}
 # Louder or softer than the rest of the kit.

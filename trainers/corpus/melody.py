@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from trainers.corpus.patterns import Stroke
+from trainers.corpus.styles.patterns import Stroke
 from trainers.corpus.theory import MODES, Chord
 
 

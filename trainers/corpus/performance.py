@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from trainers.corpus.patterns import Stroke
 from trainers.corpus.piece import Note
-from trainers.corpus.style import Style
+from trainers.corpus.styles.patterns import Stroke
+from trainers.corpus.styles.style import Style
 
 
 def swung(beat: float, swing: float, grid: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from trainers.corpus.moods import MOODS
+from trainers.corpus.styles.moods import MOODS
 
 _NOUNS = (
     "Harbour",

@@ -7,8 +7,8 @@ from typing import Any
 
 from trainers.corpus.catalogue import STYLES
 from trainers.corpus.instruments import INSTRUMENTS
-from trainers.corpus.moods import MOODS
 from trainers.corpus.piece import Piece
+from trainers.corpus.styles.moods import MOODS
 from trainers.corpus.theory import MINOR_MODES
 
 # Upper bound of beats per minute -> words. Felt tempo, as people use the words.

@@ -17,10 +17,10 @@ import numpy as np
 from core import audio
 from core.errors import InputError
 from core.pipeline import Pipeline
-from core.request import GenerationRequest
+from core.requests.request import GenerationRequest
 from core.wavtokenizer import WavTokenizer
-from trainers import extraction
-from trainers.files import write_atomic
+from trainers.data import extraction
+from trainers.data.files import write_atomic
 
 TOKENS, BEFORE, TRAINING, AFTER = STAGES = ("tokens", "before", "training", "after")
 FILE = "time.json"

@@ -23,7 +23,7 @@ from evaluation.benchmark import (
 )
 from evaluation.metrics import Span, recipe
 from evaluation.report import Clip, PlayableItem
-from trainers.files import write_atomic
+from trainers.data.files import write_atomic
 from trainers.fine_tuning.losses import SECONDS
 
 RECIPE = "offline"  # musicnn, whose weights come with the packages

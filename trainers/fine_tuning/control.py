@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal
 
 from core.errors import InputError
 from core.workspace import work_folder
-from trainers import run_folder
 from trainers.fine_tuning.verdict import Verdict, read
+from trainers.runs import folder as run_folder
 
 if TYPE_CHECKING:
     from trainers.fine_tuning.options import FineTuneOptions
@@ -36,7 +36,7 @@ class FineTuneStatus:
         state: running, stopped (before its end, or by an error) or done.
         line: the last line that it said: a stage, a step, an error.
         left_seconds: until the verdict; None before the first step.
-        rows: of its log; `trainers.run_folder` reads its samples.
+        rows: of its log; `trainers.runs.folder` reads its samples.
         verdict: once it is done.
     """
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InputError
-from trainers import audio_store, extraction, extraction_sources
-from trainers.files import write_atomic
-from trainers.places import Place
-from trainers.shards import read_pieces
+from trainers.data import audio_store, extraction, extraction_sources
+from trainers.data.files import write_atomic
+from trainers.data.places import Place
+from trainers.data.shards import read_pieces
 
 TRAINED = "trained-on.json"
 

@@ -15,14 +15,15 @@ import torch
 from core import variants
 from core.errors import FailureError, InputError
 from evaluation.metrics import mean_interval
-from trainers import assembling, extraction
+from trainers import assembling
+from trainers.data import extraction
+from trainers.data.shards import TokenizedPiece, read_pieces, split_of
 from trainers.fine_tuning import budget, clips, data, report, training, verdict
 from trainers.fine_tuning.budget import AFTER, BEFORE, TOKENS, TRAINING, Budget
 from trainers.fine_tuning.folders import FineTuneFolders, FineTuneSettings, corpus_of
 from trainers.fine_tuning.losses import crop_starts, piece_losses
 from trainers.fine_tuning.options import FineTuneOptions
-from trainers.processes import Processes
-from trainers.shards import TokenizedPiece, read_pieces, split_of
+from trainers.runs.processes import Processes
 
 NAMED = 12  # sources and people named in a card
 DISTANCE = "FD-musicnn"

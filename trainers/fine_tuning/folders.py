@@ -10,7 +10,7 @@ from pathlib import Path
 from core import variants
 from core.errors import InputError
 from core.workspace import models_folder, work_folder
-from trainers.files import write_atomic
+from trainers.data.files import write_atomic
 from trainers.fine_tuning.options import FineTuneOptions
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

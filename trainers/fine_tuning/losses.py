@@ -18,8 +18,8 @@ from core.language_model import (
     LanguageModelExample,
     sections_within,
 )
-from trainers.files import write_atomic
-from trainers.shards import TokenizedPiece
+from trainers.data.files import write_atomic
+from trainers.data.shards import TokenizedPiece
 
 SECONDS = 10.0
 CROPS = 8  # at most, of a piece, evenly spread

@@ -31,7 +31,7 @@ from evaluation.report import (
     table_text,
     write_report,
 )
-from trainers.files import write_atomic
+from trainers.data.files import write_atomic
 from trainers.fine_tuning.losses import CROPS
 from trainers.fine_tuning.losses import SECONDS as CROP_SECONDS
 from trainers.fine_tuning.verdict import Verdict

@@ -13,14 +13,14 @@ import torch
 import yaml
 
 from core.checkpoints import opening
-from trainers import run_config
 from trainers.command import with_precision
-from trainers.files import write_atomic
+from trainers.data.files import write_atomic
 from trainers.fine_tuning.budget import Budget
 from trainers.fine_tuning.options import FineTuneOptions
-from trainers.loop import Loop
 from trainers.lora import LoraConfig
-from trainers.processes import Processes
+from trainers.runs import config as run_config
+from trainers.runs.loop import Loop
+from trainers.runs.processes import Processes
 
 CONFIG = "run.yaml"
 NARROW = 512  # models below this width learn at a higher rate

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from trainers.files import write_atomic
+from trainers.data.files import write_atomic
 
 FILE = "verdict.json"
 LITTLE_HOURS = 2.0  # of training music, below which more is the first advice

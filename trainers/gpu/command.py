@@ -9,10 +9,10 @@ from pathlib import Path
 
 from core.checkpoints import studio_layout
 from core.language_model import LanguageModelConfig
-from trainers import run_config
+from trainers.data.shards import read_pieces
 from trainers.gpu.pack import pack
 from trainers.gpu.session import joined
-from trainers.shards import read_pieces
+from trainers.runs import config as run_config
 
 
 def gpu_pack(argv: list[str]) -> int:

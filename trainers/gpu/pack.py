@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.conditioning import TextTokenizer
 from core.errors import InputError
+from core.generation.conditioning import TextTokenizer
 from core.language_model import STRUCTURES, LanguageModelConfig
-from trainers.shards import TokenizedPiece
-from trainers.symbolic import CLASSES, PRESENT, targets_for
+from trainers.data.shards import TokenizedPiece
+from trainers.losses.symbolic import CLASSES, PRESENT, targets_for
 
 BYTE = 256
 SPLITS = ("train", "validation")

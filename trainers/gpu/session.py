@@ -28,7 +28,7 @@ from core.errors import InputError
 from core.language_model import LanguageModel, LanguageModelConfig, sections_within, time_embedding
 from core.language_model.backbone import rotary_tables
 from core.language_model.model import IGNORED, START_OF_SEQUENCE, TASK
-from trainers.symbolic_loss import symbolic_losses
+from trainers.losses.symbolic_loss import symbolic_losses
 
 FILE_BYTES = 15 * 2**20
 

@@ -4,12 +4,12 @@
 for instance one that asks a language model. `write_report` makes the page about it.
 """
 
-from trainers.preparation.captions import Captioner
+from trainers.preparation.captioning.captions import Captioner
+from trainers.preparation.captioning.templates import template_captions
 from trainers.preparation.options import PreparationOptions
 from trainers.preparation.preparing import prepare
 from trainers.preparation.records import Description, Preparation, PreparedPiece, Remark, Tags
 from trainers.preparation.report import write_report
-from trainers.preparation.templates import template_captions
 
 __all__ = [
     "Captioner",

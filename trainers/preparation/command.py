@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.workspace import work_folder
-from trainers.files import write_atomic
+from trainers.data.files import write_atomic
 from trainers.preparation.figures import summary
 from trainers.preparation.measuring import LEDGER
 from trainers.preparation.options import PreparationOptions

@@ -12,7 +12,7 @@ from pathlib import Path
 import soundfile
 
 from core.errors import InputError
-from trainers.files import fresh_file
+from trainers.data.files import fresh_file
 from trainers.preparation.decoding import FFMPEG_SUFFIXES, as_wav
 from trainers.preparation.records import Remark, Source
 

@@ -15,7 +15,7 @@ import soundfile
 
 from core import audio
 from core.errors import InputError
-from trainers.preparation.truncation import missing_part
+from trainers.preparation.captioning.truncation import missing_part
 
 SUFFIXES = {
     ".wav",

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from trainers.files import write_atomic
+from trainers.data.files import write_atomic
 from trainers.preparation.measuring import known_ids
 from trainers.preparation.records import Preparation, PreparedPiece
 

@@ -20,12 +20,12 @@ import numpy as np
 
 from core import audio
 from core.errors import InputError
-from trainers.files import fresh_file, raise_full, write_atomic
+from trainers.data.files import fresh_file, raise_full, write_atomic
 from trainers.preparation import same_song
+from trainers.preparation.captioning.tags import read_tags
 from trainers.preparation.decoding import decode
 from trainers.preparation.options import PreparationOptions
 from trainers.preparation.records import Measured, Source, Tags
-from trainers.preparation.tags import read_tags
 from trainers.preparation.workers import run_each
 
 SAMPLE_RATE = 48_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
-from core.request import STRUCTURES
+from core.requests.request import STRUCTURES
 from trainers.preparation.records import Measured
 
 # SRFM crops are 2.6 s, musicnn hears 2.98 s: shorter pieces would break training or measuring.

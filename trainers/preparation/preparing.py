@@ -10,7 +10,14 @@ from typing import Any
 
 from core.errors import InputError
 from trainers.preparation import sections as sections_of
-from trainers.preparation.captions import Captioner, Notes, captions_of, find_table, read_notes
+from trainers.preparation.captioning.captions import (
+    Captioner,
+    Notes,
+    captions_of,
+    find_table,
+    read_notes,
+)
+from trainers.preparation.captioning.templates import template_captions
 from trainers.preparation.cutting import cut_long
 from trainers.preparation.decoding import VIDEO_SUFFIXES
 from trainers.preparation.discovery import FileIndex, find_audio, printable
@@ -27,7 +34,6 @@ from trainers.preparation.records import (
 )
 from trainers.preparation.same_song import same_songs
 from trainers.preparation.splits import song_keys, splits, together
-from trainers.preparation.templates import template_captions
 
 FULL_BAND_RATE = 32_000  # below it the 48 kHz side of the models hears no highs
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core import audio
-from trainers.files import write_atomic
+from trainers.data.files import write_atomic
 from trainers.preparation.figures import CountTable, summary, tables
 from trainers.preparation.records import Preparation, PreparedPiece
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.request import STRUCTURES
+from core.requests.request import STRUCTURES
 from trainers.preparation.discovery import FileIndex
 from trainers.preparation.records import Remark, Source, TimedSection
 from trainers.preparation.table import read_table

@@ -1,0 +1,1 @@
+"""The files of the released models: their layout, their settings, read and written."""

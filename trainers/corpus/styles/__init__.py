@@ -1,0 +1,1 @@
+"""How every style of the corpus is played: chords, grooves, patterns, instruments and moods."""

@@ -1,0 +1,1 @@
+"""Losses beside the main one: spectra, discriminators, captions, and what a score says."""

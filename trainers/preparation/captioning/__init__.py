@@ -1,0 +1,1 @@
+"""Captions of prepared pieces: from tags and templates, or from a function of the caller."""

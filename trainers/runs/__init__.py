@@ -1,0 +1,1 @@
+"""What every training run has in common: loop, processes, precision, saved state, log, report."""
