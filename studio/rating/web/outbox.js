@@ -55,8 +55,8 @@ export async function insist(path, body, onLost) {
 }
 
 export class Outbox {
-  // `key`: where the browser keeps it. `onLost` and `onSent` are told of every failed and
-  // every acknowledged request.
+  // `key`: where the browser keeps it. `onLost` and `onSent` are told of the entry of every
+  // failed and every acknowledged request.
   constructor(key, onLost, onSent) {
     Object.assign(this, { key, onLost, onSent, sending: null });
   }
@@ -88,14 +88,14 @@ export class Outbox {
     let closed = 0; // tries in a row that met a study that is not open
     for (let entry = this.waiting[0]; entry; entry = this.waiting[0]) {
       try {
-        const answer = await insist(entry.path, entry.body, this.onLost);
+        const answer = await insist(entry.path, entry.body, () => this.onLost(entry));
         if (entry.path === path) last = answer;
         this.onSent(entry);
         closed = 0;
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         if (error.about === "study") {
-          this.onLost();
+          this.onLost(entry);
           await pauseBeforeRetry(closed);
           closed += 1;
           continue;

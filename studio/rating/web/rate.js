@@ -18,9 +18,13 @@ const words = study.language || {};
 const query = new URLSearchParams(location.search);
 const stored = `rate:${study.name}`;
 const token = personalToken();
-const lost = () => say(outbox.waiting.length ? words.offline : words.no_connection);
+const lost = () => say(words.no_connection);
 const unloaded = () => say(words.clip_failed);
-const outbox = new Outbox(`${stored}:${token}`, lost, () => say(words.saved, SAVED_SHOWN));
+// Only answers are told of: a note that comes and goes must not take another message away.
+const ANSWER = "listening_answer";
+const outbox = new Outbox(`${stored}:${token}`,
+  (entry) => { if (entry.path === ANSWER) say(words.offline); },
+  (entry) => { if (entry.path === ANSWER) say(words.saved, SAVED_SHOWN); });
 let trainedHere = false;
 
 const session = {
@@ -33,10 +37,9 @@ const session = {
   },
 
   async answer(trial, content) {
-    outbox.put(`answer-${trial.id}`, "listening_answer",
-      identified({ trial_id: trial.id, ...content }));
+    outbox.put(`answer-${trial.id}`, ANSWER, identified({ trial_id: trial.id, ...content }));
     trainedHere = trial.training;
-    proceed(await outbox.send("listening_answer"));
+    proceed(await outbox.send(ANSWER));
   },
 
   rest() {
@@ -182,4 +185,4 @@ async function finished(view) {
 
 if (study.studies) listStudies(study.studies);
 else if (study.closed) show(make("h1", {}, study.closed));
-else outbox.send("listening_answer").then(() => proceed(null));
+else outbox.send(ANSWER).then(() => proceed(null));
