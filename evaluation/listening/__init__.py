@@ -15,7 +15,7 @@ from evaluation.listening.design.power import (
     power_table,
     raters_needed,
 )
-from evaluation.listening.design.study import ARENA, CCR, METHOD_NAMES, MOS, Study
+from evaluation.listening.design.study import ARENA, CCR, METHOD_NAMES, MOS, MUSHRA, Study
 from evaluation.listening.design.study_file import read_study, study_from
 from evaluation.listening.service import RaterView, RatingService, StudyView, TrialView
 from evaluation.listening.statistics import MeanInterval
@@ -27,9 +27,9 @@ from evaluation.listening.store.storage import Store
 from evaluation.listening.tables.answer_files import payment_csv
 from evaluation.listening.tables.export import result_files
 from evaluation.listening.tables.honest_raters import honest_losses, losses_text
-from evaluation.listening.tables.result_report import report_tables, screening_table
+from evaluation.listening.tables.paper_tables import PaperTable
+from evaluation.listening.tables.result_report import headphone_text, report_tables, screening_table
 from evaluation.listening.tables.result_tables import (
-    PaperTable,
     ResultTable,
     ResultTables,
     StudyProgress,
@@ -45,12 +45,14 @@ __all__ = [
     "CLOSED",
     "METHOD_NAMES",
     "MOS",
+    "MUSHRA",
     "MeanInterval",
     "OPEN",
     "PAUSED",
     "cells",
     "contrast_label",
     "contrasts",
+    "headphone_text",
     "honest_losses",
     "plan_trials",
     "study_from",

@@ -23,7 +23,7 @@ from evaluation.listening.clips.preparation import (
 from evaluation.listening.design import simulation, study_file
 from evaluation.listening.design.assignment import cells, plan_trials
 from evaluation.listening.design.power import Spread, power_text
-from evaluation.listening.design.study import Study
+from evaluation.listening.design.study import MOS, Study
 from evaluation.listening.design.study_file import read_study
 from evaluation.listening.service import RatingService
 from evaluation.listening.store import people
@@ -176,7 +176,7 @@ def _check(arguments: argparse.Namespace) -> None:
         f"{len(study.items)} items, {count} cells, {trials} main trials a rater: "
         f"every cell once for every {count / trials:.1f} raters"
     )
-    if not study.is_pairs and trials % len(study.compared):
+    if study.method == MOS and trials % len(study.compared):
         print(
             f"advice: trials_per_rater {trials} is no multiple of {len(study.compared)} "
             "systems, so some (rater, item) will lack a system and drop out of differences"
@@ -226,7 +226,8 @@ def _preview(arguments: argparse.Namespace) -> None:
         raise InputError("folder", arguments.out, "is not empty; name a new one")
     made: Prepared = prepare(study, arguments.out, blind=False)
     for position, trial in enumerate(plan_trials(study, made, {}, 1), start=1):
-        print(f"{position:3} {trial.kind:9} {trial.first} {trial.second}")
+        heard = " ".join((trial.first, trial.second, *trial.conditions))
+        print(f"{position:3} {trial.kind:9} {heard}")
     # In a database of its own, thrown away, so that the study's balance stays untouched.
     scratch = arguments.out / "preview"
     store = Store(f"sqlite:///{scratch / 'answers.sqlite'}")

@@ -8,28 +8,35 @@ into JSON with `dataclasses.asdict`.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InputError
+from evaluation.listening.answer_checks import (
+    checked_comment,
+    checked_headphones,
+    checked_listening,
+    checked_record,
+    checked_scores,
+    clean,
+)
+from evaluation.listening.clips import headphones
 from evaluation.listening.clips.clip import blinded_wav
-from evaluation.listening.clips.preparation import ATTENTION, CLIPS, LEVEL, PROMPT, Prepared
-from evaluation.listening.design.assignment import TRAINING, plan_trials
-from evaluation.listening.design.study import ARENA, Axis, Study
+from evaluation.listening.clips.preparation import CLIPS, Prepared
+from evaluation.listening.clips.wanted import ATTENTION, HEADPHONES, LEVEL, PROMPT
+from evaluation.listening.design.assignment import TRAINING, Trial, plan_trials
+from evaluation.listening.design.study import ARENA, MUSHRA, Study
+from evaluation.listening.design.study_parts import Axis
 from evaluation.listening.store.records import Seat, StoredTrial
 from evaluation.listening.store.storage import Store
 
-LONGEST_COMMENT = 2000
-LONGEST_LOG = 16_000  # characters of JSON
-EVENT_KINDS = ("level_check", "pause", "resume", "play_failed")
+EVENT_KINDS = ("level_check", "pause", "resume", "play_failed", HEADPHONES)
 
 TRIAL, FINISHED, WITHDRAWN = "trial", "finished", "withdrawn"
 PROLIFIC_RETURN = "https://app.prolific.com/submissions/complete?cc={}"
-_CLIP_NAME = re.compile(r"([0-9a-f]{16})([01])\.wav")
+_CLIP_NAME = re.compile(r"([0-9a-f]{16})([0-9]{1,2})\.wav")
 _PLATFORM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -38,8 +45,9 @@ class StudyView:
     """What the page shows of a study before and around the trials.
 
     `level_clip` is noise at the loudness of all clips, to set the level and check headphones by.
-    `words_on_scale`: whether the steps of the scale are words rather than numbers. `is_public`:
-    whether the page shows the results at the end.
+    `words_on_scale`: whether the steps of the scale are words rather than numbers. `sliders`:
+    whether a screen has a slider from 0 to 100 for every clip (MUSHRA). `is_public`: whether the
+    page shows the results at the end.
     """
 
     name: str
@@ -50,6 +58,7 @@ class StudyView:
     scale: tuple[int, int]
     pairs: bool
     words_on_scale: bool
+    sliders: bool
     is_public: bool
     min_heard: float
     level_clip: str
@@ -58,6 +67,8 @@ class StudyView:
 @dataclass(frozen=True)
 class TrialView:
     """One screen: opaque clip names (two for pairs, A then B), all of `seconds`.
+
+    A MUSHRA screen has a clip for every slider, and the open `reference` beside them.
 
     `prompt_seconds` of a continuation's start are marked as the prompt. `instruction` is empty
     but for attention checks, which say openly what to answer.
@@ -72,6 +83,7 @@ class TrialView:
     prompt_seconds: float
     caption: str
     instruction: str
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,8 @@ class RaterView:
 
     `stored` tells after an answer whether it was new; a repeated one is acknowledged as well.
     `return_url`: where the platform that sent the rater wants to be told; empty otherwise.
+    `headphones`: clips of the headphone test that comes before the first trial, in the order
+    in which they are to be judged; empty once it is done, and where the study has none.
     """
 
     state: str
@@ -87,6 +101,7 @@ class RaterView:
     completion_code: str = ""
     stored: bool = False
     return_url: str = ""
+    headphones: tuple[str, ...] = ()
 
 
 class RatingService:
@@ -102,6 +117,9 @@ class RatingService:
         self.study, self.prepared, self.store = study, prepared, store
         self._captions = {item.id: item.caption for item in (*study.items, *study.training_items)}
         self._level_clip = prepared.of_kind(LEVEL)[0].name
+        self._tones = [
+            name for _, name in sorted((int(c.item), c.name) for c in prepared.of_kind(HEADPHONES))
+        ]
         self._names = set() if prepared.is_blind else {clip.name for clip in prepared.clips}
         self._prompts = {clip.item: clip.name for clip in prepared.of_kind(PROMPT)}
 
@@ -117,6 +135,7 @@ class RatingService:
             study.scale,
             study.is_pairs,
             study.method == ARENA,
+            study.method == MUSHRA,
             study.public,
             study.min_heard,
             self._level_clip,
@@ -160,7 +179,8 @@ class RatingService:
         Idempotent per rater and trial: the first answer stands, a repeated request adds none.
 
         Args:
-            scores: one whole number of the scale for every axis.
+            scores: one whole number of the scale for every axis; of a MUSHRA screen for every
+                clip, by its name.
             listening: {"heard": [share of each clip, 0..1], "events": [...]} as the page
                 logged it; anything else in it is refused.
 
@@ -169,12 +189,18 @@ class RatingService:
         seat = self._seat(token)
         if not isinstance(trial_id, str):
             raise InputError("trial", trial_id, "is not one of this rater's")
+        wanted = {axis.name: axis.name for axis in self.study.axes}
+        if self.study.method == MUSHRA:
+            trial = self.store.trial(self.study.name, trial_id)
+            if trial is None:
+                raise InputError("trial", trial_id, "is not one of this rater's")
+            wanted = dict(zip(self._clips(trial_id, trial)[1:], trial.conditions))
         stored = self.store.answer(
             seat.rater_id,
             trial_id,
-            self._scores(scores),
-            _comment(comment),
-            _listening(listening or {}),
+            checked_scores(scores, wanted, self.study.scale),
+            checked_comment(comment),
+            checked_listening(listening or {}),
             self.text_version,
         )
         return self._view(self._seat(token), stored)
@@ -182,14 +208,18 @@ class RatingService:
     def note(
         self, token: str, key: str, kind: str, detail: Mapping[str, Any] | None = None
     ) -> None:
-        """Store a pause, a resume, a level check or a clip that would not play, once per key."""
+        """Store a pause, a resume, a level check, a clip that would not play or the answers of
+        the headphone test ({"answers": six numbers 0 to 2}), once per key."""
         if kind not in EVENT_KINDS:
             raise InputError("event", kind, f"use {', '.join(EVENT_KINDS)}")
         if not isinstance(key, str) or not 1 <= len(key) <= 64 or not key.isascii():
             raise InputError("event key", key, "give 1 to 64 ASCII characters")
-        self.store.note(
-            self._seat(token).rater_id, _clean(key), kind, _small(detail or {}, "event detail")
-        )
+        record = checked_record(detail or {}, "event detail")
+        if (kind == HEADPHONES) != (key == HEADPHONES):
+            raise InputError("event key", key, f"is {HEADPHONES} for that test, and only for it")
+        if kind == HEADPHONES:
+            record = checked_headphones(record, len(self._tones))
+        self.store.note(self._seat(token).rater_id, clean(key), kind, record)
 
     def withdraw(self, token: str) -> RaterView:
         """Delete the rater's answers; repeating it changes nothing."""
@@ -199,12 +229,15 @@ class RatingService:
     def clip(self, name: str) -> bytes:
         """The WAV of a clip name from a view. Raises: InputError for any other name."""
         folder = self.prepared.folder / CLIPS
-        if isinstance(name, str) and (name == self._level_clip or name in self._names):
+        if isinstance(name, str) and (
+            name in (self._level_clip, *self._tones) or name in self._names
+        ):
             return (folder / name).read_bytes()
         parts = _CLIP_NAME.fullmatch(name) if isinstance(name, str) else None
         trial = self.store.trial(self.study.name, parts[1]) if parts else None
-        file = trial and (trial.first, trial.second)[int(parts[2])] if parts else None
-        if trial is None or not file:
+        files = self._files(trial) if trial else ()
+        file = files[int(parts[2])] if parts and int(parts[2]) < len(files) else None
+        if trial is None or file is None:
             raise InputError("clip", name, "is not a clip of this study")
         prompt = None if trial.kind == ATTENTION else self._prompts.get(trial.item)
         return blinded_wav([folder / one for one in (prompt, file) if one], name)
@@ -234,13 +267,33 @@ class RatingService:
         trials = self.store.trials(seat.rater_id)
         waiting = next((trial for trial in trials if not trial.answered), None)
         if waiting is not None:
-            return RaterView(TRIAL, self._trial_view(waiting, len(trials)), "", stored)
+            tones = () if stored else self._headphones(seat)
+            view = self._trial_view(waiting, len(trials))
+            return RaterView(TRIAL, view, "", stored, headphones=tones)
         code = recruitment.completed
         if recruitment.screened_out and not self._attentive(seat.rater_id):
             code = recruitment.screened_out
         return RaterView(
             FINISHED, None, code or seat.completion_code, stored, self._return_url(code)
         )
+
+    def _headphones(self, seat: Seat) -> tuple[str, ...]:
+        if not self._tones or self.store.was_noted(seat.rater_id, HEADPHONES):
+            return ()
+        order = headphones.trial_order(self.study.seed, seat.number)
+        return tuple(self._tones[index] for index in order)
+
+    def _files(self, trial: Trial) -> tuple[str, ...]:
+        """Prepared files of a trial: one, two, or the open reference and every condition."""
+        names = [self.prepared.condition_name(one, trial.item) for one in trial.conditions]
+        return tuple(name for name in (trial.first, trial.second, *names) if name)
+
+    def _clips(self, trial_id: str, trial: Trial) -> tuple[str, ...]:
+        """Names of a trial's files for the page: opaque, but for a preview's."""
+        files = self._files(trial)
+        if self._names:
+            return files
+        return tuple(f"{trial_id}{side}.wav" for side in range(len(files)))
 
     def _attentive(self, rater_id: str) -> bool:
         """Whether the rater's attention checks suffice for the study's rule."""
@@ -258,9 +311,9 @@ class RatingService:
 
     def _trial_view(self, stored: StoredTrial, total: int) -> TrialView:
         trial, language = stored.trial, dict(self.study.language)
-        files: tuple[str, ...] = (trial.first, trial.second) if trial.second else (trial.first,)
-        if not self._names:
-            files = tuple(f"{stored.id}{side}.wav" for side in range(len(files)))
+        files, reference = self._clips(stored.id, trial), ""
+        if trial.conditions:
+            reference, *files = files
         is_check = trial.kind == ATTENTION
         instruction = language["attention_pair" if trial.second else "attention"]
         return TrialView(
@@ -268,57 +321,10 @@ class RatingService:
             stored.position,
             total,
             trial.kind == TRAINING,
-            files,
+            tuple(files),
             self.study.clip_seconds,
             0.0 if is_check else self.study.prompt_seconds,
             "" if is_check else self._captions[trial.item],
             instruction if is_check else "",
+            reference,
         )
-
-    def _scores(self, scores: Mapping[str, int]) -> dict[str, int]:
-        low, high = self.study.scale
-        names = [axis.name for axis in self.study.axes]
-        if not isinstance(scores, Mapping) or set(scores) != set(names):
-            raise InputError("scores", scores, f"give one for each of {', '.join(names)}")
-        for name, score in scores.items():
-            if isinstance(score, bool) or not isinstance(score, int) or not low <= score <= high:
-                raise InputError(
-                    f"score of {name}", score, f"give a whole number from {low} to {high}"
-                )
-        return {name: scores[name] for name in names}
-
-
-def _clean(text: str) -> str:
-    """Without control characters (PostgreSQL takes no NUL) and broken surrogates."""
-    kept = "".join(letter for letter in text if letter == "\n" or ord(letter) >= 32)
-    return kept.encode("utf-8", "ignore").decode("utf-8")
-
-
-def _comment(comment: str) -> str:
-    if not isinstance(comment, str) or len(comment) > LONGEST_COMMENT:
-        raise InputError("comment", "", f"give a text of at most {LONGEST_COMMENT} characters")
-    return _clean(comment)
-
-
-def _small(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A JSON object short enough to store. Raises: InputError otherwise."""
-    try:
-        text = json.dumps(dict(record), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InputError(name, "", "is not a JSON object") from error
-    if len(text) > LONGEST_LOG:
-        raise InputError(name, f"{len(text)} characters", f"give at most {LONGEST_LOG}")
-    return json.loads(text)
-
-
-def _listening(log: Mapping[str, Any]) -> dict[str, Any]:
-    record = _small(log, "listening log")
-    if not set(record) <= {"heard", "events"}:
-        raise InputError("listening log", ", ".join(sorted(record)), "holds heard and events only")
-    heard = record.get("heard", [])
-    if not isinstance(heard, list) or not all(
-        isinstance(share, int | float) and math.isfinite(share) and 0 <= share <= 1
-        for share in heard
-    ):
-        raise InputError("heard", heard, "give the share of each clip, from 0 to 1")
-    return record

@@ -8,6 +8,7 @@ from typing import Any
 from core.errors import InputError
 from evaluation.listening import (
     METHOD_NAMES,
+    MUSHRA,
     MeanInterval,
     RatingService,
     ResultTable,
@@ -68,7 +69,8 @@ def _content(service: RatingService, is_demo: bool) -> dict[str, Any]:
 
 def _rows(service: RatingService, table: ResultTable) -> list[dict[str, Any]]:
     study = service.study
-    means = [(mean.axis, mean.system, mean.interval) for mean in table.means] + [
+    shown = table.means + (table.controls if study.method == MUSHRA else [])
+    means = [(mean.axis, mean.system, mean.interval) for mean in shown] + [
         (axis, one.system, one.interval)
         for axis, result in table.comparisons.items()
         for one in result.systems

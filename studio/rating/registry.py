@@ -133,8 +133,9 @@ class Studies:
 
 
 def _listed(study: Study, is_demo: bool) -> ListedStudy:
-    clips = 2 if study.is_pairs else 1
-    seconds = clips * study.clip_seconds + SECONDS_PER_SCORE * len(study.axes)
+    clips = len(study.conditions) + 1 if study.conditions else 2 if study.is_pairs else 1
+    scores = len(study.conditions) or len(study.axes)
+    seconds = clips * study.clip_seconds + SECONDS_PER_SCORE * scores
     trials = study.trials_per_rater + len(study.training_items)
     return ListedStudy(
         study.name,

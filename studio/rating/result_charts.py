@@ -110,21 +110,20 @@ def _strengths(study: Study, table: ResultTable) -> go.Figure:
 
 def distributions(study: Study, table: ResultTable) -> go.Figure:
     """Share of every score of the scale, by system."""
-    low, high = study.scale
     figure = _by_axis(study, len(study.compared))
     for row, axis in enumerate(study.axes, start=1):
         mine = [one for one in table.distributions if one.axis == axis.name]
-        for step, score in enumerate(range(low, high + 1)):
+        for step, (low, high) in enumerate(study.steps):
             shares = [100 * one.counts[step] / max(1, sum(one.counts)) for one in mine]
             figure.add_trace(
                 go.Bar(
                     x=shares,
                     y=[html.escape(contrast_label(study, one.system)) for one in mine],
                     orientation="h",
-                    name=f"{score:+d}" if low < 0 else str(score),
-                    legendgroup=str(score),
+                    name=_step_name(study, low, high),
+                    legendgroup=str(low),
                     showlegend=row == 1,
-                    marker_color=sample_colorscale(LOW_TO_HIGH, step / (high - low))[0],
+                    marker_color=sample_colorscale(LOW_TO_HIGH, step / (len(study.steps) - 1))[0],
                     hovertemplate="%{y}: %{x:.0f} %<extra></extra>",
                 ),
                 row,
@@ -132,6 +131,12 @@ def distributions(study: Study, table: ResultTable) -> go.Figure:
             )
     figure.update_layout(barmode="stack")
     return figure
+
+
+def _step_name(study: Study, low: int, high: int) -> str:
+    if low < high:
+        return f"{low}-{high}"
+    return f"{low:+d}" if study.scale[0] < 0 else str(low)
 
 
 def rater_map(study: Study, table: ResultTable) -> go.Figure:

@@ -27,7 +27,8 @@ from evaluation.listening.checks.simulated_raters import (
     RaterClient,
     SimulatedRater,
 )
-from evaluation.listening.clips.preparation import MAIN, prepare
+from evaluation.listening.clips.preparation import prepare
+from evaluation.listening.clips.wanted import MAIN
 from evaluation.listening.design.assignment import cells
 from evaluation.listening.design.study import Study
 from evaluation.listening.store.storage import Store

@@ -14,28 +14,26 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from core.audio import SILENCE_RMS, fade
 from core.errors import InputError
 from core.workspace import work_folder
 from evaluation.listening.clips import clip as sound
-from evaluation.listening.design import sources
-from evaluation.listening.design.study import Study
-
-MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION, LEVEL, PROMPT = (
-    "main",
-    "anchor",
-    "reference",
-    "identical",
-    "attention",
-    "level",
-    "prompt",
+from evaluation.listening.clips.wanted import (
+    IDENTICAL,
+    MAIN,
+    Wanted,
+    join_gain,
+    measure,
+    sound_of,
+    wanted_clips,
 )
+from evaluation.listening.design import sources
+from evaluation.listening.design.study import CONTROL_LABELS, Study
+
 CLIPS, KEY = "clips", "key.json"
 FIXED_TIME = 946_684_800  # 2000-01-01: a file's date tells nothing
 NAME_BYTES = 12
@@ -47,7 +45,8 @@ class ClipRecord:
     """One prepared clip and what only the researcher may know of it.
 
     `system` is empty for attention checks, whose `item` is the number of beeps, and for the
-    noise of the level check; anchors and identical copies keep the system they were made of.
+    noise of the level check; anchors and identical copies keep the system they were made of,
+    MUSHRA's anchors have their own name as their kind. `item` of a headphone trial is its order.
     `loudness` is that of the source cut in LUFS, `gain_db` what was added, `peak` what results.
     In a continuation study an item's prompt is one clip, which is played before the new part of
     every system; where a file holds its own prompt, `join_db` fits it to the prompt clip, and
@@ -92,19 +91,10 @@ class Prepared:
         """File name of a system's clip of an item."""
         return next(record.name for record in self.clips if record.whose == (MAIN, system, item))
 
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A clip to be made; `source` is None for beeps and noise."""
-
-    kind: str
-    system: str
-    item: str
-    source: Path | None
-
-    @property
-    def whose(self) -> tuple[str, str, str]:
-        return self.kind, self.system, self.item
+    def condition_name(self, condition: str, item: str) -> str:
+        """File name of what a MUSHRA screen's condition plays: a system's clip, or a control."""
+        whose = (condition, "", item) if condition in CONTROL_LABELS else (MAIN, condition, item)
+        return next(record.name for record in self.clips if record.whose == whose)
 
 
 def prepared_folder(study: Study) -> Path:
@@ -112,97 +102,7 @@ def prepared_folder(study: Study) -> Path:
     return work_folder() / "listening" / study.name
 
 
-def _wanted(study: Study, prompts: Mapping[str, Path]) -> list[_Wanted]:
-    by_system = {system.name: sources.system_clips(study, system) for system in study.systems}
-    wanted = [
-        _Wanted(MAIN, system, item, path)
-        for system, clips in by_system.items()
-        for item, path in clips.items()
-    ]
-    wanted += [_Wanted(PROMPT, "", item, path) for item, path in prompts.items()]
-    references, controls = sources.reference_clips(study), study.controls
-    wanted += [_Wanted(REFERENCE, "", item, path) for item, path in references.items()]
-    chooser = random.Random(f"{study.seed}/controls")
-    for item in study.items:
-        system = chooser.choice(sorted(by_system))
-        source = by_system[system][item.id]
-        if controls.anchors:
-            wanted.append(
-                _Wanted(
-                    ANCHOR, "" if references else system, item.id, references.get(item.id, source)
-                )
-            )
-        if controls.identical_pairs:
-            wanted.append(_Wanted(IDENTICAL, system, item.id, source))
-    if controls.attention:
-        wanted += [
-            _Wanted(ATTENTION, "", str(count), None) for count in range(1, study.scale[1] + 1)
-        ]
-    return [*wanted, _Wanted(LEVEL, "", "", None)]
-
-
-def _join_gain(study: Study, wanted: _Wanted, prompts: Mapping[str, Path]) -> float | None:
-    """The factor that brings a whole file's own prompt to the level of the prompt clip.
-
-    None where the file holds no prompt, or either is silent.
-    """
-    holds_prompt = wanted.source is not None and wanted.kind != PROMPT
-    if not holds_prompt or study.continuation is None or not study.continuation.whole:
-        return None
-    assert wanted.source is not None
-    prompt, seconds = prompts[wanted.item], study.continuation.prompt_seconds
-    heard = sound.rms(sound.read_end(prompt, seconds, study.clip))
-    start = max(0.0, sound.seconds_of(prompt) - seconds)
-    own = sound.rms(sound.read_cut(wanted.source, start, seconds, study.clip))
-    return None if min(heard, own) < SILENCE_RMS else heard / own
-
-
-def _sound_of(study: Study, wanted: _Wanted, prompts: Mapping[str, Path]) -> np.ndarray:
-    """The clip before levelling, [channels, T]."""
-    form = study.clip
-    if wanted.source is None:
-        made = (
-            sound.beeps(int(wanted.item), study.clip_seconds, form)
-            if wanted.kind == ATTENTION
-            else sound.level_noise(study.clip_seconds, form)
-        )
-        return fade(made, form.sample_rate, form.fade, form.fade)
-    if wanted.kind == PROMPT:
-        end = sound.read_end(wanted.source, study.prompt_seconds, form)
-        return fade(end, form.sample_rate, form.fade, 0)
-    start = form.start
-    if study.continuation is not None and study.continuation.whole:
-        start += sound.seconds_of(prompts[wanted.item])
-    samples = sound.read_cut(wanted.source, start, form.seconds, form)
-    samples = samples * (_join_gain(study, wanted, prompts) or 1.0)
-    if wanted.kind == ANCHOR:
-        samples = sound.low_pass(samples, study.controls.anchor_cutoff, form.sample_rate)
-    # A continuation goes on from its prompt.
-    return fade(samples, form.sample_rate, 0 if study.continuation else form.fade, form.fade)
-
-
-def _measure(
-    study: Study, wanted: list[_Wanted], prompts: Mapping[str, Path]
-) -> tuple[float, list[tuple[float, float]]]:
-    """The loudness all can share without clipping, and each clip's loudness and peak."""
-    measured = []
-    for one in wanted:
-        samples = _sound_of(study, one, prompts)
-        peak = float(np.max(np.abs(samples)))
-        name = one.source.name if one.source else f"of the {one.kind} check"
-        if _join_gain(study, one, prompts) is not None:
-            prompt = _Wanted(PROMPT, "", one.item, prompts[one.item])
-            samples = _sound_of(study, prompt, prompts)
-        measured.append((sound.loudness(samples, study.clip.sample_rate, name), peak))
-    # Lowering everybody keeps clips equal; limiting the loud ones would change their sound.
-    target = min(
-        study.clip.loudness,
-        *(level + 20 * np.log10(sound.PEAK_LIMIT / peak) for level, peak in measured),
-    )
-    return float(target), measured
-
-
-def _file_name(one: _Wanted, blind: bool) -> str:
+def _file_name(one: Wanted, blind: bool) -> str:
     if blind:
         return f"{secrets.token_hex(NAME_BYTES)}.wav"
     return f"{one.kind}--{one.system}--{one.item}.wav"
@@ -218,7 +118,7 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
     """
     folder = folder or prepared_folder(study)
     prompts = sources.prompt_clips(study)
-    wanted = _wanted(study, prompts)
+    wanted = wanted_clips(study, prompts)
     hashes: dict[Path | None, str] = {
         one.source: _sha256(one.source) for one in wanted if one.source
     }
@@ -233,7 +133,7 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
                 "were made of other sound files; give the changed study a new name",
             )
         return made
-    target, measured = _measure(study, wanted, prompts)
+    target, measured = measure(study, wanted, prompts)
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".clips-", dir=folder))
     os.chmod(unfinished, 0o755)
@@ -246,7 +146,7 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
             gain = 10 ** ((target - level) / 20)
             name = _file_name(one, blind)
             sound.write_wav(
-                unfinished / name, gain * _sound_of(study, one, prompts), study.clip.sample_rate
+                unfinished / name, gain * sound_of(study, one, prompts), study.clip.sample_rate
             )
             if one.kind == IDENTICAL:
                 blinded = sound.blinded_wav([unfinished / name], name)
@@ -262,7 +162,7 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
                 level,
                 target - level,
                 gain * peak,
-                float(20 * np.log10(_join_gain(study, one, prompts) or 1.0)),
+                float(20 * np.log10(join_gain(study, one, prompts) or 1.0)),
             )
         shutil.rmtree(folder / CLIPS, ignore_errors=True)
         os.replace(unfinished, folder / CLIPS)
@@ -327,4 +227,4 @@ def _sha256(path: Path) -> str:
 def require_comparable(study: Study) -> None:
     """Raises: InputError for any clip that could not be prepared, without writing any."""
     prompts = sources.prompt_clips(study)
-    _measure(study, _wanted(study, prompts), prompts)
+    measure(study, wanted_clips(study, prompts), prompts)

@@ -13,22 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from evaluation.listening.clips.preparation import (
-    ANCHOR,
-    ATTENTION,
-    IDENTICAL,
-    MAIN,
-    REFERENCE,
-    Prepared,
-)
-from evaluation.listening.design.study import ARENA, BOTH_BAD, Study
+from evaluation.listening.clips.preparation import Prepared
+from evaluation.listening.clips.wanted import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.design.study import ARENA, BOTH_BAD, MUSHRA, Study
 
 TRAINING = "training"
 
 
 class Cell(NamedTuple):
     """What is heard once: a system's clip of an item, or a pair; `other` is empty for one clip
-    and where the system is paired with the study's baseline."""
+    and where the system is paired with the study's baseline. `system` of a MUSHRA screen, which
+    holds all of them, is empty."""
 
     system: str
     item: str
@@ -41,6 +36,8 @@ class Trial:
 
     `system_second`: in a pair, whether the system (not `other`, or the study's baseline where
     that is empty) is heard second. `item` of an attention check is the right answer.
+    `conditions`: what a MUSHRA screen holds, in the order of its sliders; `first` is then the
+    open reference.
     """
 
     kind: str
@@ -50,6 +47,7 @@ class Trial:
     second: str = ""
     system_second: bool = False
     other: str = ""
+    conditions: tuple[str, ...] = ()
 
     @property
     def cell(self) -> Cell:
@@ -138,6 +136,8 @@ def _main_trials(
     number: int,
     random_: random.Random,
 ) -> list[Trial]:
+    if study.method == MUSHRA:
+        return [_screen(study, kind, cell.item, names, random_) for cell in chosen]
     if not study.is_pairs:
         return [Trial(kind, c.system, c.item, names[MAIN, c.system, c.item]) for c in chosen]
     # Chance decides which items of a contrast are heard which way round; how many, does not.
@@ -150,6 +150,18 @@ def _main_trials(
         first, last = reversed(heard) if system_second else heard
         trials.append(Trial(kind, system, item, first, last, system_second, other))
     return trials
+
+
+def _screen(
+    study: Study,
+    kind: str,
+    item: str,
+    names: Mapping[tuple[str, str, str], str],
+    random_: random.Random,
+) -> Trial:
+    """All conditions of an item in random order beside the open reference."""
+    order = tuple(random_.sample(study.conditions, len(study.conditions)))
+    return Trial(kind, "", item, names[REFERENCE, "", item], conditions=order)
 
 
 def _controls(

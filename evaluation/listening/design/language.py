@@ -9,10 +9,11 @@ from evaluation.listening.design.study import (
     CCR,
     CONTINUATION,
     MOS,
+    MUSHRA,
     TEXT_TO_MUSIC,
-    Axis,
     Study,
 )
+from evaluation.listening.design.study_parts import Axis
 
 STRINGS = {
     "welcome": "Listening test",
@@ -50,6 +51,16 @@ STRINGS = {
     "listen_more_second": "Listen to B a little longer to answer.",
     "no_connection": "No connection; trying again.",
     "return_to_platform": "Go back to the platform that sent you",
+    "reference": "Reference",
+    "mushra": "Compare every clip with the reference. One of the clips is the reference itself: "
+    "give it 100. You may switch while it plays and listen again.",
+    "left_to_hear": "Still to be heard: {clips}",
+    "left_to_score": "Still to be scored: {clips}",
+    "not_scored": "not scored yet",
+    "headphone_test": "Headphone test",
+    "headphone_question": "You hear three tones. Which one is the softest: the first, the second "
+    "or the third?",
+    "tone": "Tone {number}",
 }
 
 
@@ -72,6 +83,7 @@ POINTS = {
         "Much better",
     ),
     ARENA: ("A is better", "Tie", "B is better", "Both are bad"),
+    MUSHRA: ("Bad", "Poor", "Fair", "Good", "Excellent"),
 }
 
 _LABELS = {
@@ -113,13 +125,19 @@ _QUESTIONS: dict[str, dict[str, str | dict[str, str]]] = {
         "musicality": "Which is more musical?",
         "overall": "Which do you prefer?",
     },
+    MUSHRA: {
+        "alignment": "How well does each clip fit the description?",
+        "quality": "How close is the sound of each clip to the reference?",
+        "musicality": "How musical is each clip, compared with the reference?",
+        "overall": "How good is each clip, compared with the reference?",
+    },
 }
 PAPER_AXES = tuple(_LABELS)
 
 
 def default_axes(method: str) -> tuple[str, ...]:
-    """The paper's four axes; an arena asks for the preference alone."""
-    return ("overall",) if method == ARENA else PAPER_AXES
+    """The paper's four axes; an arena asks for the preference alone, MUSHRA for the quality."""
+    return {ARENA: ("overall",), MUSHRA: ("quality",)}.get(method, PAPER_AXES)
 
 
 def paper_axis(name: str, method: str, task: str) -> Axis:

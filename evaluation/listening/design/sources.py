@@ -9,7 +9,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from evaluation.datasets import Manifest, read_manifest
-from evaluation.listening.design.study import Study, StudyItem, StudySystem
+from evaluation.listening.design.study import MUSHRA, Study
+from evaluation.listening.design.study_parts import StudyItem, StudySystem
 
 EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
 _ITEM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")  # YouTube's may begin with - or _
@@ -145,11 +146,16 @@ def system_clips(study: Study, system: StudySystem) -> dict[str, Path]:
 
 
 def reference_clips(study: Study) -> dict[str, Path]:
-    """{item id: file} of the hidden references; empty where the study has none."""
-    if not study.controls.references:
+    """{item id: file} of the hidden references; empty where the study has none.
+
+    MUSHRA has them for training items too.
+    """
+    if study.method != MUSHRA and not study.controls.references:
         return {}
     folder = study.folder / str(study.controls.reference)
-    return _require_all("the reference", {i.id: _in_folder(folder, i.id) for i in study.items})
+    training = study.training_items if study.method == MUSHRA else ()
+    found = {item.id: _in_folder(folder, item.id) for item in (*study.items, *training)}
+    return _require_all("the reference", found)
 
 
 def prompt_clips(study: Study) -> dict[str, Path]:

@@ -16,131 +16,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluation.listening.design.study_parts import (
+    Axis,
+    ClipFormat,
+    Continuation,
+    Controls,
+    Recruitment,
+    Screening,
+    StudyItem,
+    StudySystem,
+)
+
 TEXT_TO_MUSIC, CONTINUATION = "text-to-music", "continuation"
-MOS, CCR, ARENA = "MOS", "CCR", "ARENA"
+MOS, CCR, ARENA, MUSHRA = "MOS", "CCR", "ARENA", "MUSHRA"
 METHOD_NAMES = {
     MOS: 'MOS (paper "CMOS", 1-5)',
     CCR: "CMOS (CCR, -3..+3)",
     ARENA: "arena (A, tie, B, both bad)",
+    MUSHRA: "MUSHRA (ITU-R BS.1534-3, 0-100)",
 }
 BOTH_BAD = 2  # of an arena's scores: -1 A is better, 0 tie, +1 B is better
-SCALES = {MOS: (1, 5), CCR: (-3, 3), ARENA: (-1, BOTH_BAD)}
+SCALES = {MOS: (1, 5), CCR: (-3, 3), ARENA: (-1, BOTH_BAD), MUSHRA: (0, 100)}
+RANGES = 5  # of MUSHRA's scale, a word each
+HIDDEN_REFERENCE = "reference"
+ANCHOR_CUTOFFS = {"anchor-3500": 3500.0, "anchor-7000": 7000.0}  # hertz, low and mid anchor
+CONTROL_LABELS = {
+    HIDDEN_REFERENCE: "hidden reference",
+    "anchor-3500": "3.5 kHz anchor",
+    "anchor-7000": "7 kHz anchor",
+}
 TEXTS = ("title", "consent", "language", "ablation")  # may change after answers exist
 NOT_PINNED = (*TEXTS, "public", "recruitment", "seat_minutes")
-
-
-@dataclass(frozen=True)
-class StudySystem:
-    """What is compared. Its clips lie in a folder (`<item id>.<ext>`) or in what a benchmark run
-    made of a system (`RUN/generated/SYSTEM`); `source` is relative to the study file."""
-
-    name: str
-    label: str
-    source: str
-    is_run: bool
-
-
-@dataclass(frozen=True)
-class StudyItem:
-    """One prompt: its id and the text raters read (empty where the task has none)."""
-
-    id: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One question; `points` are the words of the scale's steps, lowest first."""
-
-    name: str
-    label: str
-    question: str
-    points: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ClipFormat:
-    """What every clip is made into: seconds, LUFS, hertz, channels; fade at both ends.
-
-    `start` is where the cut begins in each file, in seconds.
-    """
-
-    seconds: float = 10.0
-    start: float = 0.0
-    fade: float = 0.05
-    loudness: float = -23.0
-    sample_rate: int = 48000
-    channels: int = 1
-
-
-@dataclass(frozen=True)
-class Continuation:
-    """Where prompt clips (`<item id>.<ext>`) lie and how much of their end is played first.
-
-    `whole`: the systems' files begin with the prompt; it is cut off and the prompt clip itself
-    is played for every system.
-    """
-
-    prompts: str
-    prompt_seconds: float
-    whole: bool
-
-
-@dataclass(frozen=True)
-class Controls:
-    """Hidden controls, each a number of trials per rater.
-
-    identical_pairs (CCR): one clip against itself. anchors (MOS): a clip low-passed at
-    anchor_cutoff hertz. references (MOS): a clip of the folder `reference`. attention: a clip
-    of beeps whose number is the answer.
-    """
-
-    identical_pairs: int = 0
-    anchors: int = 0
-    anchor_cutoff: float = 3500.0
-    references: int = 0
-    reference: str | None = None
-    attention: int = 0
-
-
-@dataclass(frozen=True)
-class Screening:
-    """Rules that keep a rater in; None leaves a rule out. What is undefined is not passed.
-
-    min_answered, min_attention, min_identical: least share of main trials answered, of
-    attention checks right, of identical pairs within 1 of 0. min_heard: least mean share of a
-    clip that was played. max_same: largest share of a rater's main scores that may be one and
-    the same value, from 6 scores on (straight-lining). anchor_below: the rater's anchors are
-    scored below its hidden references (its main trials without references) on audio quality,
-    or at least not anchor_tolerance steps or more above. min_correlation: least correlation of
-    the rater's scores with the mean of the others on the same clips (P.808 uses 0.7).
-    """
-
-    min_answered: float | None = 0.5
-    min_attention: float | None = 1.0
-    min_identical: float | None = 0.5
-    min_heard: float | None = 0.5
-    anchor_below: bool | None = True
-    min_correlation: float | None = None
-    max_same: float | None = 0.95
-    anchor_tolerance: float = 1.0
-
-
-@dataclass(frozen=True)
-class Recruitment:
-    """Where raters come from, and the codes with which a platform pays or turns them away.
-
-    platform: "" (anybody with the link), "prolific" or "mturk". completed, screened_out,
-    withdrawn: the platform's codes; a code left out shows the rater's own. A rater counts as
-    screened out for the platform by attention checks alone, which are known at the end.
-    invited_only: only links that `invite` made may join.
-    """
-
-    platform: str = ""
-    completed: str = ""
-    screened_out: str = ""
-    withdrawn: str = ""
-    invited_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,6 +63,8 @@ class Study:
         ablation: (system, row label) of the paper's Tables 8 and 9, the full model first.
         language: every string the page shows, by key.
         public: whether anybody may see the results.
+        headphone_test: whether raters first tell which of three tones is the softest, which
+            succeeds over headphones alone.
     """
 
     name: str
@@ -181,12 +89,25 @@ class Study:
     language: tuple[tuple[str, str], ...]
     public: bool = False
     recruitment: Recruitment = Recruitment()
+    headphone_test: bool = False
     folder: Path = dataclasses.field(default=Path(), compare=False)
 
     @property
     def scale(self) -> tuple[int, int]:
         """Lowest and highest score."""
         return SCALES[self.method]
+
+    @property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """Lowest and highest score of every step that a distribution counts, lowest first."""
+        low, high = self.scale
+        if self.method != MUSHRA:
+            return tuple((score, score) for score in range(low, high + 1))
+        width = (high - low) // RANGES
+        starts = range(low, high, width)
+        return tuple(
+            (start, high if start + width == high else start + width - 1) for start in starts
+        )
 
     @property
     def compared(self) -> tuple[StudySystem, ...]:
@@ -196,11 +117,21 @@ class Study:
     @property
     def is_pairs(self) -> bool:
         """Whether a trial has two clips."""
-        return self.method != MOS
+        return self.method in (CCR, ARENA)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What one MUSHRA screen holds: systems, hidden reference, anchors; else empty."""
+        if self.method != MUSHRA:
+            return ()
+        return (*(system.name for system in self.systems), HIDDEN_REFERENCE, *ANCHOR_CUTOFFS)
 
     @property
     def contrasts(self) -> tuple[tuple[str, str], ...]:
-        """(system, other) that a trial may hold; other is empty for one clip and the baseline."""
+        """(system, other) that a trial may hold; other is empty for one clip and the baseline,
+        both for a MUSHRA screen, which holds every system."""
+        if self.method == MUSHRA:
+            return (("", ""),)
         names = [system.name for system in self.systems]
         if self.is_pairs and self.baseline is None:
             return tuple(itertools.combinations(names, 2))
@@ -217,8 +148,11 @@ class Study:
         return self.prompt_seconds + self.clip.seconds
 
     def label(self, system: str) -> str:
-        """The label of a system's name; the name itself for controls."""
-        return next((s.label for s in self.systems if s.name == system), system)
+        """The label of a system's name, or of a MUSHRA screen's control; else the name."""
+        controls = CONTROL_LABELS if self.method == MUSHRA else {}
+        return next(
+            (s.label for s in self.systems if s.name == system), controls.get(system, system)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, without the folder."""
@@ -229,7 +163,7 @@ class Study:
     @property
     def design(self) -> dict[str, Any]:
         """What raters hear and are asked: `as_dict` without texts that may change."""
-        content = {k: v for k, v in self.as_dict().items() if k not in NOT_PINNED}
+        content = _without_later({k: v for k, v in self.as_dict().items() if k not in NOT_PINNED})
         for named in (*content["systems"], *content["axes"]):
             del named["label"]
         return content
@@ -252,7 +186,7 @@ class Study:
     @property
     def first_format_digest(self) -> str:
         """The digest that databases and clips of schema version 1 hold: over everything."""
-        content = self.as_dict()
+        content = _without_later(self.as_dict())
         for key in ("public", "recruitment"):
             del content[key]
         for key in ("max_same", "anchor_tolerance"):
@@ -267,7 +201,28 @@ LATER_STRINGS = {
     "listen_more_second",
     "no_connection",
     "return_to_platform",
+    "reference",
+    "mushra",
+    "left_to_hear",
+    "left_to_score",
+    "not_scored",
+    "headphone_test",
+    "headphone_question",
+    "tone",
 }  # keys of the page's texts that the first format did not have
+
+
+LATER_RULES = ("max_reference_below", "max_anchor_above", "headphones")
+
+
+def _without_later(content: dict[str, Any]) -> dict[str, Any]:
+    """Without entries younger than a study that does not use them, whose digest so stays."""
+    if not content["headphone_test"]:
+        del content["headphone_test"]
+    for field in dataclasses.fields(Screening):
+        if field.name in LATER_RULES and content["screening"][field.name] == field.default:
+            del content["screening"][field.name]
+    return content
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

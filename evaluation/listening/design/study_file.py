@@ -2,7 +2,7 @@
 
     name: demo                      # also the name of its clips, answers and link
     task: text-to-music             # or continuation
-    method: MOS                     # or CCR, then with `baseline: SYSTEM`
+    method: MOS                     # or CCR (with `baseline: SYSTEM`), ARENA, MUSHRA
     seed: 7
     systems:
       nano: {folder: clips/nano}    # holds <item id>.wav (or flac, mp3, ogg)
@@ -35,14 +35,17 @@ from evaluation.listening.design.study import (
     CCR,
     CONTINUATION,
     MOS,
+    MUSHRA,
     TEXT_TO_MUSIC,
+    Study,
+)
+from evaluation.listening.design.study_parts import (
     Axis,
     ClipFormat,
     Continuation,
     Controls,
     Recruitment,
     Screening,
-    Study,
     StudySystem,
 )
 from evaluation.listening.design.study_rules import require_sound_study
@@ -72,6 +75,7 @@ _TOP = {
     "pairs",
     "public",
     "recruitment",
+    "headphone_test",
 }
 
 
@@ -100,7 +104,7 @@ def study_from(content: Any, folder: Path) -> Study:
         if entry not in content:
             raise InputError("study", entry, "is missing; every study file names it")
     task = _choice("task", content["task"], (TEXT_TO_MUSIC, CONTINUATION))
-    method = _choice("method", content["method"], (MOS, CCR, ARENA))
+    method = _choice("method", content["method"], (MOS, CCR, ARENA, MUSHRA))
     systems = tuple(
         _system(name, given) for name, given in _mapping("systems", content["systems"]).items()
     )
@@ -125,7 +129,7 @@ def study_from(content: Any, folder: Path) -> Study:
         continuation=_continuation(content),
         controls=_record(Controls, "controls", content),
         screening=_record(Screening, "screening", content),
-        min_heard=_number("min_heard", content.get("min_heard", 0.8)),
+        min_heard=_number("min_heard", content.get("min_heard", 0.5 if method == MUSHRA else 0.8)),
         seat_minutes=_number("seat_minutes", content.get("seat_minutes", 120)),
         ablation=tuple(
             (str(name), str(label))
@@ -135,6 +139,7 @@ def study_from(content: Any, folder: Path) -> Study:
         language=_strings(content.get("language", {})),
         public=_flag("public", content.get("public", False)),
         recruitment=_record(Recruitment, "recruitment", content),
+        headphone_test=_flag("headphone_test", content.get("headphone_test", False)),
         folder=folder,
     )
     require_sound_study(study)
@@ -152,7 +157,7 @@ def _baseline(content: Mapping[str, Any], method: str) -> str | None:
     if given is not None:
         _name("baseline", given)
     if _choice("pairs", content.get("pairs", "baseline"), ("baseline", "all")) == "all":
-        if given is not None or method == MOS:
+        if given is not None or method not in (CCR, ARENA):
             raise InputError("pairs", "all", "compares every two systems, without a baseline (CCR)")
     elif method == CCR and given is None:
         raise InputError("baseline", None, "name the system that pairs compare with, or pairs: all")

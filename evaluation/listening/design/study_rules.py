@@ -5,11 +5,21 @@ from __future__ import annotations
 import re
 
 from core.errors import InputError
-from evaluation.listening.design.study import ARENA, CCR, CONTINUATION, MOS, Study
+from evaluation.listening.design.study import (
+    ARENA,
+    CCR,
+    CONTINUATION,
+    CONTROL_LABELS,
+    MUSHRA,
+    RANGES,
+    TEXT_TO_MUSIC,
+    Study,
+)
 
 LONGEST_CLIP = 60.0
 SHORTEST_CLIP = 1.0  # loudness is measured over blocks of 0.4 s
 PLATFORMS = ("", "prolific", "mturk")
+MOST_CONDITIONS = 12  # on one MUSHRA screen (BS.1534-3, section 5.4)
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 RATES = (16000, 22050, 24000, 32000, 44100, 48000)
 
@@ -19,6 +29,7 @@ def require_sound_study(study: Study) -> None:
     _require_design(study)
     _require_clip(study)
     _require_controls(study)
+    _require_mushra(study)
     _require_screening(study)
     _require_axes(study)
     _require_recruitment(study)
@@ -47,7 +58,8 @@ def _require_design(study: Study) -> None:
         raise InputError(
             "trials_per_rater",
             study.trials_per_rater,
-            f"give 1 to {cells} (systems, or pairs, x items), so that no rater hears a trial twice",
+            f"give 1 to {cells} (systems, pairs or MUSHRA screens x items), so that no rater "
+            "hears a trial twice",
         )
     if (study.task == CONTINUATION) != (study.continuation is not None):
         raise InputError(
@@ -90,7 +102,7 @@ def _require_clip(study: Study) -> None:
 
 def _require_controls(study: Study) -> None:
     controls = study.controls
-    if study.method == MOS and controls.identical_pairs:
+    if not study.is_pairs and controls.identical_pairs:
         raise InputError(
             "controls identical_pairs", controls.identical_pairs, "belong to method CCR"
         )
@@ -118,6 +130,32 @@ def _require_controls(study: Study) -> None:
         )
 
 
+def _require_mushra(study: Study) -> None:
+    if study.method != MUSHRA:
+        return
+    controls, names = study.controls, [system.name for system in study.systems]
+    if study.task != TEXT_TO_MUSIC:
+        raise InputError("task", study.task, f"MUSHRA compares whole clips: {TEXT_TO_MUSIC}")
+    if not controls.reference:
+        raise InputError(
+            "controls reference", None, "MUSHRA needs the folder of the original clips"
+        )
+    if controls.attention or controls.anchors or controls.references:
+        raise InputError(
+            "controls",
+            f"{controls.attention}, {controls.anchors}, {controls.references}",
+            "a MUSHRA screen has its own reference and anchors; name only `reference: DIR`",
+        )
+    taken = [name for name in names if name in CONTROL_LABELS]
+    if taken:
+        raise InputError("system", taken[0], "is a name of MUSHRA's controls; choose another")
+    if len(study.conditions) > MOST_CONDITIONS:
+        most = MOST_CONDITIONS - len(CONTROL_LABELS)
+        raise InputError("systems", len(names), f"one MUSHRA screen takes at most {most}")
+    if len(study.axes) != 1:
+        raise InputError("axes", len(study.axes), "MUSHRA asks one question; name one axis")
+
+
 def _require_screening(study: Study) -> None:
     rules = study.screening
     shares = {
@@ -126,6 +164,8 @@ def _require_screening(study: Study) -> None:
         "min_identical": rules.min_identical,
         "min_heard": rules.min_heard,
         "max_same": rules.max_same,
+        "max_reference_below": rules.max_reference_below,
+        "max_anchor_above": rules.max_anchor_above,
     }
     for name, share in shares.items():
         if share is not None and not 0 <= share <= 1:
@@ -143,12 +183,13 @@ def _require_axes(study: Study) -> None:
     if len(set(names)) < len(names):
         raise InputError("axes", ", ".join(names), "name each axis once")
     low, high = study.scale
+    words = RANGES if study.method == MUSHRA else high - low + 1
     for axis in study.axes:
-        if len(axis.points) != high - low + 1:
+        if len(axis.points) != words:
             raise InputError(
                 f"points of axis {axis.name}",
                 len(axis.points),
-                f"give {high - low + 1} words, for {low} to {high}",
+                f"give {words} words, for {low} to {high}",
             )
 
 

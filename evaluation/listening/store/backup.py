@@ -107,7 +107,7 @@ def _checked_rows(path: Path) -> list[tuple[str, dict]]:
         sound = False
     if not sound:
         raise InputError("backup", path, "is damaged or not a backup of answers")
-    if head["schema_version"] not in (1, SCHEMA_VERSION):  # later columns have defaults
+    if head["schema_version"] not in range(1, SCHEMA_VERSION + 1):  # later columns have defaults
         raise InputError(
             "backup's schema version",
             head["schema_version"],

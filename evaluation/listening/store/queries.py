@@ -8,7 +8,13 @@ import sqlalchemy as sa
 
 from evaluation.listening.design.assignment import Trial
 from evaluation.listening.store.records import StoredAnswer, StoredRater, StoredTrial
-from evaluation.listening.store.schema import answer_table, rater_table, reading, trial_table
+from evaluation.listening.store.schema import (
+    answer_table,
+    event_table,
+    rater_table,
+    reading,
+    trial_table,
+)
 
 
 def trials(connection: sa.Connection, rater_id: str) -> list[StoredTrial]:
@@ -97,7 +103,26 @@ def raters(engine: sa.Engine, study_name: str) -> list[StoredRater]:
     ]
 
 
+def events(engine: sa.Engine, study_name: str, kind: str) -> dict[str, dict]:
+    """The detail of an event of a kind by rater id; the first where a rater has several."""
+    with reading(engine) as connection:
+        rows = connection.execute(
+            sa.select(event_table.c.rater_id, event_table.c.detail)
+            .join(rater_table, rater_table.c.id == event_table.c.rater_id)
+            .where(rater_table.c.study == study_name, event_table.c.kind == kind)
+            .order_by(event_table.c.at.desc())
+        ).all()
+    return {rater_id: json.loads(detail) for rater_id, detail in rows}
+
+
 def _trial(row: sa.Row) -> Trial:
     return Trial(
-        row.kind, row.system, row.item, row.first, row.second, bool(row.system_second), row.other
+        row.kind,
+        row.system,
+        row.item,
+        row.first,
+        row.second,
+        bool(row.system_second),
+        row.other,
+        tuple(json.loads(row.conditions)),
     )

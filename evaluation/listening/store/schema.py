@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.errors import FailureError, InputError
 
-SCHEMA_VERSION = 2  # 1 is brought to 2 when it is opened
+SCHEMA_VERSION = 3  # older ones are brought up when they are opened
 BUSY_SECONDS = 60
 _SCHEMA_LOCK = 7_305_110  # any fixed number: PostgreSQL's advisory lock while tables are made
 
@@ -75,6 +75,7 @@ trial_table = sa.Table(
     sa.Column("second", sa.String(255), nullable=False),
     sa.Column("system_second", sa.Boolean, nullable=False),
     sa.Column("other", sa.String(80), nullable=False, server_default=""),
+    sa.Column("conditions", sa.Text, nullable=False, server_default="[]"),
     sa.UniqueConstraint("rater_id", "position"),
 )
 answer_table = sa.Table(
@@ -115,13 +116,16 @@ invitation_table = sa.Table(
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("revoked_at", sa.Double),
 )
-# What version 2 added to tables of version 1.
-_LATER_COLUMNS = (
-    study_table.c.state,
-    rater_table.c.removed_at,
-    trial_table.c.other,
-    answer_table.c.text_version,
-)
+# What later versions added to tables of the one before.
+_LATER_COLUMNS = {
+    2: (
+        study_table.c.state,
+        rater_table.c.removed_at,
+        trial_table.c.other,
+        answer_table.c.text_version,
+    ),
+    3: (trial_table.c.conditions,),
+}
 
 # Answers are append-only: the database itself refuses to change one (withdrawal deletes them).
 _FINAL_SQLITE = """CREATE TRIGGER IF NOT EXISTS answer_is_final BEFORE UPDATE ON answer
@@ -256,8 +260,8 @@ def _make_tables(connection: sa.Connection) -> None:
         for statement in _FINAL_POSTGRES if postgres else (_FINAL_SQLITE,):
             connection.exec_driver_sql(statement)
     found = connection.execute(sa.select(schema_version.c.version)).scalar_one()
-    if found == 1:
-        _bring_up(connection)
+    if 1 <= found < SCHEMA_VERSION:
+        _bring_up(connection, found)
     elif found != SCHEMA_VERSION:
         raise FailureError(
             "schema version of the database",
@@ -266,10 +270,11 @@ def _make_tables(connection: sa.Connection) -> None:
         )
 
 
-def _bring_up(connection: sa.Connection) -> None:
-    """Tables of version 1 become those of version 2; no row changes."""
+def _bring_up(connection: sa.Connection, found: int) -> None:
+    """Tables of version `found` become those of this one; no row changes."""
     metadata.create_all(connection)
-    for column in _LATER_COLUMNS:
-        definition = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}")
+    for version in range(found + 1, SCHEMA_VERSION + 1):
+        for column in _LATER_COLUMNS[version]:
+            definition = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}")
     connection.execute(schema_version.update().values(version=SCHEMA_VERSION))

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.errors import InputError
-from evaluation.listening.clips.preparation import MAIN
+from evaluation.listening.clips.wanted import MAIN
 from evaluation.listening.design.assignment import Cell, Trial
 from evaluation.listening.design.study import Study
 from evaluation.listening.store import people, queries, registration
@@ -139,6 +139,7 @@ class Store:
                             "rater_id": seat.rater_id,
                             "position": position,
                             **asdict(trial),
+                            "conditions": json.dumps(trial.conditions),
                         }
                         for position, trial in enumerate(trials, start=1)
                     ],
@@ -329,3 +330,13 @@ class Store:
     def raters(self, study_name: str) -> list[StoredRater]:
         """Every rater of a study, in the order they joined."""
         return queries.raters(self.engine, study_name)
+
+    def was_noted(self, rater_id: str, key: str) -> bool:
+        """Whether a rater has an event of this key."""
+        with reading(self.engine) as connection:
+            chosen = (event_table.c.rater_id == rater_id) & (event_table.c.key == key)
+            return connection.execute(sa.select(event_table.c.at).where(chosen)).first() is not None
+
+    def events(self, study_name: str, kind: str) -> dict[str, dict[str, Any]]:
+        """The detail of what was noted of a kind, by rater id."""
+        return queries.events(self.engine, study_name, kind)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from evaluation.listening.clips.preparation import ATTENTION, IDENTICAL, MAIN
+from evaluation.listening.clips.wanted import ATTENTION, IDENTICAL, MAIN
 from evaluation.listening.design.assignment import TRAINING, Trial, signed_score
 from evaluation.listening.design.study import Study
 from evaluation.listening.store.people import participants
@@ -30,6 +30,7 @@ def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
 
     `score` is as given; `signed` is system minus baseline for pairs, training too. `first` and
     `second` name the systems heard in that order; the beeps of an attention check are none's.
+    A MUSHRA screen has a row for every condition, `place` is that of its slider from 1 on.
     """
     columns = (
         "study",
@@ -52,6 +53,7 @@ def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
         "passed_screening",
         "removed",
         "text_version",
+        "place",
     )
     removed = {r.rater_id for r in store.raters(study.name) if r.removed_at is not None}
     rows = []
@@ -60,7 +62,11 @@ def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
         first, second = _heard(study, trial)
         heard = answer.listening.get("heard")
         when = datetime.fromtimestamp(answer.answered_at, UTC).isoformat(timespec="milliseconds")
-        for axis, score in answer.scores.items():
+        for key, score in answer.scores.items():
+            system, axis, place = trial.system, key, ""
+            if trial.conditions:
+                system, axis = key, study.axes[0].name
+                place = str(trial.conditions.index(key) + 1)
             rows.append(
                 (
                     study.name,
@@ -70,7 +76,7 @@ def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
                     answer.position,
                     trial.kind,
                     trial.item,
-                    trial.system,
+                    system,
                     trial.other or study.baseline if trial.kind in (MAIN, TRAINING) else None,
                     first,
                     second,
@@ -83,6 +89,7 @@ def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
                     int(answer.rater_id in kept),
                     int(answer.rater_id in removed),
                     answer.text_version,
+                    place,
                 )
             )
     return csv_text(columns, rows)
@@ -108,7 +115,7 @@ def payment_csv(study: Study, store: Store) -> str:
 
 
 def _heard(study: Study, trial: Trial) -> tuple[str, str]:
-    if trial.kind == ATTENTION:
+    if trial.kind == ATTENTION or trial.conditions:
         return "", ""
     if trial.kind == IDENTICAL:
         return trial.system, trial.system

@@ -32,7 +32,7 @@ def write_dataset(folder: Path, study: Study, store: Store, found: ResultTables)
     table = pandas.read_csv(
         text, dtype=dict.fromkeys(TEXTS, "string"), keep_default_na=False, na_values={"": []}
     )
-    for name in ("least_heard",):
+    for name in ("least_heard", "place"):
         table[name] = pandas.to_numeric(table[name], errors="coerce")
     (folder / "data").mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / DATA, index=False)
@@ -73,10 +73,3 @@ Questions, scored {study.scale[0]} to {study.scale[1]}:
 the rules fixed before the first answer, `removed` whom the researcher took out. Raters are random
 ids. Design sha256 {study.digest}.
 """
-
-
-def _size(rows: int) -> str:
-    """The hub's name for so many rows."""
-    if rows < 1000:
-        return "n<1K"
-    return "1K<n<10K" if rows < 10_000 else "10K<n<100K"

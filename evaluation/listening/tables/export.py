@@ -9,6 +9,7 @@ from evaluation.listening.statistics import MeanInterval
 from evaluation.listening.store.storage import Store
 from evaluation.listening.tables.answer_files import answers_csv, csv_text
 from evaluation.listening.tables.result_tables import ResultTable, ResultTables
+from evaluation.listening.tables.screening import Verdict
 
 INTERVAL_COLUMNS = (
     "n_ratings",
@@ -26,6 +27,81 @@ INTERVAL_COLUMNS = (
     "df",
     "note",
 )
+
+MEANS_COLUMNS = ("raters", "kind", "axis", "system", *INTERVAL_COLUMNS)
+PAIRS_COLUMNS = (
+    "raters",
+    "axis",
+    "system_a",
+    "system_b",
+    *INTERVAL_COLUMNS,
+    "p_holm_axis",
+    "p_holm_all",
+    "wilcoxon_n",
+    "wilcoxon_W",
+    "wilcoxon_p",
+    "wilcoxon_holm_axis",
+    "wilcoxon_holm_all",
+)
+COMPARISON_COLUMNS = (
+    "raters",
+    "axis",
+    "system",
+    *INTERVAL_COLUMNS,
+    "wins",
+    "ties",
+    "losses",
+    "n_system_second",
+    "p_holm_axis",
+    "p_holm_all",
+    "wilcoxon_p",
+    "wilcoxon_holm_axis",
+    "order_effect",
+    "order_half_95",
+    "order_p",
+    "order_note",
+)
+ARENA_COLUMNS = (
+    "raters",
+    "axis",
+    "system",
+    "strength",
+    "half_95",
+    "wins",
+    "ties",
+    "losses",
+    "both_bad",
+    "note",
+)
+AGREEMENT_COLUMNS = (
+    "raters",
+    "axis",
+    "n_raters",
+    "n_units",
+    "n_ratings",
+    "alpha_ordinal",
+    "alpha_interval",
+    "icc_units",
+    "icc_2_1",
+    "icc_2_1_lo",
+    "icc_2_1_hi",
+    "icc_2_k",
+    "icc_2_k_lo",
+    "icc_2_k_hi",
+)
+FIGURES = (  # of a verdict
+    "answered",
+    "attention",
+    "identical",
+    "heard",
+    "anchor_gap",
+    "correlation",
+    "same",
+    "reference_below",
+    "anchor_above",
+    "headphones",
+)
+SCREENING_COLUMNS = ("rater", "kept", *FIGURES, "completion_code", "reasons")
 
 
 def _interval(interval: MeanInterval) -> tuple:
@@ -45,6 +121,14 @@ def _interval(interval: MeanInterval) -> tuple:
         interval.df,
         interval.note,
     )
+
+
+def _means_rows(table: ResultTable, raters: str) -> list[tuple]:
+    return [
+        (raters, kind, mean.axis, mean.system, *_interval(mean.interval))
+        for kind, means in (("system", table.means), ("control", table.controls))
+        for mean in means
+    ]
 
 
 def _pairs_rows(table: ResultTable, raters: str) -> list[tuple]:
@@ -95,158 +179,73 @@ def _comparison_rows(table: ResultTable, raters: str) -> list[tuple]:
     return rows
 
 
+def _arena_rows(table: ResultTable, raters: str) -> list[tuple]:
+    return [
+        (
+            raters,
+            axis,
+            one.system,
+            one.strength,
+            one.half_95,
+            one.wins,
+            one.ties,
+            one.losses,
+            one.both_bad,
+            one.note,
+        )
+        for axis, result in table.arenas.items()
+        for one in result.strengths
+    ]
+
+
+def _agreement_rows(table: ResultTable, raters: str) -> list[tuple]:
+    return [
+        (
+            raters,
+            axis,
+            a.n_raters,
+            a.n_units,
+            a.n_ratings,
+            a.alpha_ordinal,
+            a.alpha_interval,
+            a.icc.n_complete_units,
+            a.icc.single,
+            *(a.icc.single_ci or (None, None)),
+            a.icc.average,
+            *(a.icc.average_ci or (None, None)),
+        )
+        for axis, a in table.agreement.items()
+    ]
+
+
+def _verdict_row(verdict: Verdict, codes: dict[str, str]) -> tuple:
+    return (
+        verdict.rater_id,
+        int(verdict.kept),
+        *(getattr(verdict, name) for name in FIGURES),
+        codes.get(verdict.rater_id, ""),
+        "; ".join(verdict.reasons),
+    )
+
+
 def result_files(study: Study, store: Store, found: ResultTables) -> dict[str, str]:
     """Every file of an export by name: answers and the tables with all and screened raters."""
     sets = (("all", found.everyone), ("screened", found.screened))
     kept = {verdict.rater_id for verdict in found.verdicts if verdict.kept}
-    raters = store.raters(study.name)
-    codes = {rater.rater_id: rater.completion_code for rater in raters}
+    codes = {rater.rater_id: rater.completion_code for rater in store.raters(study.name)}
     files = {"answers.csv": answers_csv(study, store, kept)}
-    files["means.csv"] = csv_text(
-        ("raters", "kind", "axis", "system", *INTERVAL_COLUMNS),
-        [
-            (name, kind, mean.axis, mean.system, *_interval(mean.interval))
-            for name, table in sets
-            for kind, means in (("system", table.means), ("control", table.controls))
-            for mean in means
-        ],
-    )
-    files["pairs.csv"] = csv_text(
-        (
-            "raters",
-            "axis",
-            "system_a",
-            "system_b",
-            *INTERVAL_COLUMNS,
-            "p_holm_axis",
-            "p_holm_all",
-            "wilcoxon_n",
-            "wilcoxon_W",
-            "wilcoxon_p",
-            "wilcoxon_holm_axis",
-            "wilcoxon_holm_all",
-        ),
-        [row for name, table in sets for row in _pairs_rows(table, name)],
-    )
-    files["comparisons.csv"] = csv_text(
-        (
-            "raters",
-            "axis",
-            "system",
-            *INTERVAL_COLUMNS,
-            "wins",
-            "ties",
-            "losses",
-            "n_system_second",
-            "p_holm_axis",
-            "p_holm_all",
-            "wilcoxon_p",
-            "wilcoxon_holm_axis",
-            "order_effect",
-            "order_half_95",
-            "order_p",
-            "order_note",
-        ),
-        [row for name, table in sets for row in _comparison_rows(table, name)],
-    )
-    files["arena.csv"] = csv_text(
-        (
-            "raters",
-            "axis",
-            "system",
-            "strength",
-            "half_95",
-            "wins",
-            "ties",
-            "losses",
-            "both_bad",
-            "note",
-        ),
-        [
-            (
-                name,
-                axis,
-                one.system,
-                one.strength,
-                one.half_95,
-                one.wins,
-                one.ties,
-                one.losses,
-                one.both_bad,
-                one.note,
-            )
-            for name, table in sets
-            for axis, result in table.arenas.items()
-            for one in result.strengths
-        ],
-    )
-    files["agreement.csv"] = csv_text(
-        (
-            "raters",
-            "axis",
-            "n_raters",
-            "n_units",
-            "n_ratings",
-            "alpha_ordinal",
-            "alpha_interval",
-            "icc_units",
-            "icc_2_1",
-            "icc_2_1_lo",
-            "icc_2_1_hi",
-            "icc_2_k",
-            "icc_2_k_lo",
-            "icc_2_k_hi",
-        ),
-        [
-            (
-                name,
-                axis,
-                a.n_raters,
-                a.n_units,
-                a.n_ratings,
-                a.alpha_ordinal,
-                a.alpha_interval,
-                a.icc.n_complete_units,
-                a.icc.single,
-                *(a.icc.single_ci or (None, None)),
-                a.icc.average,
-                *(a.icc.average_ci or (None, None)),
-            )
-            for name, table in sets
-            for axis, a in table.agreement.items()
-        ],
-    )
-    files["screening.csv"] = csv_text(
-        (
-            "rater",
-            "kept",
-            "answered",
-            "attention",
-            "identical",
-            "heard",
-            "anchor_gap",
-            "correlation",
-            "same",
-            "completion_code",
-            "reasons",
-        ),
-        [
-            (
-                v.rater_id,
-                int(v.kept),
-                v.answered,
-                v.attention,
-                v.identical,
-                v.heard,
-                v.anchor_gap,
-                v.correlation,
-                v.same,
-                codes.get(v.rater_id, ""),
-                "; ".join(v.reasons),
-            )
-            for v in found.verdicts
-        ],
-    )
+    for name, columns, rows in (
+        ("means", MEANS_COLUMNS, _means_rows),
+        ("pairs", PAIRS_COLUMNS, _pairs_rows),
+        ("comparisons", COMPARISON_COLUMNS, _comparison_rows),
+        ("arena", ARENA_COLUMNS, _arena_rows),
+        ("agreement", AGREEMENT_COLUMNS, _agreement_rows),
+    ):
+        files[f"{name}.csv"] = csv_text(
+            columns, [row for raters, table in sets for row in rows(table, raters)]
+        )
+    verdicts = [_verdict_row(verdict, codes) for verdict in found.verdicts]
+    files["screening.csv"] = csv_text(SCREENING_COLUMNS, verdicts)
     files["paper_tables.csv"] = csv_text(
         ("table", "row"),
         [

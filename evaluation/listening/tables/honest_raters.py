@@ -2,20 +2,22 @@
 
 Honest: hears every clip, counts beeps rightly, and scores what it hears with the spread of
 people. Score = system + rater + item + rater x system + item x system + noise, as in the
-simulation of the intervals; an anchor is one step worse on audio quality alone.
+simulation of the intervals; an anchor is one step worse on audio quality alone. On MUSHRA's scale
+a step is 20; the hidden reference is found and gets 100 but for one screen in thirty.
 """
 
 from __future__ import annotations
 
 import random as chooser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.listening.clips.preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.clips.headphones import ORDERS
+from evaluation.listening.clips.wanted import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
 from evaluation.listening.design.assignment import Cell, Trial, choose_cells
-from evaluation.listening.design.study import MOS, Study
+from evaluation.listening.design.study import HIDDEN_REFERENCE, MOS, MUSHRA, Study
 from evaluation.listening.store.records import StoredAnswer, StoredRater
 from evaluation.listening.tables.screening import ANCHOR_AXIS, screen
 
@@ -23,6 +25,9 @@ RATERS, SEED = 400, 11
 RATER, ITEM, NOISE = 0.40, 0.30, 0.70  # standard deviations on the rating scale
 RATER_SYSTEM, ITEM_SYSTEM, SYSTEM = 0.15, 0.15, 0.20
 ANCHOR_LOSS, REFERENCE_GAIN = 1.0, 1.0  # steps, on audio quality
+MISSED = 1 / 30  # share of screens on which the hidden reference is taken for a system
+MUSHRA_STEP, MUSHRA_ZERO = 20, 10  # a score of m steps is 20 m - 10
+ANCHOR_STEPS = {"anchor-3500": 1.6, "anchor-7000": 2.8}
 RECOMMENDED = 0.05
 RULES = (
     "min_answered",
@@ -32,6 +37,8 @@ RULES = (
     "max_same",
     "anchor_below",
     "min_correlation",
+    "max_reference_below",
+    "max_anchor_above",
 )
 
 
@@ -47,7 +54,7 @@ def honest_losses(study: Study, raters: int = RATERS, seed: int = SEED) -> list[
     """Every rule that the study has, and all together, over simulated honest raters."""
     people, answers = _honest(study, raters, np.random.default_rng(seed))
 
-    verdicts = screen(study, people, answers)
+    verdicts = screen(study, people, answers, {one.rater_id: len(ORDERS) for one in people})
     losses = [
         HonestLoss(rule, sum(rule in verdict.failed for verdict in verdicts) / raters)
         for rule in RULES
@@ -63,6 +70,8 @@ def _applies(study: Study, rule: str) -> bool:
         "min_attention": controls.attention,
         "min_identical": controls.identical_pairs,
         "anchor_below": controls.anchors,
+        "max_reference_below": study.method == MUSHRA,
+        "max_anchor_above": study.method == MUSHRA,
     }
     return needed.get(rule, 1) > 0
 
@@ -86,28 +95,50 @@ def _honest(
         for cell in chosen:
             given[cell] = given.get(cell, 0) + 1
         for position, trial in enumerate(_trials(study, chosen, random), start=1):
-            liking = worth[trial.system] + taste[trial.system] + fit[trial.system, _item(trial)]
-            if study.method == MOS:
-                centre = 3.0 + own + hard[_item(trial)] + liking + _control(trial, axes)
+            item = _item(trial)
+            liked = {name: worth[name] + taste[name] + fit[name, item] for name in names}
+            if study.method == MUSHRA:
+                scores = _screen(study, own[0] + hard[item], liked, random)
             else:
-                # Of a pair only what differs is heard; the level of rater and item cancels.
-                centre = np.full(len(axes), 0.0 if trial.kind == IDENTICAL else liking)
-            scores = _rounded(centre + random.normal(0, NOISE, len(axes)), study.scale)
-            if trial.kind == ATTENTION:
-                scores = [int(trial.item)] * len(axes)
+                scores = dict(zip(axes, _scored(study, trial, own + hard[item], liked, random)))
+            name = f"{number}-{position}"
             answers.append(
-                StoredAnswer(
-                    rater,
-                    f"{number}-{position}",
-                    position,
-                    trial,
-                    dict(zip(axes, scores)),
-                    "",
-                    {"heard": [1.0]},
-                    0.0,
-                )
+                StoredAnswer(rater, name, position, trial, scores, "", {"heard": [1.0]}, 0.0)
             )
     return people, answers
+
+
+def _scored(
+    study: Study,
+    trial: Trial,
+    level: np.ndarray,
+    liked: Mapping[str, float],
+    random: np.random.Generator,
+) -> list[int]:
+    """One score an axis, from the level of rater and item and what the system is worth."""
+    axes = [axis.name for axis in study.axes]
+    if trial.kind == ATTENTION:
+        return [int(trial.item)] * len(axes)
+    if study.method == MOS:
+        centre = 3.0 + level + liked[trial.system] + _control(trial, axes)
+    else:
+        # Of a pair only what differs is heard; the level of rater and item cancels.
+        centre = np.full(len(axes), 0.0 if trial.kind == IDENTICAL else liked[trial.system])
+    return _rounded(centre + random.normal(0, NOISE, len(axes)), study.scale)
+
+
+def _screen(
+    study: Study, level: float, liked: Mapping[str, float], random: np.random.Generator
+) -> dict[str, int]:
+    """One score a condition of a MUSHRA screen."""
+    steps = {system.name: 3.0 + liked[system.name] for system in study.systems} | ANCHOR_STEPS
+    is_missed = random.random() < MISSED
+    steps[HIDDEN_REFERENCE] = max(steps.values()) if is_missed else np.inf
+    raw = {
+        name: MUSHRA_STEP * (value + level + random.normal(0, NOISE)) - MUSHRA_ZERO
+        for name, value in steps.items()
+    }
+    return dict(zip(raw, _rounded(np.array(list(raw.values())), study.scale)))
 
 
 def _item(trial: Trial) -> str:
@@ -117,7 +148,16 @@ def _item(trial: Trial) -> str:
 def _trials(study: Study, chosen: Sequence[Cell], random: np.random.Generator) -> list[Trial]:
     controls = study.controls
     trials = [
-        Trial(MAIN, cell.system, cell.item, "x", "", bool(random.random() < 0.5), cell.other)
+        Trial(
+            MAIN,
+            cell.system,
+            cell.item,
+            "x",
+            "",
+            bool(random.random() < 0.5),
+            cell.other,
+            study.conditions,
+        )
         for cell in chosen
     ]
     for kind, count in (

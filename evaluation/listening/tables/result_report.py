@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evaluation.listening.clips.headphones import ORDERS, PASS
 from evaluation.listening.design.study import Study
 from evaluation.listening.statistics import (
     ARENA_METHOD,
@@ -11,12 +12,8 @@ from evaluation.listening.statistics import (
     PairedDifference,
     SystemComparison,
 )
-from evaluation.listening.tables.result_tables import (
-    PaperTable,
-    ResultTable,
-    ResultTables,
-    contrast_label,
-)
+from evaluation.listening.tables.paper_tables import PaperTable
+from evaluation.listening.tables.result_tables import ResultTable, ResultTables, contrast_label
 from evaluation.listening.tables.screening import Verdict
 from evaluation.report import Cell, Column, Row, Table
 
@@ -73,6 +70,9 @@ def screening_table(found: ResultTables) -> Table:
                 "anchor gap",
                 "correlation",
                 "largest share of one score",
+                "hidden reference below 90",
+                "7 kHz anchor above 90",
+                "headphone tones right of 6",
             )
         ),
         Column("why left out", charted=False),
@@ -82,6 +82,19 @@ def screening_table(found: ResultTables) -> Table:
         ("rater",),
         columns,
         tuple(_verdict(verdict) for verdict in found.verdicts),
+        headphone_text(found),
+    )
+
+
+def headphone_text(found: ResultTables) -> str:
+    """Share of raters who passed the headphone test; empty where nobody took it."""
+    taken = [one.headphones for one in found.verdicts if one.headphones is not None]
+    if not taken:
+        return ""
+    passed = sum(right >= PASS for right in taken)
+    return (
+        f"Headphone test: {passed} of {len(taken)} raters passed "
+        f"({100 * passed / len(taken):.0f} %), with {PASS} or more of {len(ORDERS)} right."
     )
 
 
@@ -94,6 +107,9 @@ def _verdict(verdict: Verdict) -> Row:
         verdict.anchor_gap,
         verdict.correlation,
         verdict.same,
+        verdict.reference_below,
+        verdict.anchor_above,
+        verdict.headphones,
     )
     return Row(
         (verdict.rater_id,),

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.listening.clips.preparation import ANCHOR, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.clips.headphones import count_right
+from evaluation.listening.clips.wanted import ANCHOR, HEADPHONES, IDENTICAL, MAIN, REFERENCE
 from evaluation.listening.design.assignment import Trial, cells, signed_score
 from evaluation.listening.design.study import (
     ARENA,
     BOTH_BAD,
     CCR,
-    CONTINUATION,
+    CONTROL_LABELS,
     METHOD_NAMES,
     MOS,
+    MUSHRA,
     Study,
 )
 from evaluation.listening.statistics import (
@@ -27,7 +29,6 @@ from evaluation.listening.statistics import (
     ArenaTable,
     ComparisonResult,
     ComparisonTable,
-    MeanInterval,
     PairedDifference,
     RatingTable,
     SystemMean,
@@ -40,15 +41,15 @@ from evaluation.listening.statistics import (
 from evaluation.listening.statistics.ratings import means_by_rater
 from evaluation.listening.store.records import StoredAnswer, StoredRater
 from evaluation.listening.store.storage import Store
+from evaluation.listening.tables.paper_tables import PaperTable, paper_tables
 from evaluation.listening.tables.screening import Verdict, screen
 
 VERSUS = " vs "
-PAPER_NOTE = f"± is the half width of a 95 % interval ({METHOD}), not what the paper prints as ±."
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """How often each score of the scale was given (lowest first); signed for CCR."""
+    """How often each step of `Study.steps` was given (lowest first); signed for CCR."""
 
     system: str
     axis: str
@@ -67,8 +68,8 @@ class RaterMean:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Results of one set of raters; `means` and `pairs` are MOS, `comparisons` CCR by axis and
-    `arenas` arena by axis. A pair without a baseline is named "system vs other"."""
+    """Results of one set of raters; `means` and `pairs` are MOS and MUSHRA, `comparisons` CCR by
+    axis and `arenas` arena by axis. A pair without a baseline is named "system vs other"."""
 
     n_raters: int
     n_answers: int
@@ -80,19 +81,6 @@ class ResultTable:
     agreement: dict[str, Agreement]
     distributions: list[Distribution]
     rater_means: list[RaterMean]
-
-
-@dataclass(frozen=True)
-class PaperTable:
-    """A table in the layout of the paper's Tables 6 to 9: cells are mean +- half width.
-
-    The last columns tell how many raters, items and ratings an axis has; `note` what +- is.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    note: str
 
 
 @dataclass(frozen=True)
@@ -130,14 +118,14 @@ def results(study: Study, store: Store) -> ResultTables:
     raters, answers = store.raters(study.name), store.answers(study.name)
     removed = {rater.rater_id for rater in raters if rater.removed_at is not None}
     answers = [answer for answer in answers if answer.rater_id not in removed]
-    verdicts = screen(study, raters, answers)
+    verdicts = screen(study, raters, answers, headphones_right(study, store, raters))
     kept = {verdict.rater_id for verdict in verdicts if verdict.kept}
     everyone = _table(study, answers)
     screened = _table(study, [answer for answer in answers if answer.rater_id in kept])
     paper = [
         table
         for name, result in (("all raters", everyone), ("screened raters", screened))
-        for table in paper_tables(study, result, name)
+        for table in paper_tables(study, result.means, name)
     ]
     return ResultTables(
         study.name,
@@ -153,6 +141,18 @@ def results(study: Study, store: Store) -> ResultTables:
         verdicts,
         paper,
     )
+
+
+def headphones_right(study: Study, store: Store, raters: Sequence[StoredRater]) -> dict[str, int]:
+    """How many trials of the headphone test each rater who took it had right."""
+    if not study.headphone_test:
+        return {}
+    given = store.events(study.name, HEADPHONES)
+    return {
+        rater.rater_id: count_right(study.seed, rater.number, given[rater.rater_id]["answers"])
+        for rater in raters
+        if rater.rater_id in given
+    }
 
 
 def progress(
@@ -174,35 +174,26 @@ def progress(
 def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
     main = [answer for answer in answers if answer.trial.kind == MAIN]
     axes = [axis.name for axis in study.axes]
-    rows = [
-        (
-            a.rater_id,
-            a.trial.item,
-            contrast(a.trial),
-            axis,
-            signed_score(study, a.trial, a.scores[axis]),
-        )
-        for a in main
-        for axis in axes
-        if not (study.method == ARENA and a.scores[axis] == BOTH_BAD)  # no step of a scale
-    ]
-    table = RatingTable.of(rows)
+    scored = [row for a in main for row in scored_rows(study, a)]
+    controls = {*CONTROL_LABELS} if study.method == MUSHRA else set()
+    table = RatingTable.of([row for row in scored if row[2] not in controls])
     hidden = RatingTable.of(
-        [
+        [row for row in scored if row[2] in controls]
+        + [
             (a.rater_id, a.trial.item, a.trial.kind, axis, a.scores[axis])
             for a in answers
             if a.trial.kind in (ANCHOR, REFERENCE)
             for axis in axes
         ]
     )
-    is_mos = study.method == MOS
+    has_means = study.method in (MOS, MUSHRA)
     pairs = {axis: _comparison(axis, answers) for axis in axes if study.method == CCR}
     battles = {axis: _battles(axis, main) for axis in axes if study.method == ARENA}
     return ResultTable(
         len({answer.rater_id for answer in answers}),
         len(main),
-        system_means(table) if is_mos else [],
-        paired_differences(table) if is_mos else [],
+        system_means(table) if has_means else [],
+        paired_differences(table) if has_means else [],
         compare_axes(pairs),
         {axis: arena(battle) for axis, battle in battles.items()},
         system_means(hidden),
@@ -212,13 +203,32 @@ def _table(study: Study, answers: Sequence[StoredAnswer]) -> ResultTable:
     )
 
 
+def scored_rows(study: Study, answer: StoredAnswer) -> list[tuple[str, str, str, str, float]]:
+    """Rows (rater, item, system or pair, axis, score) of a main answer; pairs are signed.
+
+    A MUSHRA screen gives one row a condition. An arena's "both bad" is no step of a scale and
+    gives none.
+    """
+    who, trial = (answer.rater_id, answer.trial.item), answer.trial
+    if study.method == MUSHRA:
+        axis = study.axes[0].name
+        return [(*who, condition, axis, score) for condition, score in answer.scores.items()]
+    return [
+        (*who, contrast(trial), axis, signed_score(study, trial, answer.scores[axis]))
+        for axis in (axis.name for axis in study.axes)
+        if not (study.method == ARENA and answer.scores[axis] == BOTH_BAD)
+    ]
+
+
 def contrast(trial: Trial) -> str:
     """What a row compares: a system, or "system vs other" where there is no baseline."""
     return f"{trial.system}{VERSUS}{trial.other}" if trial.other else trial.system
 
 
 def contrasts(study: Study) -> list[str]:
-    """Every contrast of a study by its name."""
+    """Every contrast of a study by its name: what a row of its tables is about."""
+    if study.method == MUSHRA:
+        return [system.name for system in study.systems]
     return [f"{system}{VERSUS}{other}" if other else system for system, other in study.contrasts]
 
 
@@ -276,14 +286,14 @@ def _cells(table: RatingTable) -> list[tuple[str, str]]:
 
 
 def _distributions(study: Study, table: RatingTable) -> list[Distribution]:
-    low, high = study.scale
     return [
         Distribution(
             system,
             axis,
             tuple(
-                int(np.sum(table.cell(system, axis).scores == score))
-                for score in range(low, high + 1)
+                int(np.sum((scores >= low) & (scores <= high)))
+                for scores in (table.cell(system, axis).scores,)
+                for low, high in study.steps
             ),
         )
         for system, axis in _cells(table)
@@ -299,39 +309,3 @@ def _rater_means(table: RatingTable) -> list[RaterMean]:
             for rater, mean in means_by_rater(cell.raters, cell.scores).items()
         ]
     return means
-
-
-def paper_cell(interval: MeanInterval | None) -> str:
-    """`3.27 ± 0.24`, or the mean and why it carries no interval."""
-    if interval is None:
-        return "-"
-    half = f"± {interval.half_95:.2f}" if interval.half_95 is not None else f"({interval.note})"
-    return f"{interval.mean:.2f} {half}"
-
-
-def paper_tables(study: Study, table: ResultTable, raters: str) -> list[PaperTable]:
-    """Rows of Tables 6/7 (every system) and 8/9 (the ablation); empty for CCR."""
-    if study.method != MOS:
-        return []
-    found = {(mean.system, mean.axis): mean.interval for mean in table.means}
-    columns = ("Model", *(axis.label for axis in study.axes), "raters", "items", "ratings")
-    main, ablation = ("7", "9") if study.task == CONTINUATION else ("6", "8")
-
-    def row(name: str, label: str) -> tuple[str, ...]:
-        intervals = [found.get((name, axis.name)) for axis in study.axes]
-        first = intervals[0]  # an answer scores every axis, so all have the same sizes
-        sizes = (first.n_raters, first.n_items, first.n) if first else (0, 0, 0)
-        return (label, *map(paper_cell, intervals), *map(str, sizes))
-
-    def made(number: str, labels: Sequence[tuple[str, str]]) -> PaperTable:
-        return PaperTable(
-            f"layout of Table {number}, {study.task}, {raters}",
-            columns,
-            [row(name, label) for name, label in labels],
-            PAPER_NOTE,
-        )
-
-    tables = [made(main, [(system.name, system.label) for system in study.systems])]
-    if study.ablation:
-        tables.append(made(ablation, study.ablation))
-    return tables

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from evaluation.listening.clips.preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
+from evaluation.listening.clips.headphones import ORDERS, PASS
+from evaluation.listening.clips.wanted import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
 from evaluation.listening.design.assignment import TRAINING, signed_score
-from evaluation.listening.design.study import Study
+from evaluation.listening.design.study import HIDDEN_REFERENCE, MUSHRA, Study
 from evaluation.listening.statistics import CONTROL_LIMIT
 from evaluation.listening.store.records import StoredAnswer, StoredRater
 
@@ -22,6 +24,8 @@ FEWEST_FOR_CORRELATION = 3
 FEWEST_FOR_SAME = 6  # scores, before one value all along counts as straight-lining
 ANCHOR_AXIS = "quality"  # what a low-pass touches; studies without it compare on every axis
 _Unit = tuple[str, str, str, str]  # system, item, other, axis
+FOUND = 90  # MUSHRA: a hidden reference below it was missed (BS.1534-3, section 4.1.2)
+MID_ANCHOR = "anchor-7000"
 REMOVED = "removed by the researcher"
 
 
@@ -30,7 +34,9 @@ class Verdict:
     """One rater before the rules; figures are None where nothing was there to judge.
 
     same: largest share of the main scores that are one value. anchor_gap: audio quality of the
-    others minus that of the anchors.
+    others minus that of the anchors. reference_below, anchor_above: share of MUSHRA screens with
+    the hidden reference below 90, with the 7 kHz anchor above. headphones: trials of the
+    headphone test that were right.
     """
 
     rater_id: str
@@ -41,6 +47,9 @@ class Verdict:
     anchor_gap: float | None
     correlation: float | None
     same: float | None
+    reference_below: float | None
+    anchor_above: float | None
+    headphones: int | None
     failed: tuple[str, ...]  # names of the rules
     reasons: tuple[str, ...]
 
@@ -50,80 +59,118 @@ class Verdict:
 
 
 def screen(
-    study: Study, raters: Sequence[StoredRater], answers: Sequence[StoredAnswer]
+    study: Study,
+    raters: Sequence[StoredRater],
+    answers: Sequence[StoredAnswer],
+    headphones: Mapping[str, int],
 ) -> list[Verdict]:
-    """A verdict on every rater who did not withdraw."""
+    """A verdict on every rater who did not withdraw.
+
+    Args:
+        headphones: right trials of the headphone test by rater id; raters who did not take it
+            are not in it.
+    """
     by_rater: dict[str, list[StoredAnswer]] = {}
     for answer in answers:
         by_rater.setdefault(answer.rater_id, []).append(answer)
     totals = _Totals.of(study, answers)
     return [
-        _verdict(study, rater, by_rater.get(rater.rater_id, []), totals)
+        _verdict(study, rater, by_rater.get(rater.rater_id, []), totals, headphones)
         for rater in raters
         if rater.withdrawn_at is None
     ]
 
 
 def _verdict(
-    study: Study, rater: StoredRater, mine: Sequence[StoredAnswer], totals: _Totals
+    study: Study,
+    rater: StoredRater,
+    mine: Sequence[StoredAnswer],
+    totals: _Totals,
+    headphones: Mapping[str, int],
 ) -> Verdict:
     kinds = {
         kind: [a for a in mine if a.trial.kind == kind]
         for kind in (MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION)
     }
-    answered = len(kinds[MAIN]) / study.trials_per_rater
-    attention = _share(
-        [all(score == int(a.trial.item) for score in a.scores.values()) for a in kinds[ATTENTION]]
-    )
-    identical = _share(
-        [all(abs(score) <= CONTROL_LIMIT for score in a.scores.values()) for a in kinds[IDENTICAL]]
-    )
-    heard = _share(
-        [
-            min(a.listening["heard"])
-            for a in mine
-            if a.trial.kind != TRAINING and a.listening.get("heard")
-        ]
-    )
-    gap = _anchor_gap(study, kinds[ANCHOR], kinds[REFERENCE] or kinds[MAIN])
-    rules, controls = study.screening, study.controls
-    correlation = totals.correlation(_main_scores(study, mine))
-    same = _same(kinds[MAIN])
+    beeps, pairs = kinds[ATTENTION], kinds[IDENTICAL]
+    played = [a for a in mine if a.trial.kind != TRAINING and a.listening.get("heard")]
+    figures: dict[str, Any] = {
+        "answered": len(kinds[MAIN]) / study.trials_per_rater,
+        "attention": _share(
+            [all(score == int(a.trial.item) for score in a.scores.values()) for a in beeps]
+        ),
+        "identical": _share(
+            [all(abs(score) <= CONTROL_LIMIT for score in a.scores.values()) for a in pairs]
+        ),
+        "heard": _share([min(a.listening["heard"]) for a in played]),
+        "anchor_gap": _anchor_gap(study, kinds[ANCHOR], kinds[REFERENCE] or kinds[MAIN]),
+        "correlation": totals.correlation(_main_scores(study, mine)),
+        "same": _same(kinds[MAIN]),
+        "reference_below": _share(
+            [a.scores[HIDDEN_REFERENCE] < FOUND for a in kinds[MAIN] if a.trial.conditions]
+        ),
+        "anchor_above": _share(
+            [a.scores[MID_ANCHOR] > FOUND for a in kinds[MAIN] if a.trial.conditions]
+        ),
+    }
+    right = headphones.get(rater.rater_id)
     failed = {"removed": REMOVED} if rater.removed_at is not None else {}
-    for rule, name, figure, is_asked in (
-        ("min_answered", "answered", answered, True),
-        ("min_attention", "attention checks right", attention, controls.attention > 0),
-        ("min_identical", "identical pairs within 1", identical, controls.identical_pairs > 0),
-        ("min_heard", "clips heard", heard, True),
-        ("min_correlation", "correlation with the others", correlation, True),
-    ):
-        least = getattr(rules, rule)
-        if least is None or not is_asked:
-            continue
-        if figure is None:
-            failed[rule] = f"{name}: undefined"
-        elif figure < least:
-            failed[rule] = f"{name} {figure:.2f} < {least:g}"
-    if rules.max_same is not None and same is not None and same > rules.max_same:
-        failed["max_same"] = f"one score all along: {same:.2f} of the scores > {rules.max_same:g}"
+    failed |= _too_low(study, figures) | _too_high(study, figures)
+    rules, controls = study.screening, study.controls
     if rules.anchor_below and controls.anchors:
-        other = "reference" if controls.references else "other clips"
+        gap, other = figures["anchor_gap"], "reference" if controls.references else "other clips"
         if gap is None:
             failed["anchor_below"] = f"anchor below {other}: undefined"
         elif gap <= -rules.anchor_tolerance:
             failed["anchor_below"] = f"anchor not below {other} ({gap:+.2f})"
+    if rules.headphones and study.headphone_test and (right is None or right < PASS):
+        told = "undefined" if right is None else f"{right} of {len(ORDERS)} right, {PASS} pass"
+        failed["headphones"] = f"headphone test: {told}"
     return Verdict(
         rater.rater_id,
-        answered,
-        attention,
-        identical,
-        heard,
-        gap,
-        correlation,
-        same,
-        tuple(failed),
-        tuple(failed.values()),
+        headphones=right,
+        failed=tuple(failed),
+        reasons=tuple(failed.values()),
+        **figures,
     )
+
+
+def _too_low(study: Study, figures: Mapping[str, float | None]) -> dict[str, str]:
+    """What is wrong by the rules that ask for a least figure."""
+    failed, rules, controls = {}, study.screening, study.controls
+    for rule, figure, name, is_asked in (
+        ("min_answered", "answered", "answered", True),
+        ("min_attention", "attention", "attention checks right", controls.attention > 0),
+        ("min_identical", "identical", "identical pairs within 1", controls.identical_pairs > 0),
+        ("min_heard", "heard", "clips heard", True),
+        ("min_correlation", "correlation", "correlation with the others", True),
+    ):
+        least, value = getattr(rules, rule), figures[figure]
+        if least is None or not is_asked:
+            continue
+        if value is None:
+            failed[rule] = f"{name}: undefined"
+        elif value < least:
+            failed[rule] = f"{name} {value:.2f} < {least:g}"
+    return failed
+
+
+def _too_high(study: Study, figures: Mapping[str, float | None]) -> dict[str, str]:
+    """What is wrong by the rules that allow a largest figure."""
+    failed, rules, is_mushra = {}, study.screening, study.method == MUSHRA
+    for rule, figure, name, is_asked in (
+        ("max_same", "same", "one score all along", False),
+        ("max_reference_below", "reference_below", f"hidden reference < {FOUND}", is_mushra),
+        ("max_anchor_above", "anchor_above", f"7 kHz anchor > {FOUND}", is_mushra),
+    ):
+        most, value = getattr(rules, rule), figures[figure]
+        if most is None:
+            continue
+        if value is None and is_asked:
+            failed[rule] = f"{name}: undefined"
+        elif value is not None and value > most:
+            failed[rule] = f"{name}: {value:.2f} of them > {most:g}"
+    return failed
 
 
 def _share(values: Sequence[float]) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 
 from evaluation.listening.checks.sample_study import write_sample_study
 from evaluation.listening.design.assignment import Trial
-from evaluation.listening.design.study import Screening
+from evaluation.listening.design.study_parts import Screening
 from evaluation.listening.store.records import StoredAnswer, StoredRater
 from evaluation.listening.tables.honest_raters import RECOMMENDED, honest_losses
 from evaluation.listening.tables.screening import screen
