@@ -7,6 +7,7 @@ No page in here: the studio shows what this room computes.
 from evaluation.listening.clips.preparation import Prepared, prepare, prepared_folder, read_prepared
 from evaluation.listening.command import default_database
 from evaluation.listening.design.assignment import Trial, cells, plan_trials
+from evaluation.listening.design.language import languages
 from evaluation.listening.design.power import (
     ITEMS,
     RATERS,
@@ -58,6 +59,7 @@ __all__ = [
     "study_from",
     "invitations",
     "invite",
+    "languages",
     "losses_text",
     "payment_csv",
     "remove",

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ import core
 from core import variants
 from core.errors import FailureError, InputError, StudioError
 from evaluation.listening import (
+    ARENA,
+    CCR,
+    MOS,
+    MUSHRA,
     PAUSED,
     Study,
     cells,
@@ -38,6 +42,7 @@ from evaluation.listening import (
 )
 from studio.rating.registry import STUDY_NAME, Studies
 
+CODES = ("completed", "screened_out", "withdrawn")
 VARIANT, FOLDER, RUN = "variant", "folder", "run"
 GENERATE_SECONDS = 3600.0  # for one system
 MOST_PROMPTS = 200
@@ -61,8 +66,13 @@ class StudyForm:
     controls: int = 0  # anchors for MOS, identical pairs for CCR
     is_public: bool = False
     platform: str = ""  # "", "invited", "prolific" or "mturk"
-    codes: Mapping[str, str] = field(default_factory=dict)
+    completed: str = ""
+    screened_out: str = ""
+    withdrawn: str = ""
     consent: str = ""
+    language: str = "en"
+    reference: str = ""  # folder of the originals, for MUSHRA
+    headphone_test: bool = False
 
 
 def draft(form: StudyForm) -> str:
@@ -92,23 +102,36 @@ def draft(form: StudyForm) -> str:
         "clip": {"seconds": float(form.seconds)},
         "public": form.is_public,
     }
-    if form.method == "CCR":
+    if form.method == CCR:
         content |= (
             {"baseline": form.baseline.strip()} if form.baseline.strip() else {"pairs": "all"}
         )
-    controls = {"attention": int(form.attention)} if form.method != "ARENA" else {}
-    if form.controls and form.method != "ARENA":
-        controls["anchors" if form.method == "MOS" else "identical_pairs"] = int(form.controls)
-    if any(controls.values()):
-        content["controls"] = {name: count for name, count in controls.items() if count}
+    content |= _controls(form)
+    if form.headphone_test:
+        content["headphone_test"] = True
+    if form.language != "en":
+        content["language"] = form.language
     if form.platform == "invited":
         content["recruitment"] = {"invited_only": True}
     elif form.platform:
-        codes = {name: code.strip() for name, code in form.codes.items() if code.strip()}
-        content["recruitment"] = {"platform": form.platform, **codes}
+        codes = {name: getattr(form, name).strip() for name in CODES}
+        given = {name: code for name, code in codes.items() if code}
+        content["recruitment"] = {"platform": form.platform, **given}
     if form.consent.strip():
         content["consent"] = form.consent.strip()
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def _controls(form: StudyForm) -> dict[str, Any]:
+    """The section of controls that the method takes; empty without any."""
+    if form.method == MUSHRA:
+        return {"controls": {"reference": form.reference.strip()}}
+    if form.method == ARENA:
+        return {}
+    of_method = "anchors" if form.method == MOS else "identical_pairs"
+    counts = {"attention": int(form.attention), of_method: int(form.controls)}
+    counts = {name: count for name, count in counts.items() if count}
+    return {"controls": counts} if counts else {}
 
 
 def _lines(name: str, text: str) -> list[str]:

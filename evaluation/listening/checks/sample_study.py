@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import yaml
 
-from evaluation.listening.design.study import Study
+from evaluation.listening.design.study import MUSHRA, Study
 from evaluation.listening.design.study_file import read_study
 
 SECONDS = 1.0
@@ -23,7 +23,7 @@ def write_sample_study(
     """Make clips and study.yaml in `folder` and read it.
 
     Every system has a rate, length and level of its own, as real systems do. `entries` replace
-    entries of the study file.
+    entries of the study file. A MUSHRA study has originals too.
     """
     names = [f"system-{letter}" for letter in "abcdefghij"[:systems]]
     ids = [f"item-{index:02}" for index in range(items)]
@@ -37,6 +37,9 @@ def write_sample_study(
         )
     rows = "".join(f"{item},piece number {item}\n" for item in ids)
     (folder / "items.csv").write_text("id,caption\n" + rows)
+    if entries.get("method") == MUSHRA:
+        write_clips(folder / "original", ids, rate=48000, seconds=SECONDS + 0.2, level=0.1)
+        entries = {"controls": {"reference": "original"}, **entries}
     content: Mapping[str, Any] = {
         "name": "sample",
         "title": "A sample",

@@ -209,6 +209,7 @@ LATER_STRINGS = {
     "headphone_test",
     "headphone_question",
     "tone",
+    "lang",
 }  # keys of the page's texts that the first format did not have
 
 

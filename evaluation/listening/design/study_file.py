@@ -10,6 +10,7 @@
     items: items.csv                # id, caption; left out, those that all runs share
     trials_per_rater: 12            # main trials; a multiple of the systems pairs differences
     training_items: [warm-up]
+    language: de                    # or texts of the page to replace, {lang: de, welcome: Hallo}
     controls: {anchors: 1, references: 1, reference: clips/real, attention: 1}
 
 Left out entries take the defaults of `study.py`; paths count from the file's folder.
@@ -108,6 +109,7 @@ def study_from(content: Any, folder: Path) -> Study:
     systems = tuple(
         _system(name, given) for name, given in _mapping("systems", content["systems"]).items()
     )
+    spoken, texts = _spoken(content.get("language", {}))
     found = sources.items_of(systems, content.get("items"), folder)
     training = [sources.item_id("training item", i) for i in _list("training_items", content)]
     missing = [i for i in training if i not in found]
@@ -122,7 +124,7 @@ def study_from(content: Any, folder: Path) -> Study:
         systems=systems,
         items=tuple(item for key, item in found.items() if key not in training),
         training_items=tuple(found[key] for key in training),
-        axes=_axes(content.get("axes", language.default_axes(method)), method, task),
+        axes=_axes(content.get("axes", language.default_axes(method)), method, task, spoken),
         baseline=_baseline(content, method),
         clip=_record(ClipFormat, "clip", content),
         trials_per_rater=_whole("trials_per_rater", content["trials_per_rater"]),
@@ -135,8 +137,8 @@ def study_from(content: Any, folder: Path) -> Study:
             (str(name), str(label))
             for name, label in _mapping("ablation", content.get("ablation", {})).items()
         ),
-        consent=_text("consent", content, language.CONSENT),
-        language=_strings(content.get("language", {})),
+        consent=_text("consent", content, spoken.consent),
+        language=_strings(texts, spoken),
         public=_flag("public", content.get("public", False)),
         recruitment=_record(Recruitment, "recruitment", content),
         headphone_test=_flag("headphone_test", content.get("headphone_test", False)),
@@ -222,18 +224,18 @@ def _system(name: Any, given: Any) -> StudySystem:
     )
 
 
-def _axes(given: Any, method: str, task: str) -> tuple[Axis, ...]:
+def _axes(given: Any, method: str, task: str, spoken: language.Language) -> tuple[Axis, ...]:
     if not isinstance(given, list | tuple) or not given:
         raise InputError("axes", given, "give a list of axes")
     axes = []
     for entry in given:
         if isinstance(entry, str):
             _choice("axis", entry, language.PAPER_AXES)
-            axes.append(language.paper_axis(entry, method, task))
+            axes.append(language.paper_axis(entry, method, task, spoken))
             continue
         entry = _mapping("axis", entry, {"name", "label", "question", "points"})
         name = _name("axis", entry.get("name"))
-        points = entry.get("points", list(language.POINTS[method]))
+        points = entry.get("points", spoken.points[method])
         axes.append(
             Axis(
                 name,
@@ -280,6 +282,14 @@ def _record(kind: type, name: str, content: Mapping[str, Any]) -> Any:
     return dataclasses.replace(kind(), **values)
 
 
-def _strings(given: Any) -> tuple[tuple[str, str], ...]:
+def _spoken(given: Any) -> tuple[language.Language, Any]:
+    """The language, and the texts that replace its own: a code, or texts with a code in `lang`."""
+    if isinstance(given, str):
+        given = {"lang": given}
+    code = given.get("lang", language.ENGLISH) if isinstance(given, Mapping) else language.ENGLISH
+    return language.language(_choice("language", code, language.known())), given
+
+
+def _strings(given: Any, spoken: language.Language) -> tuple[tuple[str, str], ...]:
     given = _mapping("language", given, language.STRINGS)
-    return tuple((key, str(given.get(key, text))) for key, text in language.STRINGS.items())
+    return tuple((key, str(given.get(key, spoken.strings[key]))) for key in language.STRINGS)

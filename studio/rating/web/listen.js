@@ -2,16 +2,16 @@
 
 import { button, clock, make } from "./elements.js";
 
-// words: the study's strings; promptSeconds: how much of the start is the prompt.
-export function listenPanel(words, player, promptSeconds, onTrouble) {
+// words: the study's strings; promptSeconds: how much of the start is the prompt; names: of the
+// clips that are chosen here, from the first on.
+export function listenPanel(words, player, promptSeconds, onTrouble, names = []) {
   const play = button(words.play, () => start(), { class: "play", "aria-keyshortcuts": "Space" });
   const time = make("span", { class: "time" });
   const seek = make("input", {
     type: "range", class: "seek", min: 0, step: 0.05, value: 0,
     "aria-label": words.play, oninput: () => player.seek(Number(seek.value)),
   });
-  const sides = player.urls.length === 1 ? [] : [words.first, words.second].map((name, index) =>
-    button(name, () => player.choose(index), { class: "side" }));
+  const sides = names.map((name, index) => sideButton(player, name, index));
   const marks = promptSeconds > 0 ? promptMarks(words, promptSeconds / player.seconds) : null;
 
   async function start() {
@@ -29,10 +29,6 @@ export function listenPanel(words, player, promptSeconds, onTrouble) {
     seek.max = player.seconds;
     seek.value = position;
     time.textContent = `${clock(position)} / ${clock(player.seconds)}`;
-    sides.forEach((side, index) => {
-      side.setAttribute("aria-pressed", String(index === player.current));
-      side.style.setProperty("--heard", `${100 * player.heard[index]}%`);
-    });
     marks?.forEach((mark, index) => mark.classList.toggle(
       "now", player.playing && (position < promptSeconds) === (index === 0)));
   }
@@ -44,6 +40,18 @@ export function listenPanel(words, player, promptSeconds, onTrouble) {
     make("div", { class: "transport" }, play, time), seek,
     marks ? make("div", { class: "marks" }, ...marks) : null);
   return { panel, start };
+}
+
+// Chooses one clip of several; shows how much of it was heard.
+export function sideButton(player, name, index, properties = {}) {
+  const side = button(name, () => player.choose(index), { class: "side", ...properties });
+  const draw = () => {
+    side.setAttribute("aria-pressed", String(index === player.current));
+    side.style.setProperty("--heard", `${100 * player.heard[index]}%`);
+  };
+  player.addEventListener("change", draw);
+  draw();
+  return side;
 }
 
 function promptMarks(words, share) {

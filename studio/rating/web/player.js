@@ -18,12 +18,13 @@ function audioContext() {
 }
 
 export class Player extends EventTarget {
-  // `levels`: what each clip's samples are multiplied by; all 1 if left out.
-  constructor(urls, seconds, levels = urls.map(() => 1)) {
+  // `levels`: what each clip's samples are multiplied by; all 1 if left out. `loop`: whether it
+  // begins again at the end.
+  constructor(urls, seconds, levels = urls.map(() => 1), loop = false) {
     super();
     const bins = Math.max(1, Math.ceil(seconds / BIN));
     Object.assign(this, {
-      urls, seconds, levels, bins, current: 0, playing: false, wanted: false, offset: 0, sources: [],
+      urls, seconds, levels, loop, bins, current: 0, playing: false, wanted: false, offset: 0, sources: [],
       gains: [], seen: urls.map(() => new Uint8Array(bins)), events: [], loading: null,
       began: performance.now(),
     });
@@ -100,6 +101,7 @@ export class Player extends EventTarget {
       this.stop();
       this.offset = 0;
       this.log("end");
+      if (this.loop) this.play();
     }
     this.tell();
   }

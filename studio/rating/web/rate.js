@@ -2,6 +2,7 @@
 // the personal link, and what was not yet acknowledged.
 
 import { button, make, say, show } from "./elements.js";
+import { headphoneTest } from "./headphones.js";
 import { listenPanel } from "./listen.js";
 import { listStudies } from "./list.js";
 import { insist, Outbox, Refused } from "./outbox.js";
@@ -107,6 +108,9 @@ async function proceed(view) {
     }
     if (now.state === "finished") return finished(now);
     if (!localStorage.getItem(`${stored}:${token}:level`)) return levelCheck(now);
+    if (now.headphones.length && !localStorage.getItem(`${stored}:${token}:headphones`)) {
+      return headphones(now);
+    }
     const { trial } = now;
     const heading = trial.training ? words.training : trainedHere ? words.main : "";
     return showTrial(session, trial, heading);
@@ -151,6 +155,13 @@ function levelCheck(view) {
     listenPanel(words, player, 0, unloaded).panel, done);
 }
 
+async function headphones(view) {
+  const answers = await headphoneTest(session, view.headphones);
+  session.note("headphones", "headphones", { answers });
+  localStorage.setItem(`${stored}:${token}:headphones`, "1");
+  proceed(view);
+}
+
 // What the platform that sent the rater calls person, study and session.
 function participant() {
   const given = (...names) => names.map((name) => query.get(name)).find(Boolean) || "";
@@ -183,6 +194,7 @@ async function finished(view) {
   if (table) table.append(await publicTable(study.name));
 }
 
+document.documentElement.lang = words.lang || "en";
 if (study.studies) listStudies(study.studies);
 else if (study.closed) show(make("h1", {}, study.closed));
 else outbox.send(ANSWER).then(() => proceed(null));

@@ -4,16 +4,21 @@ import { button, make, say, show, unsay } from "./elements.js";
 import { listenPanel } from "./listen.js";
 import { Player } from "./player.js";
 import { Scores } from "./scores.js";
+import { Sliders } from "./sliders.js";
 
 // session: words, study, clip(name), answer(trial, content), rest(), withdraw(), note(...).
 export function showTrial(session, trial, heading) {
   const { words, study } = session;
-  const player = new Player(trial.clips.map(session.clip), trial.seconds);
-  const scores = new Scores(study.axes, study.scale, study.words_on_scale);
+  const heard = trial.reference ? [trial.reference, ...trial.clips] : trial.clips;
+  const player = new Player(heard.map(session.clip), trial.seconds, undefined, study.sliders);
+  const scores = study.sliders
+    ? new Sliders(study.axes[0], study.scale, trial.clips, player, words)
+    : new Scores(study.axes, study.scale, study.words_on_scale);
   const comment = make("textarea", { id: "comment", rows: 2, maxlength: 2000 });
   const next = button(words.next, send, { class: "main next", disabled: true });
   const hint = make("p", { class: "hint", id: "hint" }, words.listen_more);
-  const { panel, start } = listenPanel(words, player, trial.prompt_seconds, trouble);
+  const names = study.sliders ? [words.reference] : study.pairs ? [words.first, words.second] : [];
+  const { panel, start } = listenPanel(words, player, trial.prompt_seconds, trouble, names);
   let sent = false;
 
   function trouble(error) {
@@ -22,13 +27,24 @@ export function showTrial(session, trial, heading) {
   }
 
   function check() {
+    if (player.playing) unsay(words.clip_failed);
+    if (study.sliders) checkSliders();
+    else checkScores();
+  }
+
+  function checkSliders() {
+    hint.textContent = scores.update(study.min_heard);
+    hint.hidden = !hint.textContent;
+    next.disabled = sent || !hint.hidden;
+  }
+
+  function checkScores() {
     const open = player.heard.findIndex((share) => share < study.min_heard);
     if (!scores.enabled && open < 0) {
       scores.enabled = true;
       hint.hidden = true;
     }
     hint.textContent = missing(open);
-    if (player.playing) unsay(words.clip_failed);
     next.disabled = sent || !scores.enabled || !scores.complete;
   }
 
@@ -56,9 +72,9 @@ export function showTrial(session, trial, heading) {
       || event.altKey) return;
     const side = ["a", "b"].indexOf(event.key.toLowerCase());
     if (event.key === " " && !event.target.closest("button, input[type=radio]")) start();
-    else if (side >= 0 && player.urls.length > 1) player.choose(side);
+    else if (side >= 0 && study.pairs) player.choose(side);
     else if (!scores.key(event.key)) return;
-    else if (scores.complete) next.focus();
+    else if (scores.complete && !study.sliders) next.focus();
     event.preventDefault();
   }
 
@@ -70,16 +86,18 @@ export function showTrial(session, trial, heading) {
 
   player.addEventListener("change", check);
   document.addEventListener("keydown", key);
-  const form = make("form", { onchange: check, onsubmit: (event) => event.preventDefault() },
-    hint, ...scores.rows,
+  const form = make("form", { onchange: check, onclick: check, onsubmit: (event) => event.preventDefault() },
+    study.sliders ? null : hint, ...scores.rows, study.sliders ? hint : null,
     make("label", { class: "comment", for: "comment" }, words.comment), comment, next);
   show(progress(words, trial), heading ? make("p", { class: "note" }, heading) : null,
     trial.caption ? make("section", { class: "caption" }, make("h2", {}, words.description),
       make("p", {}, trial.caption)) : null,
+    study.sliders ? make("p", { class: "note" }, words.mushra) : null,
     trial.instruction ? make("p", { class: "note instruction" }, trial.instruction) : null,
     panel, form, make("div", { class: "quiet-row" },
       button(words.break, () => { leave(); session.rest(); }, { class: "quiet" }),
       button(words.withdraw, () => session.withdraw(leave), { class: "quiet" })));
+  check();
   player.load().catch(trouble);
 }
 

@@ -31,13 +31,14 @@ def views_of(study, prepared, folder, raters=1):
     """The service, and everything raters are handed from link to code."""
     store = Store(f"sqlite:///{folder / 'answers.sqlite'}")
     service = RatingService(study, prepared, store)
-    scores = {axis.name: study.scale[1] for axis in study.axes}
     handed = [service.study_view()]
     for _ in range(raters):
         token = new_token()
         view = service.start(token, True)
         while view.state == "trial":
             handed.append(view)
+            asked = view.trial.clips if study.conditions else [axis.name for axis in study.axes]
+            scores = dict.fromkeys(asked, study.scale[1])
             view = service.answer(token, view.trial.id, scores)
         handed.append(view)
     return service, handed
@@ -57,6 +58,7 @@ def features(name, data, trial):
         "seconds": str(trial.seconds),
         "prompt": str(trial.prompt_seconds),
         "instruction": trial.instruction,
+        "place": str(trial.clips.index(name)),
         "content": hashlib.sha256(data).hexdigest(),
     }
 
@@ -86,15 +88,17 @@ def telling_features(service, handed):
         if view.trial is None:
             continue
         stored = service.store.trial(service.study.name, view.trial.id)
-        sides = (stored.first, stored.second) if stored.second else (stored.first,)
-        systems = {record.name: record.system for record in service.prepared.clips}
-        for name, file in zip(view.trial.clips, sides, strict=True):
-            clips.append((features(name, service.clip(name), view.trial), systems[file]))
+        whose = {record.name: record.system for record in service.prepared.clips}
+        sides = [whose[file] for file in (stored.first, stored.second) if file]
+        for name, system in zip(view.trial.clips, stored.conditions or sides, strict=True):
+            clips.append((features(name, service.clip(name), view.trial), system))
     for feature in ("name", "content"):  # what comes twice is heard to be the baseline
         if len({own[feature] for own, _ in clips}) < len(clips):
             found.append(f"repeated {feature}")
     n, counts = len(clips), Counter(system for _, system in clips)
-    assert len(counts) == SYSTEMS and min(counts.values()) >= ITEMS
+    assert (
+        len(counts) == (len(service.study.conditions) or SYSTEMS) and min(counts.values()) >= ITEMS
+    )
     chance = max(counts.values()) / n
     for feature in clips[0][0]:
         right = guesses(clips, feature)
@@ -104,16 +108,17 @@ def telling_features(service, handed):
     return found
 
 
-@pytest.fixture(scope="module", params=["MOS", "CCR"])
+@pytest.fixture(scope="module", params=["MOS", "CCR", "MUSHRA"])
 def study(request, tmp_path_factory):
-    pairs = {"method": "CCR", "baseline": "system-a"} if request.param == "CCR" else {}
-    compared = SYSTEMS - (request.param == "CCR")
+    entries = {"method": request.param}
+    trials = SYSTEMS * ITEMS
+    if request.param == "CCR":
+        entries["baseline"] = "system-a"
+        trials -= ITEMS
+    if request.param == "MUSHRA":
+        trials = ITEMS
     return write_sample_study(
-        tmp_path_factory.mktemp("study"),
-        systems=SYSTEMS,
-        items=ITEMS,
-        trials=compared * ITEMS,
-        **pairs,
+        tmp_path_factory.mktemp("study"), systems=SYSTEMS, items=ITEMS, trials=trials, **entries
     )
 
 
@@ -139,7 +144,7 @@ def test_unprepared_files_tell_by_rate_header_and_length(study, tmp_path, monkey
 
     def as_it_lies(name):
         stored = service.store.trial(study.name, name[:16])
-        return (folder / (stored.second if name[16] == "1" else stored.first)).read_bytes()
+        return (folder / service._files(stored)[int(name[16:-4])]).read_bytes()
 
     monkeypatch.setattr(service, "clip", as_it_lies)
     assert {"rate", "header", "bytes"} <= set(telling_features(service, handed))
@@ -193,10 +198,13 @@ def test_every_system_goes_on_from_one_prompt(tmp_path):
         assert np.abs(one - other).max() <= 2  # the dither
 
 
-@pytest.mark.parametrize("method", ["MOS", "CCR"])
+@pytest.mark.parametrize("method", ["MOS", "CCR", "MUSHRA"])
 def test_no_word_of_the_design_is_handed_out(tmp_path, method):
-    pairs = {"baseline": "system-a", "controls": {"identical_pairs": 2, "attention": 1}}
-    single = {"controls": {"anchors": 2, "attention": 1}}
+    entries = {
+        "CCR": {"baseline": "system-a", "controls": {"identical_pairs": 2, "attention": 1}},
+        "MOS": {"controls": {"anchors": 2, "attention": 1}, "headphone_test": True},
+        "MUSHRA": {},
+    }
     study = write_sample_study(
         tmp_path,
         systems=2,
@@ -204,7 +212,7 @@ def test_no_word_of_the_design_is_handed_out(tmp_path, method):
         trials=3,
         method=method,
         training_items=["item-03"],
-        **(pairs if method == "CCR" else single),
+        **entries[method],
     )
     prepared = prepare(study, tmp_path / "prepared")
     _, handed = views_of(study, prepared, tmp_path, raters=4)
@@ -231,6 +239,7 @@ def test_no_word_of_the_design_is_handed_out(tmp_path, method):
         "prompt_seconds",
         "caption",
         "instruction",
+        "reference",
     }
     for trial in re.findall(r'"trial": \{([^}]*)\}', text):
         assert set(re.findall(r'"(\w+)":', trial)) == allowed
