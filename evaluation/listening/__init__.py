@@ -16,16 +16,16 @@ from evaluation.listening.design.power import (
     power_table,
     raters_needed,
 )
-from evaluation.listening.design.study import ARENA, CCR, METHOD_NAMES, MOS, MUSHRA, Study
+from evaluation.listening.design.study import ARENA, BOTH_BAD, CCR, METHOD_NAMES, MOS, MUSHRA, Study
 from evaluation.listening.design.study_file import read_study, study_from
 from evaluation.listening.service import RaterView, RatingService, StudyView, TrialView
-from evaluation.listening.statistics import MeanInterval
+from evaluation.listening.statistics import ArenaTable, MeanInterval, arena
 from evaluation.listening.store.people import invitations, invite, remove, revoke
 from evaluation.listening.store.persistence import persistence_warning
 from evaluation.listening.store.records import new_token
 from evaluation.listening.store.registration import CLOSED, OPEN, PAUSED, set_state, state_of
 from evaluation.listening.store.storage import Store
-from evaluation.listening.tables.answer_files import payment_csv
+from evaluation.listening.tables.answer_files import csv_text, payment_csv
 from evaluation.listening.tables.export import result_files
 from evaluation.listening.tables.honest_raters import honest_losses, losses_text
 from evaluation.listening.tables.paper_tables import PaperTable
@@ -42,6 +42,10 @@ from evaluation.listening.tables.result_tables import (
 
 __all__ = [
     "ARENA",
+    "ArenaTable",
+    "BOTH_BAD",
+    "arena",
+    "csv_text",
     "CCR",
     "CLOSED",
     "METHOD_NAMES",

@@ -4,25 +4,46 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 from fastapi.responses import Response
 
 from core import audio
 from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
 from studio.library.comparison import ONE_AT_A_TIME, compare
+from studio.library.votes import Votes
 from studio.tabs import plots
 
 
 def add(router: APIRouter, studio: Studio) -> None:
     """Add the routes of comparing."""
-    library = studio.library
+    library, votes = studio.library, Votes(studio.library)
 
     @router.get("/compare")
     def comparison(person: Person, ids: str = "") -> dict[str, Any]:
         """`ids`: two to four of this person's results, separated by commas."""
         chosen = [i for i in ids.split(",") if i]
         return compare([(library.record(person, i), library.sound(person, i)) for i in chosen])
+
+    @router.post("/votes")
+    def vote(person: Person, given: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        """Keep a blind vote on two pieces. Returns: all votes of this person, counted."""
+        votes.keep(person, given)
+        return votes.summary(person)
+
+    @router.get("/votes")
+    def counted(person: Person) -> dict[str, Any]:
+        return votes.summary(person)
+
+    @router.get("/votes.csv")
+    def votes_file(person: Person) -> Response:
+        head = PRIVATE | {"Content-Disposition": 'attachment; filename="my-votes.csv"'}
+        return Response(votes.csv(person), media_type="text/csv", headers=head)
+
+    @router.delete("/votes")
+    def forget(person: Person) -> Response:
+        votes.delete(person)
+        return Response(status_code=204)
 
     @router.get("/results/{identity}/spectrogram.png")
     def spectrogram(

@@ -1,6 +1,6 @@
 """What a person has deleted, kept a little longer so that it can be undone.
 
-people/PERSON/discarded/KIND-NAME    a result or an upload, moved here when it was deleted
+people/PERSON/discarded/KIND-NAME    a result, an upload or a vote, moved here when it was deleted
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from core.errors import InputError
 from studio.library.library import Library
 
 UNDO_SECONDS = 600.0
-KINDS = ("results", "uploads")
+KINDS = ("results", "uploads", "votes")
 
 
 def discard_result(library: Library, person: str, identity: str) -> None:
@@ -31,9 +31,10 @@ def discard_all(library: Library, person: str, needed: set[str]) -> None:
     purge(library)
     for record in library.records(person):
         _discard(library.sound(person, record.id).parent)
-    for path in (library.folder / person / "uploads").glob("*"):
-        if path.name not in needed:
-            _discard(path)
+    for kind in ("uploads", "votes"):
+        for path in (library.folder / person / kind).glob("*"):
+            if path.name not in needed:
+                _discard(path)
 
 
 def restore(library: Library, person: str, identity: str = "") -> int:

@@ -22,6 +22,7 @@ from studio.benchmark.running import OVERVIEW, plan_of
 from studio.context import Studio
 from studio.tabs.element import element, person_asking
 from studio.tabs.field_errors import FieldErrors
+from studio.tabs.public_results import shipped_html
 from studio.tabs.results import STYLE
 
 PLAN, FOLDER = "a plan", "a folder of music"
@@ -30,7 +31,8 @@ WATCH_SECONDS = 1.0
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 2}
 QUIET = {**PRIVATE, "show_progress": "hidden"}
 NOTE = (
-    '<p class="tab-note">Objective scores with their recipe and their intervals. A benchmark '
+    '<h2>Your benchmarks</h2><p class="tab-note">Objective scores with their recipe and their '
+    "intervals. A benchmark "
     "may take hours: it runs beside the music at the lowest priority, one at a time, and goes "
     "on where it was stopped. It is for whoever knows the admin token; while none is set, for "
     "whoever sits at the machine of this studio.</p>"
@@ -85,6 +87,7 @@ class _Showing:
 
 def build(studio: Studio) -> None:
     """Lay the tab out and connect it."""
+    gr.HTML(STYLE + shipped_html(), elem_id="benchmark-shipped", js_on_load=None)
     element(NOTE)
     errors = FieldErrors("benchmark")
     with gr.Row():

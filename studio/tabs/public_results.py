@@ -67,6 +67,28 @@ def _paper() -> str:
     )
 
 
+def shipped_html() -> str:
+    """What was measured of the shipped model, in the layout of the paper's tables."""
+    content = json.loads(PAPER.read_text(encoding="utf-8"))
+    tables = [_measured_table(one) for one in content["tables"] if one.get("measured")]
+    return (
+        '<div class="results"><h2>Benchmarks of the shipped model</h2>'
+        f"{''.join(map(table_html, tables))}</div>"
+    )
+
+
+def _measured_table(one: dict[str, Any]) -> Table:
+    measured = one["measured"]
+    rows = [
+        Row(tuple(row["labels"]), tuple(Cell(text=value) for value in values))
+        for row, values in zip(one["rows"], measured["rows"], strict=True)
+        if any(values)  # other models of the paper were not measured here
+    ]
+    columns = tuple(Column(name, charted=False) for name in measured["columns"])
+    title = f"Layout of the paper's Table {one['number']}: {one['title']}"
+    return Table(title, tuple(one["labels"]), columns, tuple(rows), measured["note"])
+
+
 def _paper_table(one: dict[str, Any], source: str) -> Table:
     number, measured = one["number"], one.get("measured")
     missing = NOT_HEARD if number in LISTENING_TABLES else NOT_MEASURED

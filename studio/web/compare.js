@@ -5,6 +5,8 @@ import { ask, attempt, button, byId, clock, make } from "./dom.js";
 import { claimSound } from "./player.js";
 
 const MOST = 4;
+const LEAST_HEARD = 0.5; // share of each piece, before a vote
+const CHOICES = [["first", "A is better"], ["tie", "Tie"], ["second", "B is better"], ["both_bad", "Both are bad"]];
 const holder = byId("compare");
 let chosen = [];
 let records = [];
@@ -14,7 +16,9 @@ const blind = make("input", { type: "checkbox", id: "compare-blind" });
 const go = button("primary", "Compare", attempt(start), { id: "compare-go", disabled: true });
 const message = make("p", { class: "hint", role: "status" });
 const view = make("div", { id: "compare-stage", hidden: true });
-holder.append(choices, make("div", { class: "tools" }, go, make("label", { class: "check" }, blind, " Blind: hide which is which")), message, view);
+const votes = make("section", { id: "compare-votes", hidden: true });
+holder.append(choices, make("div", { class: "tools" }, go, make("label", { class: "check" }, blind, " Blind: hide which is which")), message, view, votes);
+showVotes();
 
 document.addEventListener("studio-library", ({ detail }) => {
   records = detail;
@@ -71,6 +75,7 @@ function draw() {
       hidden ? button("quiet compare-reveal", "Reveal", () => { stage.hidden = false; draw(); }) : null),
     make("input", { type: "range", class: "compare-position", min: "0", max: String(engine.seconds), step: "0.01", value: "0", "aria-label": "Position",
       oninput: ({ target }) => engine.seek(Number(target.value)) }),
+    hidden && shown.length === 2 ? voting() : "",
     make("p", { class: "hint" }, "All pieces are brought down to the loudness of the softest. Keys: space plays, 1 to 4 switch."),
     ...shown.map((track, i) => make("section", { class: "compare-track", "aria-label": `Piece ${"ABCD"[i]}` },
       make("h3", {}, hidden ? "ABCD"[i] : `${"ABCD"[i]} · ${track.title}`),
@@ -79,6 +84,39 @@ function draw() {
         alt: `Spectrogram of piece ${"ABCD"[i]}, 40 Hz to 24 kHz` }), make("div", { class: "spectrum-now" })))),
     hidden ? "" : settings());
   mark();
+}
+
+// With two pieces a blind vote can be kept: only before it is revealed which is which.
+function voting() {
+  return make("fieldset", { class: "compare-vote", disabled: true }, make("legend", {}, "Which is better?"),
+    make("div", { class: "pills" }, ...CHOICES.map(([choice, text]) => button("", text, attempt(() => vote(choice))))),
+    make("p", { class: "hint" }, "Hear at least half of each to vote. The vote is kept for you alone, then both are revealed."));
+}
+
+async function vote(choice) {
+  const { engine, shown: [first, second] } = stage;
+  const counted = await ask("studio/votes", "POST", { first: first.id, second: second.id, choice, heard: engine.heard });
+  stage.hidden = false;
+  draw();
+  drawVotes(counted);
+}
+
+async function showVotes() {
+  drawVotes(await ask("studio/votes").catch(() => ({ votes: 0 })));
+}
+
+function drawVotes({ votes: count, rows, note }) {
+  votes.hidden = count === 0;
+  if (!count) return;
+  const line = ({ system, wins, ties, losses, both_bad: bad }) => make("tr", {}, make("th", { scope: "row" }, system),
+    ...[wins, ties, losses, bad].map((n) => make("td", {}, String(n))));
+  votes.replaceChildren(make("h3", {}, `Your blind votes: ${count}`),
+    rows.length ? make("div", { class: "scroll" }, make("table", {},
+      make("thead", {}, make("tr", {}, ...["System", "Wins", "Ties", "Losses", "Both bad"].map((name) => make("th", { scope: "col" }, name)))),
+      make("tbody", {}, ...rows.map(line)))) : "",
+    make("p", { class: "hint" }, note),
+    make("div", { class: "tools" }, make("a", { href: "studio/votes.csv", download: "my-votes.csv" }, "Download votes (CSV)"),
+      button("quiet", "Delete my votes", attempt(async () => { await ask("studio/votes", "DELETE"); drawVotes({ votes: 0 }); }))));
 }
 
 function settings() {
@@ -96,6 +134,8 @@ function toggle() {
 
 function mark() {
   const { engine } = stage;
+  const ballot = view.querySelector(".compare-vote");
+  if (ballot) ballot.disabled = engine.heard.some((share) => share < LEAST_HEARD);
   view.querySelector(".compare-play").textContent = engine.wanted ? "Pause" : "Play";
   view.querySelector(".compare-position").value = String(engine.position);
   view.querySelector(".compare-time").textContent = `${clock(engine.position)} / ${clock(engine.seconds)}`;

@@ -64,6 +64,29 @@ def served(app: FastAPI) -> Iterator[str]:
         thread.join(20)
 
 
+@contextlib.contextmanager
+def results_tab() -> Iterator[str]:
+    """The address of the tab Results alone, with the rater's page beside it."""
+    import gradio as gr
+
+    from studio.context import Studio
+    from studio.settings import Settings
+    from studio.tabs import results as tab
+
+    studio = Studio(Settings())
+    studio.admin = AdminGate(TOKEN)
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        tab.build(studio)
+    app = FastAPI()
+    add_rating(app, studio.studies, studio.admin)
+    blocks.queue(default_concurrency_limit=None)
+    mounted = gr.mount_gradio_app(
+        app, blocks, path="", footer_links=[], ssr_mode=False, run_history=False
+    )
+    with served(mounted) as address:
+        yield address
+
+
 class Rater:
     """One rater's phone: 390 pixels, a storage of its own, nothing outside is reached."""
 

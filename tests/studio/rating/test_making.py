@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from rating_visit import TOKEN, WAIT_MS, Rater, served, work_folder_of_its_own
+from rating_visit import TOKEN, WAIT_MS, Rater, results_tab, work_folder_of_its_own
 
 from core import variants
 from core.errors import InputError
-from studio.rating import AdminGate, Studies
+from studio.rating import Studies
 from studio.rating.making import StudyForm, StudyMaker, draft
 
 FORM = StudyForm(
@@ -60,25 +60,7 @@ def test_check_tells_size_and_loss_of_honest_raters(work):
 
 @pytest.fixture(scope="module")
 def address(work):
-    import gradio as gr
-    from fastapi import FastAPI
-
-    from studio.context import Studio
-    from studio.rating import add_rating
-    from studio.settings import Settings
-    from studio.tabs import results as tab
-
-    studio = Studio(Settings())
-    studio.admin = AdminGate(TOKEN)
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        tab.build(studio)
-    app = FastAPI()
-    add_rating(app, studio.studies, studio.admin)
-    blocks.queue(default_concurrency_limit=None)
-    mounted = gr.mount_gradio_app(
-        app, blocks, path="", footer_links=[], ssr_mode=False, run_history=False
-    )
-    with served(mounted) as address:
+    with results_tab() as address:
         yield address
 
 

@@ -6,7 +6,7 @@ import random
 from types import SimpleNamespace
 
 import pytest
-from rating_visit import TOKEN, WAIT_MS, open_study, served, work_folder_of_its_own
+from rating_visit import TOKEN, WAIT_MS, open_study, results_tab, work_folder_of_its_own
 
 from evaluation.listening import new_token, report_tables, results, screening_table
 from evaluation.report import table_html
@@ -137,26 +137,7 @@ def test_charts_hold_what_was_found(work, name):
 
 @pytest.fixture(scope="module")
 def address(work):
-    import gradio as gr
-    from fastapi import FastAPI
-
-    from studio.context import Studio
-    from studio.rating import add_rating
-    from studio.settings import Settings
-    from studio.tabs import results as tab
-
-    studio = Studio(Settings())
-    studio.admin = AdminGate(TOKEN)
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        tab.build(studio)
-    app = FastAPI()
-    add_rating(app, studio.studies, studio.admin)
-    blocks.queue(default_concurrency_limit=None)
-    with served(
-        gr.mount_gradio_app(
-            app, blocks, path="", footer_links=[], ssr_mode=False, run_history=False
-        )
-    ) as address:
+    with results_tab() as address:
         yield address
 
 
@@ -215,3 +196,18 @@ def test_a_tab_left_open_with_a_wrong_token_stops_asking(work):
     for token, study in ((TOKEN + "x", "secret-mos"), (TOKEN, "no-study")):
         [(timer, update)] = tick(token, study, request).items()
         assert isinstance(timer, gr.Timer) and update.active is False
+
+
+def test_the_benchmark_tab_shows_what_was_measured_to_everybody():
+    import gradio as gr
+
+    from studio.context import Studio
+    from studio.settings import Settings
+    from studio.tabs import benchmark
+
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        benchmark.build(Studio(Settings()))
+    (shown,) = (block for block in blocks.children if block.elem_id == "benchmark-shipped")
+    for told in ("Table 10", "Table 11", "26.032 [20.723, 32.594]", "python -m evaluation run"):
+        assert told in shown.value
+    assert "Stable Audio" not in shown.value  # what was not measured has no empty row
