@@ -55,7 +55,7 @@ def verdict(study, main, anchor=(1, 1), heard=1.0, others=(), rules=None):
         for name in dict.fromkeys(a.rater_id for a in everybody)
     ]
     study = dataclasses.replace(study, screening=rules) if rules else study
-    return screen(study, raters, everybody)[0]
+    return screen(study, raters, everybody, {})[0]
 
 
 VARIED = [(3, 4), (2, 3), (4, 4), (3, 2), (5, 4), (2, 3)]

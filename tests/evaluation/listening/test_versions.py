@@ -87,6 +87,32 @@ def test_a_backup_of_the_first_format_is_restored(tmp_path):
     store.close()
 
 
+def test_a_database_of_the_second_version_is_brought_up_with_its_answers(opened, tmp_path):
+    study, prepared, store = opened
+    finish(RatingService(study, prepared, store), new_token())
+    before = store.answers(study.name)
+    store.close()
+    with sqlite3.connect(tmp_path / "answers.sqlite") as connection:
+        connection.execute("ALTER TABLE trial DROP COLUMN conditions")
+        connection.execute("UPDATE schema_version SET version = 2")
+    connection.close()
+    again = Store(f"sqlite:///{tmp_path / 'answers.sqlite'}")
+    assert again.answers(study.name) == before and len(before) == 4
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "name, digest",
+    [
+        ("demo-mos", "2110db470df27553fc441d95e262b746190d414e257bb05afbba670094cef4c5"),
+        ("demo-pairs", "167f05e6852b358ea02809363106af70e10ee91e464aeb563ba80c83d184ed63"),
+    ],
+)
+def test_the_demo_keeps_its_digest_so_that_installed_studios_keep_their_answers(name, digest):
+    assets = Path(__file__).resolve().parents[3] / "assets" / "studies"
+    assert read_study(assets / name).digest == digest
+
+
 @pytest.fixture
 def opened(tmp_path):
     study = write_sample_study(
