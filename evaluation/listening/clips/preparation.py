@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,40 +138,52 @@ def prepare(study: Study, folder: Path | None = None, blind: bool = True) -> Pre
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".clips-", dir=folder))
     os.chmod(unfinished, 0o755)
-    records: list[ClipRecord | None] = [None] * len(wanted)
-    order = list(range(len(wanted)))
-    random.SystemRandom().shuffle(order)  # the order of files on disk tells nothing
     try:
-        for index in order:
-            one, (level, peak) = wanted[index], measured[index]
-            gain = 10 ** ((target - level) / 20)
-            name = _file_name(one, blind)
-            sound.write_wav(
-                unfinished / name, gain * sound_of(study, one, prompts), study.clip.sample_rate
-            )
-            if one.kind == IDENTICAL:
-                blinded = sound.blinded_wav([unfinished / name], name)
-                (unfinished / name).write_bytes(blinded)
-            os.utime(unfinished / name, (FIXED_TIME, FIXED_TIME))
-            records[index] = ClipRecord(
-                name,
-                one.kind,
-                one.system,
-                one.item,
-                str(one.source or ""),
-                hashes.get(one.source, ""),
-                level,
-                target - level,
-                gain * peak,
-                float(20 * np.log10(join_gain(study, one, prompts) or 1.0)),
-            )
+        records = _write_clips(study, unfinished, wanted, target, measured, hashes, blind)
         shutil.rmtree(folder / CLIPS, ignore_errors=True)
         os.replace(unfinished, folder / CLIPS)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    made = Prepared(folder, study.digest, target, tuple(r for r in records if r is not None))
+    made = Prepared(folder, study.digest, target, records)
     _write_key(made)
     return made
+
+
+def _write_clips(
+    study: Study,
+    folder: Path,
+    wanted: Sequence[Wanted],
+    target: float,
+    measured: Sequence[tuple[float, float]],
+    hashes: Mapping[Path | None, str],
+    blind: bool,
+) -> tuple[ClipRecord, ...]:
+    """Write every clip at the common loudness. Returns: their records, in the order of `wanted`."""
+    prompts = sources.prompt_clips(study)
+    records: dict[int, ClipRecord] = {}
+    order = list(range(len(wanted)))
+    random.SystemRandom().shuffle(order)  # the order of files on disk tells nothing
+    for index in order:
+        one, (level, peak) = wanted[index], measured[index]
+        gain = 10 ** ((target - level) / 20)
+        path = folder / _file_name(one, blind)
+        sound.write_wav(path, gain * sound_of(study, one, prompts), study.clip.sample_rate)
+        if one.kind == IDENTICAL:
+            path.write_bytes(sound.blinded_wav([path], path.name))
+        os.utime(path, (FIXED_TIME, FIXED_TIME))
+        records[index] = ClipRecord(
+            path.name,
+            one.kind,
+            one.system,
+            one.item,
+            str(one.source or ""),
+            hashes.get(one.source, ""),
+            level,
+            target - level,
+            gain * peak,
+            float(20 * np.log10(join_gain(study, one, prompts) or 1.0)),
+        )
+    return tuple(records[index] for index in range(len(wanted)))
 
 
 def _write_key(made: Prepared) -> None:

@@ -109,41 +109,7 @@ class Store:
                     raise InputError("participation", "", f"is not possible now: study is {state}")
                 if study.recruitment.invited_only:
                     people.require_invited(connection, study.name, token)
-                number = (
-                    1
-                    + connection.execute(
-                        sa.select(sa.func.count()).where(rater_table.c.study == study.name)
-                    ).scalar_one()
-                )
-                trials = planner(self._given(connection, study, now), number)
-                seat = Seat(
-                    secrets.token_hex(8), number, secrets.token_hex(4).upper(), False, False
-                )
-                connection.execute(
-                    rater_table.insert().values(
-                        id=seat.rater_id,
-                        study=study.name,
-                        number=number,
-                        token_hash=sha256(token),
-                        consent_hash=sha256(study.consent),
-                        joined_at=now,
-                        seen_at=now,
-                        completion_code=seat.completion_code,
-                    )
-                )
-                connection.execute(
-                    trial_table.insert(),
-                    [
-                        {
-                            "id": secrets.token_hex(8),
-                            "rater_id": seat.rater_id,
-                            "position": position,
-                            **asdict(trial),
-                            "conditions": json.dumps(trial.conditions),
-                        }
-                        for position, trial in enumerate(trials, start=1)
-                    ],
-                )
+                seat = self._take_seat(connection, study, token, planner, now)
                 if participant is not None:
                     platform = study.recruitment.platform
                     people.keep_participant(
@@ -155,6 +121,39 @@ class Store:
                     .values(seen_at=now)
                     .where(rater_table.c.id == seat.rater_id)
                 )
+        return seat
+
+    def _take_seat(
+        self, connection: sa.Connection, study: Study, token: str, planner: Planner, now: float
+    ) -> Seat:
+        """A new rater with a list of trials."""
+        taken = sa.select(sa.func.count()).where(rater_table.c.study == study.name)
+        number = 1 + connection.execute(taken).scalar_one()
+        trials = planner(self._given(connection, study, now), number)
+        seat = Seat(secrets.token_hex(8), number, secrets.token_hex(4).upper(), False, False)
+        connection.execute(
+            rater_table.insert().values(
+                id=seat.rater_id,
+                study=study.name,
+                number=number,
+                token_hash=sha256(token),
+                consent_hash=sha256(study.consent),
+                joined_at=now,
+                seen_at=now,
+                completion_code=seat.completion_code,
+            )
+        )
+        rows = [
+            {
+                "id": secrets.token_hex(8),
+                "rater_id": seat.rater_id,
+                "position": position,
+                **asdict(trial),
+                "conditions": json.dumps(trial.conditions),
+            }
+            for position, trial in enumerate(trials, start=1)
+        ]
+        connection.execute(trial_table.insert(), rows)
         return seat
 
     def _seat(self, connection: sa.Connection, study: Study, token: str) -> Seat | None:

@@ -15,6 +15,30 @@ from evaluation.listening.store.people import participants
 from evaluation.listening.store.storage import Store
 from evaluation.report import safe_cell
 
+ANSWER_COLUMNS = (
+    "study",
+    "study_digest",
+    "method",
+    "rater",
+    "position",
+    "kind",
+    "item",
+    "system",
+    "baseline",
+    "first",
+    "second",
+    "axis",
+    "score",
+    "signed",
+    "least_heard",
+    "comment",
+    "answered_at",
+    "passed_screening",
+    "removed",
+    "text_version",
+    "place",
+)
+
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A CSV file's text with safe cells."""
@@ -32,29 +56,6 @@ def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
     `second` name the systems heard in that order; the beeps of an attention check are none's.
     A MUSHRA screen has a row for every condition, `place` is that of its slider from 1 on.
     """
-    columns = (
-        "study",
-        "study_digest",
-        "method",
-        "rater",
-        "position",
-        "kind",
-        "item",
-        "system",
-        "baseline",
-        "first",
-        "second",
-        "axis",
-        "score",
-        "signed",
-        "least_heard",
-        "comment",
-        "answered_at",
-        "passed_screening",
-        "removed",
-        "text_version",
-        "place",
-    )
     removed = {r.rater_id for r in store.raters(study.name) if r.removed_at is not None}
     rows = []
     for answer in store.answers(study.name):
@@ -92,7 +93,7 @@ def answers_csv(study: Study, store: Store, kept: set[str]) -> str:
                     place,
                 )
             )
-    return csv_text(columns, rows)
+    return csv_text(ANSWER_COLUMNS, rows)
 
 
 def payment_csv(study: Study, store: Store) -> str:
