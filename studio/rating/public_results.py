@@ -13,6 +13,7 @@ from evaluation.listening import (
     RatingService,
     ResultTable,
     contrast_label,
+    headphone_text,
     results,
 )
 
@@ -53,6 +54,7 @@ def _content(service: RatingService, is_demo: bool) -> dict[str, Any]:
     if study.is_pairs and study.baseline:
         note.append(f"Scores are system minus {study.label(study.baseline)}.")
     note.append(f"Interval: {found.interval_method}. All raters.")
+    note += [text] if (text := headphone_text(found)) else []
     return {
         "name": study.name,
         "title": study.title,

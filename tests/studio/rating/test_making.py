@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import yaml
 from rating_visit import TOKEN, WAIT_MS, Rater, results_tab, work_folder_of_its_own
 
 from core import variants
@@ -58,6 +59,27 @@ def test_check_tells_size_and_loss_of_honest_raters(work):
     assert not (work / "studies").exists()
 
 
+def test_the_form_writes_language_headphone_test_and_controls_of_the_method():
+    def written(**change):
+        return yaml.safe_load(draft(StudyForm(**{**vars(FORM), **change})))
+
+    plain = written()
+    assert not {"language", "headphone_test", "controls", "recruitment"} & set(plain)
+    assert written(language="de", headphone_test=True) == plain | {
+        "language": "de",
+        "headphone_test": True,
+    }
+    counted = {"attention": 1, "controls": 2}
+    assert written(**counted)["controls"] == {"attention": 1, "anchors": 2}
+    pairs = written(method="CCR", **counted)
+    assert pairs["controls"] == {"attention": 1, "identical_pairs": 2} and pairs["pairs"] == "all"
+    assert "controls" not in written(method="ARENA", **counted)
+    mushra = written(method="MUSHRA", reference="originals", **counted)
+    assert mushra["controls"] == {"reference": "originals"}
+    paid = written(platform="prolific", completed="C0DE")["recruitment"]
+    assert paid == {"platform": "prolific", "completed": "C0DE"}
+
+
 @pytest.fixture(scope="module")
 def address(work):
     with results_tab() as address:
@@ -89,6 +111,8 @@ def test_a_study_of_two_variants_is_made_opened_and_rated_through_prolific(brows
         page.fill(field, text)
     page.locator("#study-platform").get_by_label("Prolific").check()
     page.locator("#study-public").get_by_label("Results are public").check()
+    page.locator("#study-language input").click()
+    page.get_by_role("option", name="Deutsch").click()
     page.click("#study-write")
     page.wait_for_function(
         "document.querySelector('#study-file textarea').value.includes('two-variants')"
@@ -100,6 +124,8 @@ def test_a_study_of_two_variants_is_made_opened_and_rated_through_prolific(brows
     assert page.input_value("#study-state textarea").startswith("ready")
 
     rater = Rater(browser, address, FORM.name)
+    assert rater.page.inner_text("#consent") == "Ich habe das gelesen und nehme teil"
+    assert rater.page.get_attribute("html", "lang") == "de"
     rater.page.click("#consent")
     rater.page.get_by_text("paused").wait_for()  # nobody joins before it is opened
     rater.context.close()
