@@ -65,7 +65,7 @@ def rms(samples: np.ndarray) -> float:
 def low_pass(samples: np.ndarray, cutoff: float, sample_rate: int) -> np.ndarray:
     """A degraded anchor: [C, T] without what lies above `cutoff` hertz.
 
-    As ITU-R BS.1534-3, section 5.1, asks of the 3.5 kHz anchor: within 0.1 dB below the cutoff,
+    As ITU-R BS.1534-3 asks of the 3.5 kHz anchor: within 0.1 dB below the cutoff,
     25 dB down 500 Hz above it, 50 dB down 1 kHz above. Linear phase, its delay taken out.
     """
     taps, beta = signal.kaiserord(ANCHOR_STOP_DB, ANCHOR_TRANSITION / (sample_rate / 2))

@@ -92,7 +92,7 @@ class Screening:
     or at least not anchor_tolerance steps or more above. min_correlation: least correlation of
     the rater's scores with the mean of the others on the same clips (P.808 uses 0.7).
     max_reference_below, max_anchor_above (MUSHRA): largest share of items whose hidden
-    reference may be scored below 90, whose 7 kHz anchor above 90 (BS.1534-3, section 4.1.2).
+    reference may be scored below 90, whose 7 kHz anchor above 90 (post-screening of BS.1534-3).
     headphones: the headphone test was passed, in studies that have it.
     """
 

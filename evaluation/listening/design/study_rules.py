@@ -19,7 +19,7 @@ from evaluation.listening.design.study import (
 LONGEST_CLIP = 60.0
 SHORTEST_CLIP = 1.0  # loudness is measured over blocks of 0.4 s
 PLATFORMS = ("", "prolific", "mturk")
-MOST_CONDITIONS = 12  # on one MUSHRA screen (BS.1534-3, section 5.4)
+MOST_CONDITIONS = 12  # on one MUSHRA screen (BS.1534-3)
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 RATES = (16000, 22050, 24000, 32000, 44100, 48000)
 

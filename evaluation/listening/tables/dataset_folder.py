@@ -70,7 +70,7 @@ Questions, scored {study.scale[0]} to {study.scale[1]}:
 {questions}
 
 `score` is as given; `signed` is system minus baseline for pairs; `place` is that of the slider on a
-MUSHRA screen, whose controls are `reference`, `anchor-3500` and `anchor-7000`. `passed_screening` says who passed
-the rules fixed before the first answer, `removed` whom the researcher took out. Raters are random
-ids. Design sha256 {study.digest}.
+MUSHRA screen, whose controls are `reference`, `anchor-3500` and `anchor-7000`. `passed_screening`
+says who passed the rules fixed before the first answer, `removed` whom the researcher took out.
+Raters are random ids. Design sha256 {study.digest}.
 """

@@ -24,7 +24,7 @@ FEWEST_FOR_CORRELATION = 3
 FEWEST_FOR_SAME = 6  # scores, before one value all along counts as straight-lining
 ANCHOR_AXIS = "quality"  # what a low-pass touches; studies without it compare on every axis
 _Unit = tuple[str, str, str, str]  # system, item, other, axis
-FOUND = 90  # MUSHRA: a hidden reference below it was missed (BS.1534-3, section 4.1.2)
+FOUND = 90  # MUSHRA: a hidden reference below it was missed (post-screening of BS.1534-3)
 MID_ANCHOR = "anchor-7000"
 REMOVED = "removed by the researcher"
 
