@@ -47,7 +47,7 @@ def test_the_guide_leads_to_a_table(tmp_path, monkeypatch):
     blocks = re.findall(r"^```sh\n(.*?)^```$", GUIDE.read_text(), re.M | re.S)
     assert len(blocks) == 6
     said = []
-    for number, block in enumerate(blocks):
+    for block in blocks:
         if "listening report" in block:
             answer_all(tmp_path / "my-study", 4)
         done = subprocess.run(
