@@ -15,9 +15,9 @@ from core.audio import Limiter, Sound
 from core.checkpoints import opening
 from core.checkpoints.lora import Lora, add_loras
 from core.errors import FailureError, InputError
-from core.generation.batching import MOST_REQUESTS, SHARED, Failed, RunningBatch
+from core.generation.batching import MOST_REQUESTS, SHARED, FailedRequest, RunningBatch
 from core.generation.conditioning import TextTokenizer, conditioning, encode_text
-from core.generation.job import Event, Job
+from core.generation.job import Event, GenerationJob
 from core.generation.mastering import Mastering
 from core.generation.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.language_model import DecodeRequest, PackedModel
@@ -169,7 +169,7 @@ class Pipeline:
                 number, request = waiting.pop(0)
                 batch.join(number, request, should_stop)
             for key, made in batch.turn():
-                if isinstance(made, Failed):
+                if isinstance(made, FailedRequest):
                     raise made.error
                 yield key, made
 
@@ -185,7 +185,7 @@ class Pipeline:
                         f"differs from {getattr(requests[0], name)} in the same batch",
                     )
 
-    def begin(self, job: Job) -> Iterator[Event]:
+    def begin(self, job: GenerationJob) -> Iterator[Event]:
         """Connect a job with its renderer and mastering; the prompt's own sound."""
         mastering = self._mastering(job)
         split = len(job.prompt) - (self.join_tokens if mastering.overlap else 0)
@@ -210,7 +210,7 @@ class Pipeline:
             return flow
         return CascadeRenderer(WavTokenizerRenderer(self.wavtokenizer, whole_history), flow)
 
-    def _mastering(self, job: Job) -> Mastering:
+    def _mastering(self, job: GenerationJob) -> Mastering:
         request, rate = job.request, self.variant.sample_rate
         official = request.compat == "official"  # which never hands the prompt back
         prompt = None if official else request.audio
@@ -278,7 +278,7 @@ class Pipeline:
             )  # [1, N]
         return tokens[0].numpy()
 
-    def prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> Job:
+    def prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> GenerationJob:
         if request.variant != self.variant.name:
             raise InputError("variant", request.variant, f"but {self.variant.name} is loaded")
         sent = self.captions.write(request)
@@ -288,7 +288,7 @@ class Pipeline:
         total = int(wanted) if request.compat == "official" else int(np.ceil(wanted - 1e-9))
         empty = np.zeros(0, np.int64), np.zeros(0, np.float32)
         prompt, front = self._audio_prompt(request) if request.audio is not None else empty
-        return Job(request, sent, total, prompt, front, should_stop)
+        return GenerationJob(request, sent, total, prompt, front, should_stop)
 
     def _audio_prompt(self, request: GenerationRequest) -> tuple[np.ndarray, np.ndarray]:
         """(tokens [P], sound at the output rate [T]); the tokens are whole groups that end where
@@ -306,7 +306,7 @@ class Pipeline:
         tail = round(count * hop * sound.sample_rate / rate)
         return self.encode(Sound(sound.samples[:, -tail:], sound.sample_rate))[:count], front
 
-    def decode_request(self, job: Job) -> DecodeRequest:
+    def decode_request(self, job: GenerationJob) -> DecodeRequest:
         request = job.request
         given = conditioning(
             request,

@@ -11,11 +11,11 @@ from core.errors import InputError
 from evaluation.benchmark.plan import System
 from evaluation.datasets import (
     AudioFolder,
+    ComparisonProblem,
     EmbeddedChannels,
     FolderReport,
     Item,
     Presence,
-    Problem,
     check_comparison,
     inspect_folder,
     read_manifest,
@@ -45,7 +45,7 @@ class PairedSets:
     reference: tuple[AudioClip, ...]
     presence: Presence
     counts: str
-    problems: tuple[Problem, ...]
+    problems: tuple[ComparisonProblem, ...]
 
     @property
     def one_to_one(self) -> bool:
@@ -65,7 +65,7 @@ class PairedSets:
         if not generated and not reference:
             return self
         problems = [
-            Problem("cannot be embedded", side, (name,), "exclude", why)
+            ComparisonProblem("cannot be embedded", side, (name,), "exclude", why)
             for side, failed in (("generated", generated), ("reference", reference))
             for name, why in failed.items()
         ]
@@ -180,7 +180,7 @@ def _unequal_segments(
     items: Sequence[Item],
     reports: tuple[FolderReport, FolderReport],
     spans: tuple[Span, Span],
-) -> list[Problem]:
+) -> list[ComparisonProblem]:
     """Items whose two clips give a metric other numbers of segments, which it cannot compare."""
     metrics = [metric for metric in recipe.metrics if isinstance(metric, KLDivergence)]
     unequal = []
@@ -197,7 +197,7 @@ def _unequal_segments(
     if not unequal:
         return []
     message = "generated and real clips are cut into unequal numbers of segments; cut both alike"
-    return [Problem("segments differ", "both", tuple(unequal), "refuse", message)]
+    return [ComparisonProblem("segments differ", "both", tuple(unequal), "refuse", message)]
 
 
 def _in_manifest(folder: Path, facts: Mapping[str, object]) -> bool:
@@ -206,16 +206,16 @@ def _in_manifest(folder: Path, facts: Mapping[str, object]) -> bool:
     return manifest is not None and set(facts) <= set(manifest.files)
 
 
-def _unexpected(folder: Path, ids: set[str]) -> list[Problem]:
+def _unexpected(folder: Path, ids: set[str]) -> list[ComparisonProblem]:
     """Files that belong to no item: a sign of wrong names, never of another mean."""
     extra = tuple(AudioFolder(folder).unused(ids))
     if not extra:
         return []
     message = "files whose names are no item's; they are not used"
-    return [Problem("unexpected files", "generated", extra, "mention", message)]
+    return [ComparisonProblem("unexpected files", "generated", extra, "mention", message)]
 
 
-def problem_text(problem: Problem) -> str:
+def problem_text(problem: ComparisonProblem) -> str:
     """One line: name, side, ids, message."""
     shown = ", ".join(problem.ids[:SHOWN_IDS])
     more = f" and {len(problem.ids) - SHOWN_IDS} more" if len(problem.ids) > SHOWN_IDS else ""

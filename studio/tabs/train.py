@@ -22,7 +22,7 @@ from studio.tabs.field_errors import FieldErrors
 from studio.tabs.results import STYLE
 from studio.tabs.training_chart import LOSS, curves, figure_names
 from trainers.runs import folder as run_folder
-from trainers.runs.folder import Row, Sample
+from trainers.runs.folder import LogRow, Sample
 
 WATCH_SECONDS = 5.0
 SHOWN_SAMPLES = 6
@@ -209,7 +209,7 @@ def _steps(run: Path) -> list[int]:
     return run_folder.sample_steps(run)
 
 
-def _state_html(run: Path, rows: list[Row]) -> str:
+def _state_html(run: Path, rows: list[LogRow]) -> str:
     """Where the run is, and its last figures."""
     name = html.escape(run.name)
     if not rows:
@@ -231,7 +231,7 @@ def _state_html(run: Path, rows: list[Row]) -> str:
     )
 
 
-def _figures_html(rows: list[Row]) -> str:
+def _figures_html(rows: list[LogRow]) -> str:
     """The last figures of training, validation and samples, side by side."""
     latest = {row.kind: row for row in rows}
     names = dict.fromkeys(name for row in latest.values() for name in row.figures)

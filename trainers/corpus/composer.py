@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 from core.errors import InputError
-from trainers.corpus.arrangement import Arranger, Plan
+from trainers.corpus.arrangement import ArrangementPlan, Arranger
 from trainers.corpus.catalogue import STYLES, style_named
 from trainers.corpus.form import place_sections, plan_form
 from trainers.corpus.instruments import INSTRUMENTS
@@ -195,7 +195,7 @@ def make_plan(
     energy: float,
     beats: int,
     swing: float,
-) -> Plan:
+) -> ArrangementPlan:
     """Progressions, patterns and who plays where."""
     pool = style.minors if mode in MINOR_MODES else style.majors
     verse, chorus = rng.choice(pool), rng.choice(pool)
@@ -221,7 +221,7 @@ def make_plan(
         ):
             patterns[part.role, structure] = pattern
     roles = [part.role for part in parts]
-    return Plan(
+    return ArrangementPlan(
         style,
         tonic,
         mode,

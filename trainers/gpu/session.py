@@ -34,7 +34,7 @@ FILE_BYTES = 15 * 2**20
 
 
 @dataclass(frozen=True)
-class Settings:
+class SessionSettings:
     """How a session trains.
 
     Attributes:
@@ -130,7 +130,7 @@ class Crops:
 
 
 def draw(
-    pack: Pack, settings: Settings, pieces: np.ndarray, tokens: int, count: int, seed: int
+    pack: Pack, settings: SessionSettings, pieces: np.ndarray, tokens: int, count: int, seed: int
 ) -> Crops:
     """`count` crops of `tokens` tokens; a piece that is long enough is drawn in proportion to its
     length.
@@ -188,7 +188,7 @@ def draw(
     )
 
 
-class Step(nn.Module):
+class CropLosses(nn.Module):
     """The losses of crops: the next token's and the symbolic targets'."""
 
     def __init__(self, model: LanguageModel, pack: Pack) -> None:
@@ -237,7 +237,7 @@ class Step(nn.Module):
 
 
 def train(
-    pack: Pack, out: Path, settings: Settings, start: Path | None = None
+    pack: Pack, out: Path, settings: SessionSettings, start: Path | None = None
 ) -> Iterator[dict[str, float]]:
     """Train; yields figures now and then, and saves into `out`.
 
@@ -250,7 +250,7 @@ def train(
     model = LanguageModel(pack.model).to(device)
     if start is not None:
         model.load_state_dict({k: v.float().to(device) for k, v in joined(start).items()})
-    step = Step(model, pack).to(device)
+    step = CropLosses(model, pack).to(device)
     if settings.compiled:  # a block alone: all share what is compiled, so the session begins soon
         for layer in model.backbone.layers:
             layer.compile()
@@ -304,7 +304,7 @@ def train(
     yield kept()
 
 
-def _crops(pack: Pack, settings: Settings, pieces: np.ndarray, number: int) -> Crops:
+def _crops(pack: Pack, settings: SessionSettings, pieces: np.ndarray, number: int) -> Crops:
     """The crops of a step."""
     draws = np.random.default_rng((settings.seed, number))
     weights = np.array(settings.crop_weights) / sum(settings.crop_weights)
@@ -327,7 +327,11 @@ def _figures(
 
 @torch.no_grad()
 def _held_out(
-    step: Step, average: dict[str, Tensor], pack: Pack, settings: Settings, pieces: np.ndarray
+    step: CropLosses,
+    average: dict[str, Tensor],
+    pack: Pack,
+    settings: SessionSettings,
+    pieces: np.ndarray,
 ) -> float:
     """Cross-entropy of fixed held-out crops, averaged weights, nats a token."""
     own = {k: v.clone() for k, v in step.model.state_dict().items()}
@@ -373,12 +377,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m trainers.gpu.session", description=__doc__)
     parser.add_argument("pack", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=Settings.minutes)
+    parser.add_argument("--minutes", type=float, default=SessionSettings.minutes)
     parser.add_argument("--start", type=Path, help="an earlier session's folder, to go on from")
     args = parser.parse_args(argv)
     torch.set_float32_matmul_precision("high")
     pack = Pack(args.pack, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    for figures in train(pack, args.out, Settings(minutes=args.minutes), args.start):
+    for figures in train(pack, args.out, SessionSettings(minutes=args.minutes), args.start):
         print(" ".join(f"{k} {v:.5g}" for k, v in figures.items()), file=sys.stderr, flush=True)
     return 0
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.listening.clips.preparation import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
-from evaluation.listening.design.assignment import Cell, Trial, choose_cells
+from evaluation.listening.design.assignment import Stimulus, Trial, choose_cells
 from evaluation.listening.design.study import MOS, Study
 from evaluation.listening.store.records import StoredAnswer, StoredRater
 from evaluation.listening.tables.screening import ANCHOR_AXIS, screen
@@ -71,7 +71,7 @@ def _honest(
     study: Study, raters: int, random: np.random.Generator
 ) -> tuple[list[StoredRater], list[StoredAnswer]]:
     axes = [axis.name for axis in study.axes]
-    people, answers, given = [], [], dict[Cell, int]()
+    people, answers, given = [], [], dict[Stimulus, int]()
     names = ["", *(system.name for system in study.systems)]
     items = ["", *(item.id for item in study.items)]
     worth = dict(zip(names, random.normal(0, SYSTEM, len(names))))
@@ -114,7 +114,7 @@ def _item(trial: Trial) -> str:
     return "" if trial.kind == ATTENTION else trial.item
 
 
-def _trials(study: Study, chosen: Sequence[Cell], random: np.random.Generator) -> list[Trial]:
+def _trials(study: Study, chosen: Sequence[Stimulus], random: np.random.Generator) -> list[Trial]:
     controls = study.controls
     trials = [
         Trial(MAIN, cell.system, cell.item, "x", "", bool(random.random() < 0.5), cell.other)

@@ -17,7 +17,7 @@ from evaluation.listening.tables.result_tables import (
     ResultTables,
     contrast_label,
 )
-from evaluation.listening.tables.screening import Verdict
+from evaluation.listening.tables.screening import RaterFigures
 from evaluation.report import Cell, Column, Row, Table
 
 _SIZES = tuple(Column(name, digits=0, charted=False) for name in ("raters", "items", "ratings"))
@@ -85,7 +85,7 @@ def screening_table(found: ResultTables) -> Table:
     )
 
 
-def _verdict(verdict: Verdict) -> Row:
+def _verdict(verdict: RaterFigures) -> Row:
     figures = (
         verdict.answered,
         verdict.attention,

@@ -40,7 +40,7 @@ from evaluation.listening.statistics import (
 from evaluation.listening.statistics.ratings import means_by_rater
 from evaluation.listening.store.records import StoredAnswer, StoredRater
 from evaluation.listening.store.storage import Store
-from evaluation.listening.tables.screening import Verdict, screen
+from evaluation.listening.tables.screening import RaterFigures, screen
 
 VERSUS = " vs "
 PAPER_NOTE = f"± is the half width of a 95 % interval ({METHOD}), not what the paper prints as ±."
@@ -121,7 +121,7 @@ class ResultTables:
     progress: StudyProgress
     everyone: ResultTable
     screened: ResultTable
-    verdicts: list[Verdict]
+    verdicts: list[RaterFigures]
     paper: list[PaperTable]
 
 

@@ -26,7 +26,7 @@ REMOVED = "removed by the researcher"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RaterFigures:
     """One rater before the rules; figures are None where nothing was there to judge.
 
     same: largest share of the main scores that are one value. anchor_gap: audio quality of the
@@ -51,7 +51,7 @@ class Verdict:
 
 def screen(
     study: Study, raters: Sequence[StoredRater], answers: Sequence[StoredAnswer]
-) -> list[Verdict]:
+) -> list[RaterFigures]:
     """A verdict on every rater who did not withdraw."""
     by_rater: dict[str, list[StoredAnswer]] = {}
     for answer in answers:
@@ -66,7 +66,7 @@ def screen(
 
 def _verdict(
     study: Study, rater: StoredRater, mine: Sequence[StoredAnswer], totals: _Totals
-) -> Verdict:
+) -> RaterFigures:
     kinds = {
         kind: [a for a in mine if a.trial.kind == kind]
         for kind in (MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION)
@@ -112,7 +112,7 @@ def _verdict(
             failed["anchor_below"] = f"anchor below {other}: undefined"
         elif gap <= -rules.anchor_tolerance:
             failed["anchor_below"] = f"anchor not below {other} ({gap:+.2f})"
-    return Verdict(
+    return RaterFigures(
         rater.rater_id,
         answered,
         attention,
