@@ -6,6 +6,9 @@ STAMP := $(VENV)/installed
 DEBIAN := $(shell cat packages-test.txt)
 MISSING := $(shell for p in $(DEBIAN); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done)
 
+# A file of tests stays in one process: its fixtures are made once.
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
+
 .DEFAULT_GOAL := help
 # Lower instruction sets, as oneDNN, torch, MKL and fbgemm can be told to use.
 AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
@@ -49,11 +52,12 @@ studio: $(STAMP) ## the page on http://127.0.0.1:7860
 	$(PY) app.py
 
 test: $(STAMP) debian ## all tests
-	$(PY) -m pytest
+	$(PY) -m pytest $(SIDE_BY_SIDE) -m "not timing"
+	$(PY) -m pytest -m timing
 
 test-kernels: $(STAMP) ## the decoder's tests again under lower instruction sets
-	$(AVX2) $(PY) -m pytest $(KERNEL_TESTS)
-	$(SSE) $(PY) -m pytest $(KERNEL_TESTS)
+	$(AVX2) $(PY) -m pytest $(SIDE_BY_SIDE) $(KERNEL_TESTS)
+	$(SSE) $(PY) -m pytest $(SIDE_BY_SIDE) $(KERNEL_TESTS)
 
 docs: $(STAMP) ## the documentation as a website, in site/
 	$(PY) -m mkdocs build --strict
