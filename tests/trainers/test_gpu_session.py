@@ -19,7 +19,8 @@ from tests.trainers import tiny
 from trainers.__main__ import main
 from trainers.data.shards import read_pieces, write_pieces
 from trainers.gpu import session
-from trainers.gpu.session import CropLosses, Pack, SessionSettings, draw, joined, train
+from trainers.gpu.crops import Pack, SessionSettings, draw
+from trainers.gpu.session import CropLosses, joined, train
 from trainers.losses.symbolic import targets_for
 
 CPU = torch.device("cpu")
@@ -136,7 +137,8 @@ import sys
 absent = ("soundfile", "soxr", "librosa", "transformers", "webdataset", "tokenizers", "yaml")
 sys.modules.update(dict.fromkeys(absent))
 from pathlib import Path
-from trainers.gpu.session import Pack, SessionSettings, torch, train
+from trainers.gpu.crops import Pack, SessionSettings, torch
+from trainers.gpu.session import train
 settings = SessionSettings(
     minutes=0.03, crop_tokens=(24,), crop_weights=(1,), batch_tokens=240, compiled=False
 )

@@ -145,7 +145,9 @@ class RunState:
         moments = {name: values["state"] for name, values in state["optimizers"].items()}
         self._load_optimizers(moments)
         for name, kept in state["ema"].items():
-            loop.ema[name] = {k: scattered(v, loop.ema[name][k]) for k, v in kept.items()}
+            loop.ema.weights[name] = {
+                k: scattered(v, loop.ema.weights[name][k]) for k, v in kept.items()
+            }
         self._whole = None
 
     def _load_optimizers(self, moments: dict[str, dict[Any, Any]]) -> None:
@@ -168,7 +170,7 @@ class RunState:
         }
         return {
             "modules": {n: dict(m.state_dict()) for n, m in loop.task.modules.items()},
-            "ema": loop.ema,
+            "ema": loop.ema.weights,
             "optimizers": {
                 n: {str(i): kept for i, kept in state.items()} for n, state in moments.items()
             },
@@ -236,7 +238,7 @@ class RunState:
         """Of one saved state."""
         loop = self.loop
         modules = [v for m in loop.task.modules.values() for v in m.state_dict().values()]
-        averages = [v for kept in loop.ema.values() for v in kept.values()]
+        averages = [v for kept in loop.ema.weights.values() for v in kept.values()]
         moments = 2 * [p for group in loop.task.groups.values() for p in group]
         return sum(v.numel() * v.element_size() for v in (*modules, *averages, *moments))
 
