@@ -83,16 +83,16 @@ def build(studio: Studio) -> None:
         samples = gr.HTML(elem_id="train-samples", js_on_load=None)
         timer = gr.Timer(WATCH_SECONDS, active=False)
     parts = _Parts(token, area, run, state, figure, chart, step, samples, gr.State(None), timer)
-    desk = _Handlers(studio, errors, parts)
+    handlers = _Handlers(studio, errors, parts)
     opened = [area, run, timer, *parts.shown, *errors.outputs]
     for event in (enter.click, token.submit):
-        event(desk.enter, token, opened, **PRIVATE)
+        event(handlers.enter, token, opened, **PRIVATE)
     looked = [*parts.shown, *errors.outputs]
-    run.input(desk.choose, [token, run], looked, **QUIET)
-    figure.input(desk.draw, [token, run, figure], [chart, *errors.outputs], **QUIET)
-    step.input(desk.listen, [token, run, step], [samples, *errors.outputs], **QUIET)
+    run.input(handlers.choose, [token, run], looked, **QUIET)
+    figure.input(handlers.draw, [token, run, figure], [chart, *errors.outputs], **QUIET)
+    step.input(handlers.listen, [token, run, step], [samples, *errors.outputs], **QUIET)
     timer.tick(
-        desk.watch,
+        handlers.watch,
         [token, run, figure, parts.seen],
         [state, chart, step, parts.seen, timer, *errors.outputs],
         **QUIET,

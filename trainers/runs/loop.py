@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from core.errors import FailureError, InputError
 from core.result import peak_memory_bytes
@@ -30,7 +30,7 @@ from trainers.runs.folder import HEARD, TRAIN, VALIDATION
 from trainers.runs.log import RunLog
 from trainers.runs.loop_config import LoopConfig, TrainingTask
 from trainers.runs.processes import Processes, gathered
-from trainers.runs.state import RunState
+from trainers.runs.state import RunState, changed_by_losses, restore_finite
 
 MIN_FREE_BYTES = 500 * 2**20
 Result = TypeVar("Result")
@@ -207,7 +207,7 @@ class Loop:
         logs: dict[str, float] = {"learning_rate": rate}
         count = getattr(self.task, "accumulation", 1)
         done: dict[str, list[dict[str, float]]] = {name: [] for name in self.optimizers}
-        kept, skipped = self._changed_by_losses(), False
+        kept, skipped = changed_by_losses(self.task), False
         for name, loss, figures in self.task.losses(self.step):
             if not done[name]:
                 self.optimizers[name].zero_grad(set_to_none=True)
@@ -218,7 +218,7 @@ class Loop:
                 logs.update(found)
                 skipped |= not finite
         if skipped:
-            _restore_finite(kept)
+            restore_finite(kept)
             self._note_skipped(logs)
         else:
             self.skipped = 0
@@ -258,18 +258,6 @@ class Loop:
                 "which changed a weight; go on with a lower learning rate, from an earlier state "
                 f"by --from-step ({steps})",
             )
-
-    def _changed_by_losses(self) -> list[tuple[Tensor, Tensor]]:
-        """(tensor, copy) of what computing losses changes."""
-        if not getattr(self.task, "losses_change", False):
-            return []
-        codebook = getattr(self.task, "codebook", "\0")
-        return [
-            (value, value.detach().clone())
-            for module in self.task.modules.values()
-            for name, value in (*module.named_buffers(), *module.named_parameters())
-            if not isinstance(value, nn.Parameter) or name.startswith(codebook)
-        ]
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, constant, linear decay to 0."""
@@ -355,14 +343,6 @@ class Loop:
         self.state.require_same("before saving")
         self.state.save()
         self.ema.applied(lambda: self._export("last"))
-
-
-def _restore_finite(kept: list[tuple[Tensor, Tensor]]) -> None:
-    """Put back what became not finite."""
-    with torch.no_grad():
-        for value, copy in kept:
-            if value.is_floating_point() and not torch.isfinite(value).all():
-                value.copy_(copy)
 
 
 def _free(folder: Path) -> int:

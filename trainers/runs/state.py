@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
 
 from core.errors import FailureError, InputError
 from trainers.data.files import mount_of, raise_full, write_atomic
 from trainers.runs import checkpoints as saved
+from trainers.runs.loop_config import TrainingTask
 from trainers.runs.processes import checksum, gathered, scattered
 
 if TYPE_CHECKING:
@@ -261,3 +263,24 @@ class RunState:
             },
             when,
         )
+
+
+def changed_by_losses(task: TrainingTask) -> list[tuple[Tensor, Tensor]]:
+    """(tensor, copy) of what computing losses changes."""
+    if not getattr(task, "losses_change", False):
+        return []
+    codebook = getattr(task, "codebook", "\0")
+    return [
+        (value, value.detach().clone())
+        for module in task.modules.values()
+        for name, value in (*module.named_buffers(), *module.named_parameters())
+        if not isinstance(value, nn.Parameter) or name.startswith(codebook)
+    ]
+
+
+def restore_finite(kept: list[tuple[Tensor, Tensor]]) -> None:
+    """Put back what became not finite."""
+    with torch.no_grad():
+        for value, copy in kept:
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                value.copy_(copy)
