@@ -133,6 +133,27 @@ def pair_sets(
     if two:
         problems += _unequal_segments(recipe, items, (one, two), (own_span, real_span))
     refuse(problems, forced)
+    presence = Presence(len(items), _missing(items, problems))
+    why = next((problem_text(p) for p in problems if p.consequence == "exclude"), "")
+    if items and not presence.used and why:
+        raise InputError("items", f"0 of {len(items)}", f"nothing to average: {why}")
+    counts = presence.require(recipe.smallest_share, incomplete)
+    used = tuple(item for item in items if item.id not in set(presence.missing))
+    kept = list(dict.fromkeys(item.reference_id for item in used)) if two else []
+    if two and any(metric.needs_equal_clips for metric in recipe.metrics):
+        require_equal_clips(len(used), len(kept), unequal_clips or not recipe.equal_clips)
+    return PairedSets(
+        items=used,
+        generated=_clips(one, [item.id for item in used], own_span),
+        reference=_clips(two, kept, real_span) if two else (),
+        presence=presence,
+        counts=counts,
+        problems=tuple(problems),
+    )
+
+
+def _missing(items: Sequence[Item], problems: Sequence[ComparisonProblem]) -> tuple[str, ...]:
+    """Ids of the items that a problem excludes, by their own file or their reference's."""
     out = {
         side: {
             name
@@ -142,36 +163,18 @@ def pair_sets(
         }
         for side in ("generated", "reference")
     }
-    missing = tuple(
+    return tuple(
         item.id
         for item in items
         if item.id in out["generated"] or item.reference_id in out["reference"]
     )
-    presence = Presence(len(items), missing)
-    why = next((problem_text(p) for p in problems if p.consequence == "exclude"), "")
-    if items and not presence.used and why:
-        raise InputError("items", f"0 of {len(items)}", f"nothing to average: {why}")
-    counts = presence.require(recipe.smallest_share, incomplete)
-    used = tuple(item for item in items if item.id not in set(missing))
-    kept = list(dict.fromkeys(item.reference_id for item in used)) if two else []
-    if two and any(metric.needs_equal_clips for metric in recipe.metrics):
-        require_equal_clips(len(used), len(kept), unequal_clips or not recipe.equal_clips)
-    return PairedSets(
-        items=used,
-        generated=tuple(
-            AudioClip(
-                item.id, generated / one.facts[item.id].file, one.facts[item.id].sha256, own_span
-            )
-            for item in used
-        ),
-        reference=tuple(
-            AudioClip(name, two.folder / two.facts[name].file, two.facts[name].sha256, real_span)
-            for name in kept
-            if two
-        ),
-        presence=presence,
-        counts=counts,
-        problems=tuple(problems),
+
+
+def _clips(report: FolderReport, names: Sequence[str], span: Span) -> tuple[AudioClip, ...]:
+    facts = report.facts
+    return tuple(
+        AudioClip(name, report.folder / facts[name].file, facts[name].sha256, span)
+        for name in names
     )
 
 
