@@ -18,7 +18,7 @@ import soundfile
 
 from evaluation.datasets import Item
 from evaluation.embeddings import AudioboxRatings, AudioClip, ClapFrames, MusicnnEmbedding
-from evaluation.metrics import MusicNN, Span
+from evaluation.metrics import MusicNN, Span, frechet_distance
 from evaluation.suite import (
     FrechetDistance,
     KernelDistance,
@@ -150,21 +150,15 @@ def test_kadtk_s_windows() -> None:
 
 def test_infinity_takes_most_of_the_bias_away() -> None:
     generator = np.random.default_rng(3)
-    real = [generator.normal(size=(500, 24)) for _ in range(40)]  # its own bias is small
+    real = [generator.normal(size=(200, 24)) for _ in range(40)]  # its own bias is small
     values, plain = [], []
     for _ in range(6):
         own = [generator.normal(size=(10, 24)) for _ in range(40)]
         found = frechet_infinity(own, real)
         values.append(found.estimate)
-        plain.append(FrechetDistance("FD", MUSICNN).score(as_data(own, real))[0].estimate)
+        plain.append(frechet_distance(np.concatenate(own), np.concatenate(real)))
         assert 0 <= found.explained <= 1
     assert abs(np.mean(values)) < 0.2 * np.mean(plain)
-
-
-def as_data(own: list[np.ndarray], real: list[np.ndarray]) -> MetricData:
-    items = tuple(Item(str(n), "", None, str(n)) for n in range(len(own)))
-    sides = ({str(n): {"frames": clip} for n, clip in enumerate(side)} for side in (own, real))
-    return MetricData(items, *sides)
 
 
 KADTK_BANDWIDTH = 4.571549892425537
