@@ -261,8 +261,8 @@ class Mulan:
         self.tokenizer.enable_truncation(LONGEST)
         self.weights, self.device = weights, torch.device(device)
         state = read_state(weights.path, CHECKPOINT.name)
-        towers = {side: TowerSizes.of(below(state, f"mulan.{side}.")) for side in ("audio", "text")}
-        self.network = MulanNetwork(dataclasses.replace(sizes, **towers))
+        audio, text = (TowerSizes.of(below(state, f"mulan.{side}.")) for side in ("audio", "text"))
+        self.network = MulanNetwork(dataclasses.replace(sizes, audio=audio, text=text))
         # MuQ's own module holds its network below `model.`, as the tower does
         muq = {f"audio.model.{key}": value for key, value in below(state, MUQ_PREFIX).items()}
         rest = {
