@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from core import audio, variants
-from core.audio import Limiter, Sound
+from core.audio import Sound
 from core.checkpoints import opening
 from core.checkpoints.lora import Lora, add_loras
 from core.errors import FailureError, InputError
-from core.generation.batching import MOST_REQUESTS, SHARED, Failed, RunningBatch
+from core.generation.batching import MOST_REQUESTS, SHARED, FailedRequest, RunningBatch
 from core.generation.conditioning import TextTokenizer, conditioning, encode_text
-from core.generation.job import Event, Job
+from core.generation.job import Event, GenerationJob
 from core.generation.mastering import Mastering
 from core.generation.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
 from core.language_model import DecodeRequest, PackedModel
@@ -34,9 +34,7 @@ OFFICIAL_PROMPT_SECONDS = 5.0
 OFFICIAL_LEAST_SHARE = 0.9  # of the asked length before the end token is allowed
 OFFICIAL_LATENTS_PER_TOKEN = 2  # of 24 kHz models too: their music comes at half its tempo
 SRFM_HISTORY_SECONDS = 2.0  # of an audio prompt, as context of the first window
-RECONSTRUCTIONS = ("wavtokenizer", "hificodec", "srfm")
 ENCODED_TOKENS = 2250  # 30 s of sound pass through the encoder at a time
-ENCODED_FRAMES = (4500, 300)  # HiFi-Codec's windows and what they share: exact up to 30 s
 BATCH = 4  # requests that decode together where many are asked
 
 
@@ -99,7 +97,8 @@ class Pipeline:
         return made
 
     @property
-    def _flow(self) -> Flow:
+    def flow(self) -> Flow:
+        """SRFM and HiFi-Codec. Raises: InputError where the variant has none."""
         return self.models.required_flow(self.variant.name)
 
     @property
@@ -169,7 +168,7 @@ class Pipeline:
                 number, request = waiting.pop(0)
                 batch.join(number, request, should_stop)
             for key, made in batch.turn():
-                if isinstance(made, Failed):
+                if isinstance(made, FailedRequest):
                     raise made.error
                 yield key, made
 
@@ -185,7 +184,7 @@ class Pipeline:
                         f"differs from {getattr(requests[0], name)} in the same batch",
                     )
 
-    def begin(self, job: Job) -> Iterator[Event]:
+    def begin(self, job: GenerationJob) -> Iterator[Event]:
         """Connect a job with its renderer and mastering; the prompt's own sound."""
         mastering = self._mastering(job)
         split = len(job.prompt) - (self.join_tokens if mastering.overlap else 0)
@@ -204,13 +203,13 @@ class Pipeline:
         history = history[len(history) - min(context, len(history)) :]
         steps = request.steps or PRESETS[request.preset]
         ratio = OFFICIAL_LATENTS_PER_TOKEN if official else self.variant.latents_per_token
-        srfm, codec = self._flow.srfm, self._flow.hificodec
+        srfm, codec = self.flow.srfm, self.flow.hificodec
         flow = SRFMRenderer(srfm, codec, history, ratio, request.seed, steps, check, whole=official)
         if self.variant.sound != variants.CASCADE:
             return flow
         return CascadeRenderer(WavTokenizerRenderer(self.wavtokenizer, whole_history), flow)
 
-    def _mastering(self, job: Job) -> Mastering:
+    def _mastering(self, job: GenerationJob) -> Mastering:
         request, rate = job.request, self.variant.sample_rate
         official = request.compat == "official"  # which never hands the prompt back
         prompt = None if official else request.audio
@@ -238,35 +237,9 @@ class Pipeline:
             through: "wavtokenizer" (24 kHz tokens and back), "hificodec" (48 kHz latents and
                 back) or "srfm" (24 kHz tokens, super-resolved).
         """
-        audio.require_sounding(sound, "audio", 0.1)
-        if through not in RECONSTRUCTIONS:
-            raise InputError("through", through, "must be one of " + ", ".join(RECONSTRUCTIONS))
-        if through != "wavtokenizer" and not self.variant.flow:
-            raise InputError(
-                "through", through, f"is no part of {self.variant.name}; choose a variant with flow"
-            )
-        if through == "hificodec":
-            return self._through_hificodec(sound)
-        none = np.zeros(0, np.int64)
-        renderer = (
-            WavTokenizerRenderer(self.wavtokenizer, none)
-            if through == "wavtokenizer"
-            else self.renderer(GenerationRequest("reconstruction", 1.0, seed=0), none, lambda: None)
-        )
-        pieces = [*renderer.feed(self.encode(sound)), *renderer.flush()]
-        return _levelled([piece for _, piece in pieces], renderer.sample_rate, sound.seconds)
+        from core.generation import reconstruction
 
-    def _through_hificodec(self, sound: Sound) -> Sound:
-        codec = self._flow.hificodec
-        mono = audio.resample(sound.mono(), sound.sample_rate, codec.sample_rate)
-        with torch.inference_mode():
-            codes = torch.cat(
-                list(codec.encode_in_windows(torch.from_numpy(mono)[None, None], *ENCODED_FRAMES)),
-                1,
-            )  # [1, N, codebooks]
-            latents = codec.embed(codes)  # [1, D, N]
-            pieces = [piece[0, 0].numpy() for piece in codec.decode_in_chunks(latents, 300)]
-        return _levelled(pieces, codec.sample_rate, sound.seconds)
+        return reconstruction.reconstruct(self, sound, through)
 
     def encode(self, sound: Sound) -> np.ndarray:
         """Tokens [N] of a sound of any rate and channel count."""
@@ -278,7 +251,7 @@ class Pipeline:
             )  # [1, N]
         return tokens[0].numpy()
 
-    def prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> Job:
+    def prepare(self, request: GenerationRequest, should_stop: Callable[[], bool]) -> GenerationJob:
         if request.variant != self.variant.name:
             raise InputError("variant", request.variant, f"but {self.variant.name} is loaded")
         sent = self.captions.write(request)
@@ -288,7 +261,7 @@ class Pipeline:
         total = int(wanted) if request.compat == "official" else int(np.ceil(wanted - 1e-9))
         empty = np.zeros(0, np.int64), np.zeros(0, np.float32)
         prompt, front = self._audio_prompt(request) if request.audio is not None else empty
-        return Job(request, sent, total, prompt, front, should_stop)
+        return GenerationJob(request, sent, total, prompt, front, should_stop)
 
     def _audio_prompt(self, request: GenerationRequest) -> tuple[np.ndarray, np.ndarray]:
         """(tokens [P], sound at the output rate [T]); the tokens are whole groups that end where
@@ -306,7 +279,7 @@ class Pipeline:
         tail = round(count * hop * sound.sample_rate / rate)
         return self.encode(Sound(sound.samples[:, -tail:], sound.sample_rate))[:count], front
 
-    def decode_request(self, job: Job) -> DecodeRequest:
+    def decode_request(self, job: GenerationJob) -> DecodeRequest:
         request = job.request
         given = conditioning(
             request,
@@ -346,9 +319,3 @@ def _check_device(name: str) -> None:
             name or "(empty)",
             f"cannot be used with this torch ({type(error).__name__}); 'cpu' works everywhere",
         ) from error
-
-
-def _levelled(pieces: list[np.ndarray], sample_rate: int, seconds: float) -> Sound:
-    limiter = Limiter(sample_rate)
-    made = np.concatenate([limiter.feed(np.concatenate(pieces)), limiter.flush()])
-    return Sound(made[None, : round(seconds * sample_rate)], sample_rate)

@@ -25,7 +25,7 @@ from studio.credentials import HUB_TOKEN, JOBS_DATABASE, credential
 from studio.jobs.downloads import ModelDownloads
 from studio.jobs.job import DONE, Hooks, Job
 from studio.jobs.kinds import BACKGROUND, BENCHMARK, GENERATION, MODEL, NETWORK
-from studio.jobs.service import JobService, Limits
+from studio.jobs.service import JobLimits, JobService
 from studio.jobs.store import JobStore
 from studio.jobs.worker import WorkerConfig
 from studio.jobs.workers import Worker, WorkerProcess
@@ -58,7 +58,7 @@ class Studio:
         shared = credential(JOBS_DATABASE)
         self.queue = JobService(
             JobStore(shared or f"sqlite:///{self.folder / 'jobs.sqlite'}"),
-            Limits(settings.person_jobs, settings.address_jobs, MOST_JOBS),
+            JobLimits(settings.person_jobs, settings.address_jobs, MOST_JOBS),
             {GENERATION: Hooks(self._keep, self._ended), BENCHMARK: self.benchmarks.hooks},
             self.addresses.of,
         )

@@ -19,8 +19,8 @@ from core import audio
 from core.pipeline import Pipeline
 from core.requests.request import AudioPrompt, Edit, GenerationRequest
 from evaluation.nano import intervals
+from evaluation.nano.clip_features import SAMPLE_RATE, tempo_of
 from evaluation.nano.continuation import join
-from evaluation.nano.hearing import SAMPLE_RATE, tempo_of
 from evaluation.nano.recognition import same_tempo
 
 PIECES, SECONDS, SPAN = 20, 10.0, (4.0, 6.0)

@@ -1,4 +1,4 @@
-"""Holds the machine while tests run, so that background training pauses."""
+"""Holds the machine while tests run, so that background training pauses; one thread a worker."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: more threads only wait
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

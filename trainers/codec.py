@@ -22,13 +22,13 @@ from trainers.losses.discriminators import Discriminators, DiscriminatorsConfig
 from trainers.losses.spectral_loss import RESOLUTIONS, MagnitudeDistance, MultiResolutionMel
 from trainers.runs.precision import Precision, autocast
 from trainers.runs.processes import Processes
-from trainers.runs.sample_metrics import ClipPair, clip_places, musicnn_figures
-from trainers.runs.schema import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Limits, setting
+from trainers.runs.sample_metrics import SamplePair, clip_places, musicnn_figures
+from trainers.runs.schema import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Bounds, setting
 
 SAMPLE_SECONDS = 8.0
 LOWEST_CUT = 8000.0  # Hz
 SAMPLES = 2
-OF_RESOLUTIONS = Limits(
+OF_RESOLUTIONS = Bounds(
     lambda v: 1 <= v <= len(RESOLUTIONS), f"must be from 1 to {len(RESOLUTIONS)}"
 )
 
@@ -65,7 +65,7 @@ class CodecTaskConfig:
     unquantized_steps: int = setting(300, NOT_NEGATIVE)
     quantizer_weight: float = setting(1.0, NOT_NEGATIVE)
     resolutions: int = setting(
-        2, Limits(lambda v: 1 <= v <= len(RESOLUTIONS), f"must be from 1 to {len(RESOLUTIONS)}")
+        2, Bounds(lambda v: 1 <= v <= len(RESOLUTIONS), f"must be from 1 to {len(RESOLUTIONS)}")
     )
     decoder_only: bool = False
     adversarial_from: int | None = setting(None, NOT_NEGATIVE)
@@ -240,7 +240,7 @@ class CodecTask:
             real = self.store.crop(entry, start, length)
             sound = torch.from_numpy(real)[None, None].to(self.device)  # [1, 1, T]
             made = self.validation_figures(sound)[0][0, 0].clamp(-1, 1).cpu().numpy()
-            pairs.append(ClipPair(made, real))
+            pairs.append(SamplePair(made, real))
             if number < SAMPLES and not start:
                 audio.write(folder / f"{entry.id}-real.flac", real, rate)
                 audio.write(folder / f"{entry.id}-made.flac", made, rate)

@@ -39,7 +39,7 @@ from trainers.losses.caption_contrast import false_caption
 from trainers.losses.symbolic import SymbolicHead, targets_for
 from trainers.runs.precision import autocast
 from trainers.runs.processes import Processes, gathered
-from trainers.runs.sample_metrics import ClipPair, clip_places, musicnn_figures
+from trainers.runs.sample_metrics import SamplePair, clip_places, musicnn_figures
 
 SAMPLE_SECONDS = 10.0
 SAMPLES = 2
@@ -279,7 +279,7 @@ class LanguageModelTask:
                 (folder / f"{piece.id}.txt").write_text(piece.captions[0] + "\n", encoding="utf-8")
             if number < self.config.metric_clips:
                 real = piece.tokens[start : start + count].astype(np.int64)
-                pairs.append(ClipPair(made, self._sound_of(real)))
+                pairs.append(SamplePair(made, self._sound_of(real)))
         return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
 
     def _sound_of(self, tokens: Sequence[int] | np.ndarray) -> np.ndarray:

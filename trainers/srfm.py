@@ -22,7 +22,7 @@ from trainers.data.shards import TokenizedPiece
 from trainers.lora import Adapters, LoraConfig
 from trainers.runs.precision import Precision, autocast
 from trainers.runs.processes import Processes
-from trainers.runs.sample_metrics import ClipPair, clip_places, musicnn_figures
+from trainers.runs.sample_metrics import SamplePair, clip_places, musicnn_figures
 from trainers.runs.schema import AT_LEAST_ONE, NOT_NEGATIVE, setting
 
 STATISTICS_PIECES = 200
@@ -237,7 +237,7 @@ class SRFMTask:
                 real = latents_of(piece)[:, start * ratio : start * ratio + frames].astype(
                     np.float32
                 )
-                pairs.append(ClipPair(made, self._sound_of(torch.from_numpy(real)[None])))
+                pairs.append(SamplePair(made, self._sound_of(torch.from_numpy(real)[None])))
         return musicnn_figures(pairs, self.sound.sample_rate) if pairs else {}
 
     def _sound_of(self, latents: Tensor) -> np.ndarray:

@@ -24,10 +24,10 @@ from core.bench import real_music
 from core.bench.measuring import report
 from core.bench.real_music import read_clips
 from core.checkpoints import opening
+from core.generation.reconstruction import ENCODED_FRAMES
 from core.generation.rendering import WavTokenizerRenderer
 from core.hificodec import HiFiCodec, HiFiCodecConfig
 from core.nn.phase import PhaseRecovery
-from core.pipeline import ENCODED_FRAMES
 from core.wavtokenizer import WavTokenizer, WavTokenizerConfig
 from core.workspace import claim_machine
 

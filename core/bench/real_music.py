@@ -14,7 +14,7 @@ from scipy import stats
 from core import audio
 from core.audio import Sound
 from core.errors import InputError
-from core.language_model import STRUCTURES, Section, sections_within
+from core.language_model import STRUCTURES, SectionTimes, sections_within
 from core.workspace import work_folder
 
 KINDS = (".flac", ".wav", ".ogg", ".mp3")
@@ -34,7 +34,7 @@ class Clip:
     name: str
     sound: Sound
     caption: str
-    sections: tuple[Section, ...]
+    sections: tuple[SectionTimes, ...]
 
 
 def arguments(parser: argparse.ArgumentParser, clips: int, seconds: float) -> None:
@@ -86,7 +86,9 @@ def _facts(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _told(facts: dict[str, Any], start: float, seconds: float) -> tuple[str, tuple[Section, ...]]:
+def _told(
+    facts: dict[str, Any], start: float, seconds: float
+) -> tuple[str, tuple[SectionTimes, ...]]:
     captions = facts.get("captions") or [""]
     plan = [
         (STRUCTURES[s["structure"]], s["start_s"], s["end_s"]) for s in facts.get("sections") or ()

@@ -18,7 +18,7 @@ LAYOUT = 1  # of our own folders
 
 
 @dataclass(frozen=True)
-class Place:
+class ComponentFiles:
     """Where one component lies in a released folder.
 
     Attributes:
@@ -37,11 +37,11 @@ class Place:
         return tuple(str(Path(self.folder) / name) for name in (*self.config_files, self.file))
 
 
-PLACES: dict[str, Place] = {
-    "wavtokenizer": Place("wavtokenizer", "model.pt", ("config.yaml",)),
-    "language_model": Place("", "llm.pt", ("config.json", "inspiremusic.yaml")),
-    "srfm": Place("", "flow.pt", ("inspiremusic.yaml",)),
-    "hificodec": Place("music_tokenizer", "model.pt", ("config.json",)),
+PLACES: dict[str, ComponentFiles] = {
+    "wavtokenizer": ComponentFiles("wavtokenizer", "model.pt", ("config.yaml",)),
+    "language_model": ComponentFiles("", "llm.pt", ("config.json", "inspiremusic.yaml")),
+    "srfm": ComponentFiles("", "flow.pt", ("inspiremusic.yaml",)),
+    "hificodec": ComponentFiles("music_tokenizer", "model.pt", ("config.json",)),
 }
 
 

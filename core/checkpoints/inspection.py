@@ -54,7 +54,7 @@ class ComponentReport:
 
 
 @dataclass(frozen=True)
-class FolderReport:
+class CheckpointReport:
     """A folder: its layout, its components, its text tokenizer and the memory it takes.
 
     Attributes:
@@ -82,7 +82,7 @@ class FolderReport:
         }
 
 
-def inspect(folder: Path) -> FolderReport:
+def inspect(folder: Path) -> CheckpointReport:
     """Look at every component that has a weights file in the folder.
 
     Raises: InputError when it is no model folder. A damaged component is reported, not raised.
@@ -103,7 +103,7 @@ def inspect(folder: Path) -> FolderReport:
         text = f"{tokenizer.source}, {tokenizer.size} ids"
     except InputError as error:
         text = str(error)
-    return FolderReport(
+    return CheckpointReport(
         folder.name, layout, tuple(reports), text, _memory(reports, configs.get("language_model"))
     )
 

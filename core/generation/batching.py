@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from core.errors import InputError
-from core.generation.job import Event, Job
+from core.generation.job import Event, GenerationJob
 from core.language_model import DecodeBatch, Lane
 from core.language_model.precision import MOST_ROWS
 from core.requests.request import GenerationRequest
@@ -38,7 +38,7 @@ MOST_REQUESTS = MOST_ROWS // 2  # with guidance a request takes two rows
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedRequest:
     """The last event of a request that gave no result; its neighbours go on.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Member:
     request: GenerationRequest
     should_stop: Callable[[], bool]
     events: Iterator[Event] | None = None
-    job: Job | None = None
+    job: GenerationJob | None = None
     lane: Lane | None = None
     taken: int = 0
 
@@ -70,7 +70,7 @@ class RunningBatch(Generic[Key]):
 
     A request's tokens and sound are those it gets alone, whoever joins or leaves (equal bytes
     within one dtype, device and number of threads). A request leaves with its GenerationResult
-    (one for each candidate kept, where it has several: see `key in batch`) or Failed.
+    (one for each candidate kept, where it has several: see `key in batch`) or FailedRequest.
     """
 
     def __init__(self, pipeline: Pipeline, capacity: int) -> None:
@@ -104,10 +104,10 @@ class RunningBatch(Generic[Key]):
         Args:
             key: names the request in `turn`'s events; free again once it has left.
             should_stop: asked before every model call, in the worker's thread; once true the
-                request leaves with Failed(Cancelled).
+                request leaves with FailedRequest(Cancelled).
 
         Raises: InputError for a key in use, a full batch, or a request that cannot go along. What
-            is wrong with the request itself comes as Failed from `turn`.
+            is wrong with the request itself comes as FailedRequest from `turn`.
         """
         if key in self._members:
             raise InputError("key", key, "is in the batch already")
@@ -128,7 +128,7 @@ class RunningBatch(Generic[Key]):
                     return name
         return None
 
-    def turn(self) -> Iterator[tuple[Key, Event | Failed]]:
+    def turn(self) -> Iterator[tuple[Key, Event | FailedRequest]]:
         """Decode about 0.2 s of music for every request and render what is complete: yields
         (key, event) as they come. Exhaust it before the next `join` or `turn`; nothing is
         yielded by an empty batch."""
@@ -149,7 +149,7 @@ class RunningBatch(Generic[Key]):
 
     def _guarded(
         self, key: Key, member: _Member, events: Iterator[Event]
-    ) -> Iterator[tuple[Key, Event | Failed]]:
+    ) -> Iterator[tuple[Key, Event | FailedRequest]]:
         """The events of one request; what they raise is the request's own failure."""
         try:
             for event in events:
@@ -159,7 +159,7 @@ class RunningBatch(Generic[Key]):
             ended = True
         except Exception as error:
             self._remove(key, member)
-            yield key, Failed(error)
+            yield key, FailedRequest(error)
             return
         if ended:
             self._remove(key, member)
@@ -193,7 +193,7 @@ class RunningBatch(Generic[Key]):
         for job in jobs:
             job.book("language_model", (time.perf_counter() - began) / len(jobs))
 
-    def _render(self, member: _Member, job: Job) -> Iterator[Event]:
+    def _render(self, member: _Member, job: GenerationJob) -> Iterator[Event]:
         lane = member.lane
         assert lane is not None
         job.check()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from core.generation.candidates import Choice, Drawn, best, draw, requests_of
-from core.generation.job import Event, Job
+from core.generation.job import Event, GenerationJob
 from core.pipeline import BATCH, Pipeline
 from core.requests.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
@@ -27,7 +27,9 @@ def stream(
     yield Progress("preparing", 0.0, 0.0)
     shared = pipeline.prepare(request, should_stop)
     jobs = [
-        Job(each, shared.sent, shared.total_tokens, shared.prompt, shared.front, should_stop)
+        GenerationJob(
+            each, shared.sent, shared.total_tokens, shared.prompt, shared.front, should_stop
+        )
         for each in requests_of(request)
     ]
     began = time.perf_counter()
@@ -53,7 +55,7 @@ def stream(
                 yield event
 
 
-def _render(pipeline: Pipeline, job: Job, drawn: Drawn, spent: float) -> Iterator[Event]:
+def _render(pipeline: Pipeline, job: GenerationJob, drawn: Drawn, spent: float) -> Iterator[Event]:
     job.book("language_model", spent)
     yield from pipeline.begin(job)
     for start in range(0, len(drawn.tokens), TOKENS_A_FEED):

@@ -17,7 +17,7 @@ from core import audio
 from core.audio import Limiter, Sound
 from core.errors import Cancelled, InputError
 from core.generation.candidates import Choice, Drawn, best, draw, likelihood, requests_of
-from core.generation.job import Event, Job, require_numbers
+from core.generation.job import Event, GenerationJob, require_numbers
 from core.language_model import DecodeRequest
 from core.pipeline import BATCH, EDGE_FADE_SECONDS, Pipeline
 from core.requests.request import MAX_SECONDS, MIN_PROMPT_AUDIO_SECONDS, Edit, GenerationRequest
@@ -31,7 +31,7 @@ LANGUAGE_MODEL_SHARE = 0.5  # of an edit's progress
 
 
 @dataclass(frozen=True)
-class Span:
+class EditSpan:
     """What is made anew, on a grid of tokens.
 
     Attributes:
@@ -128,7 +128,7 @@ class _Editor:
                 span.end,
             )
 
-    def _span(self, edit: Edit) -> Span:
+    def _span(self, edit: Edit) -> EditSpan:
         if edit.redo_from is not None:
             return self._to_the_end(edit.redo_from, edit.redo_from + self.request.seconds)
         if edit.redo is not None:
@@ -144,7 +144,7 @@ class _Editor:
         if end > self.source.seconds + 1e-3:
             raise InputError(name, value, f"the audio ends at {self.source.seconds:.2f} s")
 
-    def _to_the_end(self, start: float, end: float) -> Span:
+    def _to_the_end(self, start: float, end: float) -> EditSpan:
         """Everything from `start` on; the source is heard on through the join."""
         lead = self.pipeline.join_tokens
         if not MIN_PROMPT_AUDIO_SECONDS <= start <= self.source.seconds - lead / self.rate:
@@ -159,9 +159,9 @@ class _Editor:
         if length < self.group:
             raise InputError("seconds", f"{end - start:g}", "is too short for a join")
         before, _ = self._tokens(first, 0, 0)
-        return Span(start, end, before, lead, length, before[:0])
+        return EditSpan(start, end, before, lead, length, before[:0])
 
-    def _between(self, start: float, end: float) -> Span:
+    def _between(self, start: float, end: float) -> EditSpan:
         lead = self.pipeline.join_tokens if start > 0 else 0
         first = start + lead / self.rate
         room = (end - first) * self.rate - self.pipeline.join_tokens
@@ -169,15 +169,15 @@ class _Editor:
         if length < self.group:
             raise InputError("redo", f"{start:g}-{end:g}", "is too short for its two joins")
         before, after = self._tokens(first, length, self._whole(FOLLOWING_SECONDS))
-        return Span(start, end, before, min(lead, len(before)), length, after)
+        return EditSpan(start, end, before, min(lead, len(before)), length, after)
 
-    def _loop(self, seconds: float) -> Span:
+    def _loop(self, seconds: float) -> EditSpan:
         length = self._whole(min(LOOP_END_SECONDS, seconds / 2))
         first = seconds - length / self.rate
         before, _ = self._tokens(first, 0, 0)
         _, after = self._tokens(0.0, 0, self._whole(min(FOLLOWING_SECONDS, seconds / 2)))
         lead = min(self.pipeline.join_tokens, len(before))
-        return Span(first - lead / self.rate, seconds, before, lead, length, after, wraps=True)
+        return EditSpan(first - lead / self.rate, seconds, before, lead, length, after, wraps=True)
 
     def _whole(self, seconds: float) -> int:
         """About so many seconds in tokens, whole groups."""
@@ -196,19 +196,19 @@ class _Editor:
         after = tokens[count + skip : count + skip + following]
         return tokens[:count], after[: len(after) // self.group * self.group]
 
-    def _asked(self, span: Span) -> tuple[str, DecodeRequest]:
+    def _asked(self, span: EditSpan) -> tuple[str, DecodeRequest]:
         """The text that is sent, and what the decoder is asked, but for the seed; the plan of
         sections reaches over what follows."""
         sent = self.pipeline.captions.write(self.request)
         none = np.zeros(0, np.float32)
-        job = Job(self.request, sent, span.length, span.before, none, self._should_stop)
+        job = GenerationJob(self.request, sent, span.length, span.before, none, self._should_stop)
         asked = self.pipeline.decode_request(job)
         *most, (structure, start, end) = asked.sections
         end = max(end, (len(span.before) + span.length) / self.rate)
         last = (structure, start, end + len(span.after) / self.rate)
         return sent, replace(asked, sections=(*most, last))
 
-    def _score(self, asked: DecodeRequest, span: Span, drawn: Drawn) -> float:
+    def _score(self, asked: DecodeRequest, span: EditSpan, drawn: Drawn) -> float:
         """How well a candidate leads into what follows; alone, how likely it is itself."""
         if not len(span.after):
             return drawn.score
@@ -216,7 +216,7 @@ class _Editor:
         behind = (*span.before.tolist(), *drawn.tokens.tolist())
         return likelihood(self.pipeline.decoder, replace(asked, prompt=behind), span.after)
 
-    def _joined(self, span: Span, request: GenerationRequest, tokens: np.ndarray) -> np.ndarray:
+    def _joined(self, span: EditSpan, request: GenerationRequest, tokens: np.ndarray) -> np.ndarray:
         """The edited piece, [C, T] at the source's rate."""
         rate, samples = self.source.sample_rate, self.source.samples
         first, last = round(span.start * rate), round(span.end * rate)
@@ -246,7 +246,7 @@ class _Editor:
         return np.clip(out, np.minimum(samples.min(), -1), np.maximum(samples.max(), 1))
 
     def _rendered(
-        self, span: Span, request: GenerationRequest, tokens: np.ndarray, length: int
+        self, span: EditSpan, request: GenerationRequest, tokens: np.ndarray, length: int
     ) -> np.ndarray:
         """Sound from the span's start on, [length] at the source's rate, under the ceiling."""
         split = len(span.before) - span.lead

@@ -22,7 +22,7 @@ FIRST_RENDERING = 0.5  # before anything was rendered
 Event = Progress | AudioChunk | GenerationResult
 
 
-class Job:
+class GenerationJob:
     """A request with its renderer and mastering; counts what is done and books the time.
 
     Attributes:

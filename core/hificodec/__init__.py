@@ -2,7 +2,7 @@
 
 from core.hificodec.config import HiFiCodecConfig
 from core.hificodec.model import CodecPass, DecodeStream, HiFiCodec
-from core.hificodec.quantizer import GroupResidualQuantizer, Quantized, codebook_usages
+from core.hificodec.quantizer import GroupResidualQuantizer, QuantizedLatents, codebook_usages
 
 __all__ = [
     "CodecPass",
@@ -10,6 +10,6 @@ __all__ = [
     "GroupResidualQuantizer",
     "HiFiCodec",
     "HiFiCodecConfig",
-    "Quantized",
+    "QuantizedLatents",
     "codebook_usages",
 ]

@@ -72,7 +72,7 @@ class HifiganEncoder(nn.Module):
         return samples
 
 
-class LogMelEncoder(nn.Module):
+class LogMelLatentEncoder(nn.Module):
     """Log-mel bands and ConvNeXt blocks: [B, 1, T] -> [B, D, ceil(T / hop)].
 
     Trains on a CPU. A batch norm without scale or shift ends it, so that every latent channel has
@@ -103,7 +103,7 @@ class LogMelEncoder(nn.Module):
         return -(-samples // self.hop)
 
 
-KINDS: dict[str, type[HifiganEncoder] | type[LogMelEncoder]] = {
+KINDS: dict[str, type[HifiganEncoder] | type[LogMelLatentEncoder]] = {
     "hifigan": HifiganEncoder,
-    "logmel": LogMelEncoder,
+    "logmel": LogMelLatentEncoder,
 }

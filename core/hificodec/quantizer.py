@@ -19,7 +19,7 @@ ROWS_PER_CENTRE = 4
 
 
 @dataclass(frozen=True)
-class Quantized:
+class QuantizedLatents:
     """One quantizer pass.
 
     Attributes:
@@ -58,7 +58,7 @@ class GroupResidualQuantizer(nn.Module):
             self.register_buffer("use", torch.ones(config.codebooks, config.codes))
             self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
-    def forward(self, latents: Tensor) -> Quantized:
+    def forward(self, latents: Tensor) -> QuantizedLatents:
         """Quantize [B, D, N]; in training mode also keep the codebooks alive (see the class)."""
         rows = latents.transpose(1, 2).flatten(0, 1)  # [B * N, D]
         if self.training and self.config.restart_below > 0 and not self.started:
@@ -78,7 +78,7 @@ class GroupResidualQuantizer(nn.Module):
             codes.append(found)
         straight = (rows + (total - rows).detach()).unflatten(0, (latents.shape[0], -1))
         indices = torch.cat(codes, dim=1).unflatten(0, (latents.shape[0], -1))  # [B, N, codebooks]
-        return Quantized(straight.transpose(1, 2), indices, torch.stack(losses).mean())
+        return QuantizedLatents(straight.transpose(1, 2), indices, torch.stack(losses).mean())
 
     def encode(self, latents: Tensor) -> Tensor:
         """[B, D, N] -> codes [B, N, layers * groups], int64."""

@@ -1,6 +1,6 @@
 """Text, sections and audio so far in, WavTokenizer tokens out (Qwen2 blocks, paper 3.2)."""
 
-from core.language_model.batch import LanguageModelBatch, LanguageModelExample, Section
+from core.language_model.batch import LanguageModelBatch, LanguageModelExample, SectionTimes
 from core.language_model.cache import cache_bytes
 from core.language_model.conditions import (
     OFFICIAL_INFERENCE_STRUCTURES,
@@ -30,7 +30,7 @@ __all__ = [
     "LanguageModelConfig",
     "LanguageModelExample",
     "PackedModel",
-    "Section",
+    "SectionTimes",
     "StepTokens",
     "cache_bytes",
     "candidates",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-Section = tuple[int, float, float]  # structure id, start and end in seconds
+SectionTimes = tuple[int, float, float]  # structure id, start and end in seconds
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LanguageModelExample:
 
     text_ids: Sequence[int]
     audio_ids: Sequence[int]
-    sections: Sequence[Section]
+    sections: Sequence[SectionTimes]
 
 
 @dataclass(frozen=True)

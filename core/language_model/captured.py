@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.language_model.cache import BucketCache
-from core.language_model.step import Step
+from core.language_model.step import DecodeState
 
 LOG = logging.getLogger(__name__)
 WARM_UPS = 2  # runs before capture, in which libraries allocate what they keep
@@ -26,7 +26,7 @@ class CapturedStep:
     """Runs steps over a BucketCache: one graph per shape on CUDA; as they are elsewhere, and
     where capture fails."""
 
-    def __init__(self, step: Step, cache: BucketCache, capture: bool = True) -> None:
+    def __init__(self, step: DecodeState, cache: BucketCache, capture: bool = True) -> None:
         self._step, self._cache = step, cache
         self._graphs: dict[tuple[int | bool, ...], _Graph] = {}
         self._tensors = (0, 0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.language_model.batch import Section
+from core.language_model.batch import SectionTimes
 
 # The ids that training used. The official inference scripts swap verse and chorus.
 STRUCTURES = {"intro": 0, "chorus": 1, "verse": 2, "verse1": 2, "verse2": 3, "outro": 4}
@@ -16,7 +16,9 @@ OFFICIAL_INFERENCE_STRUCTURES = {"intro": 0, "verse": 1, "chorus": 2, "outro": 4
 SHORTEST = 0.05  # seconds; what is left of a section at the edge of a span counts from here on
 
 
-def sections_within(sections: Sequence[Section], start: float, end: float) -> tuple[Section, ...]:
+def sections_within(
+    sections: Sequence[SectionTimes], start: float, end: float
+) -> tuple[SectionTimes, ...]:
     """The sections that lie in [start, end) seconds, cut to it and counted from `start`.
 
     A span that no section reaches counts as one section of the last structure given.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.language_model.batch import LanguageModelBatch, LanguageModelExample, Section
+from core.language_model.batch import LanguageModelBatch, LanguageModelExample, SectionTimes
 from core.language_model.conditions import sections_within
 from core.language_model.config import LanguageModelConfig
 from core.language_model.model import LanguageModel
@@ -80,7 +80,7 @@ class Prefix:
             rows.append(self.model.embed(batch, vectors).inputs[0])
         return rows
 
-    def _plan(self, before: int) -> tuple[Section, ...]:
+    def _plan(self, before: int) -> tuple[SectionTimes, ...]:
         """The sections that a context starting after `before` tokens can reach, counted from its
         start: what a training crop of the context's length would have been told."""
         reach, rate = self.model.config.context_tokens, self.model.config.token_rate

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core.errors import InputError
-from core.language_model.batch import Section
+from core.language_model.batch import SectionTimes
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class DecodeRequest:
     """
 
     text_ids: tuple[int, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[SectionTimes, ...]
     max_tokens: int
     min_tokens: int = 0
     prompt: tuple[int, ...] = ()

@@ -15,7 +15,7 @@ from core.language_model.packed import PackedModel
 from core.language_model.precision import MOST_ROWS
 from core.language_model.prefix import Prefix, check_ids
 from core.language_model.request import DecodeRequest
-from core.language_model.step import Step
+from core.language_model.step import DecodeState
 
 STRIDE = 16  # steps between two looks at the tokens, where a look makes a device wait
 
@@ -67,7 +67,7 @@ class DecodeBatch:
         about = packed.config, packed.precision.cache, packed.device
         self._buckets = BucketCache(*about, MOST_ROWS) if buckets else None
         self._cache = self._buckets or ExactCache(*about)
-        self._step = Step(packed, self._cache, MOST_ROWS if buckets else None)
+        self._step = DecodeState(packed, self._cache, MOST_ROWS if buckets else None)
         self._captured = CapturedStep(self._step, self._buckets, capture) if self._buckets else None
         self.stride = STRIDE if buckets else 1
 

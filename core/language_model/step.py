@@ -20,7 +20,7 @@ from core.language_model.packed import PackedModel, rotation
 from core.language_model.sampling import Sampler
 
 
-class Step:
+class DecodeState:
     """The state of a running batch between two steps.
 
     Attributes:

@@ -29,7 +29,7 @@ class ConvBlock(nn.Module):
         return masked(self.activation(self.norm(self.conv(masked(x, mask)))), mask)
 
 
-class ResnetBlock(nn.Module):
+class ResnetBlock1D(nn.Module):
     """Two ConvBlocks with the time embedding added between them, and a 1x1 shortcut."""
 
     def __init__(self, config: SRFMConfig, inputs: int, outputs: int) -> None:
@@ -77,7 +77,7 @@ class Stage(nn.Module):
         resample: nn.Conv1d | nn.ConvTranspose1d | None = None,
     ) -> None:
         super().__init__()
-        self.resnet = ResnetBlock(config, inputs, outputs)
+        self.resnet = ResnetBlock1D(config, inputs, outputs)
         blocks = config.blocks if level >= config.transformers_from else 0
         self.transformers = nn.ModuleList(TransformerBlock(config, outputs) for _ in range(blocks))
         self.resample = resample

@@ -56,7 +56,7 @@ class WindowPlan:
 
 
 @dataclass(frozen=True)
-class Window:
+class TokenWindow:
     """One stretch to compute: tokens [B, left + new + right] whose first has index `origin`."""
 
     tokens: Tensor
@@ -76,13 +76,13 @@ class WindowSplitter:
         self._held: Tensor | None = None
         self._origin, self._start, self._size = 0, 0, plan.first
 
-    def feed(self, tokens: Tensor) -> Iterator[Window]:
+    def feed(self, tokens: Tensor) -> Iterator[TokenWindow]:
         """[B, n] more tokens; the windows that are now complete."""
         held = tokens if self._held is None else torch.cat((self._held, tokens), dim=1)
         self._held = held  # [B, origin ... end of stream so far]
         reach = self._start + self._size + self.plan.lookahead
         while self._origin + self._held.shape[1] >= reach:
-            yield Window(
+            yield TokenWindow(
                 self._held[:, : reach - self._origin],
                 self._origin,
                 self._start - self._origin,
@@ -93,10 +93,10 @@ class WindowSplitter:
             self._held, self._origin = self._held[:, kept_from - self._origin :], kept_from
             reach = self._start + self._size + self.plan.lookahead
 
-    def flush(self) -> Iterator[Window]:
+    def flush(self) -> Iterator[TokenWindow]:
         """What is left at the end of the stream."""
         if self._held is not None and self._origin + self._held.shape[1] > self._start:
-            yield Window(
+            yield TokenWindow(
                 self._held,
                 self._origin,
                 self._start - self._origin,
@@ -169,7 +169,7 @@ class WindowStream:
         """Latents of what is left."""
         yield from map(self._latents, self._splitter.flush())
 
-    def _latents(self, window: Window) -> Tensor:
+    def _latents(self, window: TokenWindow) -> Tensor:
         first, frames = window.origin * self.ratio, window.tokens.shape[1] * self.ratio
         left, stop = window.left * self.ratio, (window.left + window.new) * self.ratio
         latents = self.model.generate(

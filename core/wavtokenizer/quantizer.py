@@ -16,7 +16,7 @@ LAPLACE = 1e-5  # keeps the mean of an unused code finite
 
 
 @dataclass(frozen=True)
-class Quantized:
+class QuantizedFeatures:
     """What a quantizer gives for features [B, D, N].
 
     Attributes:
@@ -69,16 +69,16 @@ class EuclideanQuantizer(nn.Module):
         """Tokens [B, N] -> [B, D, N]."""
         return F.embedding(tokens, self.codebook).transpose(1, 2)
 
-    def forward(self, features: Tensor, quantize: bool = True) -> Quantized:
-        """[B, D, N] -> Quantized; in training the codebook follows its members."""
+    def forward(self, features: Tensor, quantize: bool = True) -> QuantizedFeatures:
+        """[B, D, N] -> QuantizedFeatures; in training the codebook follows its members."""
         if not quantize:
-            return Quantized(None, features, features.new_zeros(()))
+            return QuantizedFeatures(None, features, features.new_zeros(()))
         tokens = self.encode(features.detach())
         codes = self.embed(tokens)
         loss = self.commitment * F.mse_loss(features, codes)
         if self.training:
             self._follow(features.detach().transpose(1, 2).flatten(0, 1), tokens.flatten())
-        return Quantized(tokens, features + (codes - features).detach(), loss)
+        return QuantizedFeatures(tokens, features + (codes - features).detach(), loss)
 
     @torch.no_grad()
     def _follow(self, members: Tensor, tokens: Tensor) -> None:
@@ -195,12 +195,12 @@ class FactorisedQuantizer(nn.Module):
         codes = F.normalize(F.embedding(whole, self.codebook).float(), dim=-1)
         return self._features(codes, tokens.shape[1])
 
-    def forward(self, features: Tensor, quantize: bool = True) -> Quantized:
-        """[B, D, N] -> Quantized. Unquantized features still pass the narrow projection."""
+    def forward(self, features: Tensor, quantize: bool = True) -> QuantizedFeatures:
+        """[B, D, N] -> QuantizedFeatures. Unquantized features still pass the narrow projection."""
         directions, frames = self._directions(features), features.shape[2]
         if not quantize:
             whole = self._features(directions, frames)
-            return Quantized(None, whole, whole.new_zeros(()))
+            return QuantizedFeatures(None, whole, whole.new_zeros(()))
         with torch.no_grad():
             tokens = self._nearest(directions)  # [B, M, S]
         codes = F.normalize(F.embedding(tokens, self.codebook).float(), dim=-1)
@@ -211,7 +211,7 @@ class FactorisedQuantizer(nn.Module):
                 counts = _counts(tokens, len(self.usage), self.usage)
                 self.usage.lerp_(counts, 1 - DECAY)
         straight = directions + (codes - directions).detach()
-        return Quantized(
+        return QuantizedFeatures(
             tokens.flatten(1)[:, :frames],
             self._features(straight, frames),
             to_codebook + self.commitment * to_encoder,

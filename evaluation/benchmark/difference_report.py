@@ -19,6 +19,21 @@ def _verdict(one: Difference) -> str:
     return "first is better" if lower == (one.better == "lower") else "second is better"
 
 
+def _row(one: Difference) -> Row:
+    titles = one.first if one.first == one.second else f"{one.first} / {one.second}"
+    apart, interval = one.value_first - one.value_second, one.interval
+    cells = (
+        Cell(one.value_first),
+        Cell(one.value_second),
+        Cell(apart) if interval is None else Cell(apart, interval.low, interval.high),
+        Cell(text=str(one.items)),
+        Cell(one.p),
+        Cell(one.p_holm),
+        Cell(text=_verdict(one)),
+    )
+    return Row((titles, one.metric), cells)
+
+
 def difference_report(one: RunResult, two: RunResult, found: Sequence[Difference]) -> Report:
     """A table of first - second with its interval, p and Holm's p."""
     columns = (
@@ -30,31 +45,12 @@ def difference_report(one: RunResult, two: RunResult, found: Sequence[Difference
         Column("p (Holm)", note=f"over all {len(found)} tests", charted=False, p_value=True),
         Column("at 5 %", charted=False),
     )
-    rows = []
-    for each in found:
-        titles = each.first if each.first == each.second else f"{each.first} / {each.second}"
-        interval = each.interval
-        apart = each.value_first - each.value_second
-        rows.append(
-            Row(
-                (titles, each.metric),
-                (
-                    Cell(each.value_first),
-                    Cell(each.value_second),
-                    Cell(apart) if interval is None else Cell(apart, interval.low, interval.high),
-                    Cell(text=str(each.items)),
-                    Cell(each.p),
-                    Cell(each.p_holm),
-                    Cell(text=_verdict(each)),
-                ),
-            )
-        )
     title = f"{one.title} against {two.title}"
     table = Table(
         title,
         ("system", "metric"),
         columns,
-        tuple(rows),
+        tuple(map(_row, found)),
         f"first: {one.plan}; second: {two.plan}; items that both have",
     )
     data = [dataclasses.asdict(each) for each in found]

@@ -11,11 +11,11 @@ from core.errors import InputError
 from evaluation.benchmark.plan import System
 from evaluation.datasets import (
     AudioFolder,
+    ComparisonProblem,
     EmbeddedChannels,
     FolderReport,
     Item,
     Presence,
-    Problem,
     check_comparison,
     inspect_folder,
     read_manifest,
@@ -45,7 +45,7 @@ class PairedSets:
     reference: tuple[AudioClip, ...]
     presence: Presence
     counts: str
-    problems: tuple[Problem, ...]
+    problems: tuple[ComparisonProblem, ...]
 
     @property
     def one_to_one(self) -> bool:
@@ -65,7 +65,7 @@ class PairedSets:
         if not generated and not reference:
             return self
         problems = [
-            Problem("cannot be embedded", side, (name,), "exclude", why)
+            ComparisonProblem("cannot be embedded", side, (name,), "exclude", why)
             for side, failed in (("generated", generated), ("reference", reference))
             for name, why in failed.items()
         ]
@@ -133,6 +133,27 @@ def pair_sets(
     if two:
         problems += _unequal_segments(recipe, items, (one, two), (own_span, real_span))
     refuse(problems, forced)
+    presence = Presence(len(items), _missing(items, problems))
+    why = next((problem_text(p) for p in problems if p.consequence == "exclude"), "")
+    if items and not presence.used and why:
+        raise InputError("items", f"0 of {len(items)}", f"nothing to average: {why}")
+    counts = presence.require(recipe.smallest_share, incomplete)
+    used = tuple(item for item in items if item.id not in set(presence.missing))
+    kept = list(dict.fromkeys(item.reference_id for item in used)) if two else []
+    if two and any(metric.needs_equal_clips for metric in recipe.metrics):
+        require_equal_clips(len(used), len(kept), unequal_clips or not recipe.equal_clips)
+    return PairedSets(
+        items=used,
+        generated=_clips(one, [item.id for item in used], own_span),
+        reference=_clips(two, kept, real_span) if two else (),
+        presence=presence,
+        counts=counts,
+        problems=tuple(problems),
+    )
+
+
+def _missing(items: Sequence[Item], problems: Sequence[ComparisonProblem]) -> tuple[str, ...]:
+    """Ids of the items that a problem excludes, by their own file or their reference's."""
     out = {
         side: {
             name
@@ -142,36 +163,18 @@ def pair_sets(
         }
         for side in ("generated", "reference")
     }
-    missing = tuple(
+    return tuple(
         item.id
         for item in items
         if item.id in out["generated"] or item.reference_id in out["reference"]
     )
-    presence = Presence(len(items), missing)
-    why = next((problem_text(p) for p in problems if p.consequence == "exclude"), "")
-    if items and not presence.used and why:
-        raise InputError("items", f"0 of {len(items)}", f"nothing to average: {why}")
-    counts = presence.require(recipe.smallest_share, incomplete)
-    used = tuple(item for item in items if item.id not in set(missing))
-    kept = list(dict.fromkeys(item.reference_id for item in used)) if two else []
-    if two and any(metric.needs_equal_clips for metric in recipe.metrics):
-        require_equal_clips(len(used), len(kept), unequal_clips or not recipe.equal_clips)
-    return PairedSets(
-        items=used,
-        generated=tuple(
-            AudioClip(
-                item.id, generated / one.facts[item.id].file, one.facts[item.id].sha256, own_span
-            )
-            for item in used
-        ),
-        reference=tuple(
-            AudioClip(name, two.folder / two.facts[name].file, two.facts[name].sha256, real_span)
-            for name in kept
-            if two
-        ),
-        presence=presence,
-        counts=counts,
-        problems=tuple(problems),
+
+
+def _clips(report: FolderReport, names: Sequence[str], span: Span) -> tuple[AudioClip, ...]:
+    facts = report.facts
+    return tuple(
+        AudioClip(name, report.folder / facts[name].file, facts[name].sha256, span)
+        for name in names
     )
 
 
@@ -180,7 +183,7 @@ def _unequal_segments(
     items: Sequence[Item],
     reports: tuple[FolderReport, FolderReport],
     spans: tuple[Span, Span],
-) -> list[Problem]:
+) -> list[ComparisonProblem]:
     """Items whose two clips give a metric other numbers of segments, which it cannot compare."""
     metrics = [metric for metric in recipe.metrics if isinstance(metric, KLDivergence)]
     unequal = []
@@ -197,7 +200,7 @@ def _unequal_segments(
     if not unequal:
         return []
     message = "generated and real clips are cut into unequal numbers of segments; cut both alike"
-    return [Problem("segments differ", "both", tuple(unequal), "refuse", message)]
+    return [ComparisonProblem("segments differ", "both", tuple(unequal), "refuse", message)]
 
 
 def _in_manifest(folder: Path, facts: Mapping[str, object]) -> bool:
@@ -206,16 +209,16 @@ def _in_manifest(folder: Path, facts: Mapping[str, object]) -> bool:
     return manifest is not None and set(facts) <= set(manifest.files)
 
 
-def _unexpected(folder: Path, ids: set[str]) -> list[Problem]:
+def _unexpected(folder: Path, ids: set[str]) -> list[ComparisonProblem]:
     """Files that belong to no item: a sign of wrong names, never of another mean."""
     extra = tuple(AudioFolder(folder).unused(ids))
     if not extra:
         return []
     message = "files whose names are no item's; they are not used"
-    return [Problem("unexpected files", "generated", extra, "mention", message)]
+    return [ComparisonProblem("unexpected files", "generated", extra, "mention", message)]
 
 
-def problem_text(problem: Problem) -> str:
+def problem_text(problem: ComparisonProblem) -> str:
     """One line: name, side, ids, message."""
     shown = ", ".join(problem.ids[:SHOWN_IDS])
     more = f" and {len(problem.ids) - SHOWN_IDS} more" if len(problem.ids) > SHOWN_IDS else ""

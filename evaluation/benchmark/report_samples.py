@@ -8,7 +8,7 @@ from evaluation.benchmark.paired_sets import PairedSets
 from evaluation.benchmark.plan import System
 from evaluation.benchmark.results import SystemResult
 from evaluation.datasets import Item
-from evaluation.report import Clip, PlayableItem
+from evaluation.report import PlayableClip, PlayableItem
 
 
 def report_samples(
@@ -27,7 +27,7 @@ def report_samples(
         items.update((item.id, item) for item in paired.items)
     shown = []
     for item in list(items.values())[:count]:
-        clips: dict[str, Clip] = {}
+        clips: dict[str, PlayableClip] = {}
         scored: dict[str, dict[str, float]] = {}
         for system in systems:
             paired = sets[system.slug]
@@ -37,8 +37,12 @@ def report_samples(
             real = next((clip for clip in paired.reference if clip.id == item.reference_id), None)
             if real is not None:
                 label = f"real, {system.task.name}"
-                clips.setdefault(label, Clip(label, real.file, real.span.begin, real.span.seconds))
-            clips[system.title] = Clip(system.title, made.file, made.span.begin, made.span.seconds)
+                clips.setdefault(
+                    label, PlayableClip(label, real.file, real.span.begin, real.span.seconds)
+                )
+            clips[system.title] = PlayableClip(
+                system.title, made.file, made.span.begin, made.span.seconds
+            )
             scored[system.title] = {
                 metric.name: metric.per_item[item.id]
                 for metric in scores[system.title].metrics

@@ -17,6 +17,7 @@ from evaluation.metrics.bootstrap import Interval, frechet_interval, mean_interv
 from evaluation.metrics.frechet_blocks import BlockSums, block_distances, block_of_clips, jackknife
 from evaluation.metrics.kernel_distance import compare_kernels, kad
 from evaluation.metrics.kernel_interval import kad_difference, kad_interval
+from evaluation.suite.frechet_infinity import frechet_infinity
 
 FRAMES, WIDTH = 4, 8  # of a simulated clip
 WITHIN_CLIP = 0.6  # correlation of the frames of one clip
@@ -131,6 +132,19 @@ def jackknife_coverage(
     return _row("Frechet, jackknife", (likeness, shift, clips), found, None)
 
 
+def infinity_coverage(
+    clips: int, trials: int = 200, seed: int = 0, likeness: float = 0.0, shift: float = 0.3
+) -> Coverage:
+    """FAD-infinity; its truth, too, is its expectation at this number of clips."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for trial in range(trials):
+        one, two = simulated_sets(generator, clips, likeness, shift)
+        carried_on = frechet_infinity(one, two, trial)
+        found.append(jackknife(carried_on.estimate, carried_on.without, clips))
+    return _row("FAD-infinity", (likeness, shift, clips), found, None)
+
+
 def _kad_truth(shift: float, seed: int) -> float:
     if not shift:
         return 0.0
@@ -171,6 +185,7 @@ SETTINGS = ((0.0, 0.0), (0.9, 0.0), (0.0, 0.3), (0.9, 0.3))
 KINDS: dict[str, Callable[..., Coverage]] = {
     "frechet": frechet_coverage,
     "jackknife": jackknife_coverage,
+    "infinity": infinity_coverage,
     "kad": kad_coverage,
     "difference": kad_difference_coverage,
 }

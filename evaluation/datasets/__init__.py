@@ -3,8 +3,8 @@
 from evaluation.datasets.audio_folder import AudioFolder
 from evaluation.datasets.captioned_folder import read_audio_files, read_captioned_folder, read_ids
 from evaluation.datasets.comparison_checks import (
+    ComparisonProblem,
     EmbeddedChannels,
-    Problem,
     check_comparison,
     load_reference_arrays,
     refuse,
@@ -25,7 +25,7 @@ __all__ = [
     "Item",
     "Manifest",
     "Presence",
-    "Problem",
+    "ComparisonProblem",
     "aspects",
     "check_comparison",
     "check_id",

@@ -48,7 +48,7 @@ class Spans:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ComparisonProblem:
     """One named problem.
 
     Attributes:
@@ -68,7 +68,7 @@ class Problem:
 
 def _per_file(
     report: FolderReport, side: str, shortest: float, begin: float, channels: EmbeddedChannels
-) -> list[Problem]:
+) -> list[ComparisonProblem]:
     facts = report.facts.values()
     usable = [f for f in facts if not f.problem]
     cases: list[tuple[str, Consequence, list[str] | tuple[str, ...], str]] = [
@@ -110,7 +110,7 @@ def _per_file(
         ),
     ]
     return [
-        Problem(name, side, tuple(ids), consequence, message)
+        ComparisonProblem(name, side, tuple(ids), consequence, message)
         for name, consequence, ids, message in cases
         if ids
     ]
@@ -124,7 +124,7 @@ def _by_reason(facts: Iterable[AudioFacts]) -> dict[str, list[str]]:
     return found
 
 
-def _swapped(generated: FolderReport, reference: FolderReport) -> list[Problem]:
+def _swapped(generated: FolderReport, reference: FolderReport) -> list[ComparisonProblem]:
     found = []
     sides = (generated, "generated"), (reference, "reference")
     for report, side in sides:
@@ -135,14 +135,16 @@ def _swapped(generated: FolderReport, reference: FolderReport) -> list[Problem]:
             continue
         if manifest.side != side:
             message = f"{report.folder} says it holds {manifest.side} files; swap the folders"
-            found.append(Problem("swapped sides", side, (), "refuse", message))
+            found.append(ComparisonProblem("swapped sides", side, (), "refuse", message))
         if changed := changed_files(manifest, report):
             message = "differ from the folder's manifest; make it again if that is meant"
-            found.append(Problem("changed files", side, tuple(changed), "mention", message))
+            found.append(
+                ComparisonProblem("changed files", side, tuple(changed), "mention", message)
+            )
     return found
 
 
-def _differences(generated: FolderReport, reference: FolderReport) -> list[Problem]:
+def _differences(generated: FolderReport, reference: FolderReport) -> list[ComparisonProblem]:
     found = []
     pairs = (
         ("sample rates differ", generated.sample_rates(), reference.sample_rates(), "Hz"),
@@ -151,7 +153,7 @@ def _differences(generated: FolderReport, reference: FolderReport) -> list[Probl
     for name, one, two, unit in pairs:
         if set(one) != set(two):
             message = f"generated {_counts(one)}, reference {_counts(two)} ({unit}: files)"
-            found.append(Problem(name, "both", (), "mention", message))
+            found.append(ComparisonProblem(name, "both", (), "mention", message))
     same = [
         name
         for name, facts in generated.facts.items()
@@ -159,7 +161,7 @@ def _differences(generated: FolderReport, reference: FolderReport) -> list[Probl
     ]
     if same:
         message = "generated and reference are the same file; is this the right folder?"
-        found.append(Problem("identical files", "both", tuple(same), "refuse", message))
+        found.append(ComparisonProblem("identical files", "both", tuple(same), "refuse", message))
     return found
 
 
@@ -181,7 +183,7 @@ def _durations(
     reference: FolderReport,
     spans: Spans,
     stated: Mapping[str, float | None],
-) -> list[Problem]:
+) -> list[ComparisonProblem]:
     found = []
     whole = [
         name
@@ -195,12 +197,14 @@ def _durations(
             "are longer than the table says: whole videos? cut them, or name the span "
             "(--reference-start, --reference-seconds; in plans: tasks)"
         )
-        found.append(Problem("longer than stated", "reference", tuple(whole), "refuse", message))
+        found.append(
+            ComparisonProblem("longer than stated", "reference", tuple(whole), "refuse", message)
+        )
     one = _typical(generated, spans.generated_begin, spans.generated_seconds)
     two = _typical(reference, spans.reference_begin, spans.reference_seconds)
     if one and two and abs(one - two) > MOST_APART * max(one, two):
         message = f"generated {one:.1f} s, reference {two:.1f} s (medians); length moves distances"
-        found.append(Problem("durations differ", "both", (), "mention", message))
+        found.append(ComparisonProblem("durations differ", "both", (), "mention", message))
     return found
 
 
@@ -212,7 +216,7 @@ def check_comparison(
     channels: EmbeddedChannels = EmbeddedChannels(),
     seconds: tuple[float | None, float | None] = (None, None),
     stated: Mapping[str, float | None] | None = None,
-) -> list[Problem]:
+) -> list[ComparisonProblem]:
     """Every problem between two inspected folders, the refusing ones first.
 
     Args:
@@ -232,7 +236,7 @@ def check_comparison(
     return sorted(found, key=lambda problem: order.index(problem.consequence))
 
 
-def refuse(problems: Sequence[Problem], forced: bool = False) -> None:
+def refuse(problems: Sequence[ComparisonProblem], forced: bool = False) -> None:
     """Stop at problems that make the comparison meaningless, unless forced.
 
     Raises: InputError with the first refusing problem.
@@ -242,7 +246,7 @@ def refuse(problems: Sequence[Problem], forced: bool = False) -> None:
             raise InputError(problem.name, problem.side, problem.message)
 
 
-def usable_ids(ids: Sequence[str], problems: Sequence[Problem]) -> list[str]:
+def usable_ids(ids: Sequence[str], problems: Sequence[ComparisonProblem]) -> list[str]:
     """Ids that no excluding problem concerns.
 
     Raises: InputError for an id with separators or one given twice.

@@ -5,16 +5,23 @@ from evaluation.embeddings.clap import ClapEmbedding, ClapFrames
 from evaluation.embeddings.musicnn import MusicnnEmbedding
 from evaluation.embeddings.openl3 import OpenL3Embedding
 from evaluation.embeddings.passt import PasstEmbedding
+from evaluation.embeddings.ratings import AudioboxRatings, MuqEvalRatings, RatesClips
+from evaluation.embeddings.self_supervised import HiddenStates, MulanEmbedding
 
 __all__ = [
     "Arrays",
     "AudioClip",
+    "AudioboxRatings",
     "ClapEmbedding",
     "ClapFrames",
     "Embedding",
+    "HiddenStates",
+    "MulanEmbedding",
+    "MuqEvalRatings",
     "MusicnnEmbedding",
     "OpenL3Embedding",
     "PasstEmbedding",
+    "RatesClips",
     "choices",
     "digest",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -42,7 +43,7 @@ class Moments:
     mean: np.ndarray
     covariance: np.ndarray
 
-    @property
+    @cached_property
     def factor(self) -> np.ndarray:
         """[d, d] F with F^T F = the covariance."""
         try:

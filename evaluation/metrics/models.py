@@ -9,32 +9,66 @@ from pathlib import Path
 from core.errors import InputError, StudioError
 from evaluation.metrics import clap, musicnn, openl3, passt
 from evaluation.metrics.clap import Clap
+from evaluation.metrics.encoders import audiobox, mert, mulan, muq, muq_eval
+from evaluation.metrics.encoders.audiobox import Audiobox
+from evaluation.metrics.encoders.mert import Mert
+from evaluation.metrics.encoders.mulan import Mulan
+from evaluation.metrics.encoders.muq import Muq
+from evaluation.metrics.encoders.muq_eval import MuqEval
 from evaluation.metrics.musicnn import MusicNN
 from evaluation.metrics.openl3 import OpenL3
 from evaluation.metrics.passt import Passt
 from evaluation.metrics.weights import KnownWeights, Weights, find, locate
 
-Model = OpenL3 | Passt | Clap | MusicNN
+Model = OpenL3 | Passt | Clap | MusicNN | Audiobox | Mert | Muq | Mulan | MuqEval
+
+
+def _nothing() -> None:
+    """No parts beside the weights."""
 
 
 @dataclass(frozen=True)
 class _Downloaded:
-    """A model whose weights are a file to be fetched."""
+    """A model whose weights are a file to be fetched.
+
+    Attributes:
+        check_parts: raises where parts of it are not in the Hugging Face cache.
+        fetch_parts: downloads them.
+    """
 
     checkpoint: KnownWeights
     build: Callable[[Weights, str], Model]
+    check_parts: Callable[[], None] = _nothing
+    fetch_parts: Callable[[], None] = _nothing
+
+
+def _clap(kind: str) -> _Downloaded:
+    return _Downloaded(
+        clap.KINDS[kind].checkpoint,
+        lambda weights, device: Clap(weights, kind, device),
+        clap.check_hub_parts,
+        clap.fetch_hub_parts,
+    )
+
+
+def _mert(kind: str) -> _Downloaded:
+    return _Downloaded(
+        mert.KINDS[kind].checkpoint, lambda weights, device: Mert(weights, kind, device)
+    )
 
 
 DOWNLOADED = {
     "openl3": _Downloaded(openl3.CHECKPOINT, OpenL3),
     "passt-10s": _Downloaded(passt.KINDS[10].checkpoint, lambda w, d: Passt(w, 10, d)),
     "passt-20s": _Downloaded(passt.KINDS[20].checkpoint, lambda w, d: Passt(w, 20, d)),
-    "630k_fusion": _Downloaded(
-        clap.KINDS["630k_fusion"].checkpoint, lambda w, d: Clap(w, "630k_fusion", d)
-    ),
-    "music_audioset": _Downloaded(
-        clap.KINDS["music_audioset"].checkpoint, lambda w, d: Clap(w, "music_audioset", d)
-    ),
+    "630k_fusion": _clap("630k_fusion"),
+    "music_audioset": _clap("music_audioset"),
+    "audiobox": _Downloaded(audiobox.CHECKPOINT, Audiobox),
+    "mert-95m": _mert("mert-95m"),
+    "mert-330m": _mert("mert-330m"),
+    "muq": _Downloaded(muq.CHECKPOINT, Muq),
+    "muq-mulan": _Downloaded(mulan.CHECKPOINT, Mulan, mulan.check_tokenizer, mulan.fetch_tokenizer),
+    "muq-eval": _Downloaded(muq_eval.CHECKPOINT, MuqEval),
 }
 
 
@@ -61,8 +95,8 @@ def open_model(
     if name not in DOWNLOADED:
         raise InputError("model", name, f"choose one of musicnn, {', '.join(DOWNLOADED)}")
     chosen = DOWNLOADED[name]
-    if fetch and name in clap.KINDS:
-        clap.fetch_hub_parts()
+    if fetch:
+        chosen.fetch_parts()
     return chosen.build(locate(chosen.checkpoint, path, sha256, fetch), device)
 
 
@@ -74,8 +108,7 @@ def whereabouts(name: str) -> tuple[bool, str]:
     try:
         if name == "musicnn":
             return True, str(musicnn.place())
-        if name in clap.KINDS:
-            clap.check_hub_parts()
+        DOWNLOADED[name].check_parts()
         return True, str(find(DOWNLOADED[name].checkpoint))
     except StudioError as error:
         return False, str(error)
@@ -97,9 +130,9 @@ def missing_parts(name: str, fetch: bool = False) -> list[str]:
     known, missing = DOWNLOADED[name].checkpoint, []
     if not known.is_here and not (fetch and (known.sha256 or known.stated)):
         missing.append(known.instructions(fetch))
-    if name in clap.KINDS and not fetch:
+    if not fetch:
         try:
-            clap.check_hub_parts()
+            DOWNLOADED[name].check_parts()
         except StudioError as error:
             missing.append(str(error))
     return missing

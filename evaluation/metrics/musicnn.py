@@ -53,7 +53,7 @@ TAG_NAMES = (
 
 
 @dataclass(frozen=True)
-class Heard:
+class MusicNNOutput:
     """What musicnn hears in each patch of a clip.
 
     Attributes:
@@ -128,7 +128,7 @@ class MusicNN:
         self.device = torch.device(device)
         self.network.eval().requires_grad_(False).to(self.device)
 
-    def hear(self, audio: np.ndarray, hop_frames: int = PATCH_FRAMES) -> Heard:
+    def hear(self, audio: np.ndarray, hop_frames: int = PATCH_FRAMES) -> MusicNNOutput:
         """Tags and embedding of every 187-frame patch (3 s).
 
         Args:
@@ -151,7 +151,7 @@ class MusicNN:
             for batch in patches.split(BATCH_PATCHES):  # [b, 187, 96]
                 outputs.append(self.network(batch.to(self.device)))
         logits, penultimate = (torch.cat(part).cpu().numpy() for part in zip(*outputs))
-        return Heard(logits, penultimate, np.asarray(starts))
+        return MusicNNOutput(logits, penultimate, np.asarray(starts))
 
     def tags(self, audio: np.ndarray, hop_frames: int = PATCH_FRAMES) -> np.ndarray:
         """[samples at 16 kHz] -> [n, 50] float32 probabilities, one row a patch (`names`)."""

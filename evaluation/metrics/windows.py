@@ -48,3 +48,20 @@ def audiocraft_windows(
     window = int(seconds * rate)
     pieces = ((start, min(start + window, samples)) for start in range(0, samples, window))
     return [Window(start, end, 0) for start, end in pieces if end - start > shortest * rate]
+
+
+def consecutive(
+    audio: np.ndarray, rate: int, seconds: float, shortest: float = 1.0
+) -> list[Window]:
+    """Windows without overlap or padding; a tail under `shortest` seconds is left out unless alone.
+
+    Args:
+        seconds: length of a window; 0 takes the whole clip.
+    """
+    length = round(seconds * rate) or len(audio)
+    starts = range(0, len(audio), length)
+    return [
+        Window(start, min(start + length, len(audio)), 0)
+        for start in starts
+        if start == 0 or len(audio) - start >= shortest * rate
+    ]

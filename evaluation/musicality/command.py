@@ -26,7 +26,7 @@ from evaluation.musicality import notes
 from evaluation.musicality.measuring import figures, register_of, rolls, summary
 from evaluation.musicality.transcription import transcribe
 from evaluation.nano.intervals import share
-from evaluation.nano.pieces import Piece, read_pieces
+from evaluation.nano.pieces import ReferencePiece, read_pieces
 from evaluation.nano.prompts import prompt_of
 
 SECONDS = 10.0
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def systems(
-    pieces: Sequence[Piece], codecs: Sequence[Path], variant: str | None, seed: int
+    pieces: Sequence[ReferencePiece], codecs: Sequence[Path], variant: str | None, seed: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, figures) of the real clips, of each codec and stage, and of what a variant makes."""
     reals = [piece.sound(piece.verse(SECONDS), SECONDS) for piece in pieces]
@@ -89,7 +89,7 @@ def systems(
 
 
 def _measured(
-    pieces: Sequence[Piece], sounds: Sequence[Sound], reals: Sequence[Sound] | None
+    pieces: Sequence[ReferencePiece], sounds: Sequence[Sound], reals: Sequence[Sound] | None
 ) -> dict[str, Any]:
     rows, melodies = [], []
     for number, (piece, sound) in enumerate(zip(pieces, sounds)):
@@ -106,7 +106,7 @@ def _measured(
     return {**summary(rows), "a lead is heard": share(melodies)}
 
 
-def _generated(pipeline: Pipeline, pieces: Sequence[Piece], seed: int) -> dict[str, Any]:
+def _generated(pipeline: Pipeline, pieces: Sequence[ReferencePiece], seed: int) -> dict[str, Any]:
     rows, melodies = [], []
     for number, piece in enumerate(pieces):
         told(number, len(pieces))
@@ -121,7 +121,7 @@ def _generated(pipeline: Pipeline, pieces: Sequence[Piece], seed: int) -> dict[s
     return {**summary(rows), "a lead is heard": share(melodies)}
 
 
-def _melody(piece: Piece, sound: Sound) -> bool:
+def _melody(piece: ReferencePiece, sound: Sound) -> bool:
     register = register_of(piece)
     assert register is not None
     return notes.has_melody(transcribe(sound.mono(), sound.sample_rate).roll, register)

@@ -10,7 +10,7 @@ import numpy as np
 from evaluation.musicality import notes, sound
 from evaluation.musicality.transcription import Transcription, transcribe
 from evaluation.nano.intervals import mean
-from evaluation.nano.pieces import Piece
+from evaluation.nano.pieces import ReferencePiece
 
 REGISTER = 7  # semitones by which a lead may leave its piece's own
 
@@ -50,7 +50,7 @@ def figures(
     return made
 
 
-def rolls(piece: Piece, start: float, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+def rolls(piece: ReferencePiece, start: float, seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """The score of a piece's stretch and its lead's part of it, bool [N, 88] each."""
     table, parts = piece.notes, piece.facts["parts"]
     roles = np.array([part["role"] for part in parts])[table[:, 4].astype(int)]
@@ -60,7 +60,7 @@ def rolls(piece: Piece, start: float, seconds: float) -> tuple[np.ndarray, np.nd
     return pitched, lead
 
 
-def register_of(piece: Piece) -> tuple[int, int] | None:
+def register_of(piece: ReferencePiece) -> tuple[int, int] | None:
     """MIDI pitches in which a piece's lead plays, a little widened; None without a lead."""
     table, parts = piece.notes, piece.facts["parts"]
     roles = np.array([part["role"] for part in parts])[table[:, 4].astype(int)]

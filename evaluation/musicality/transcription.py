@@ -1,20 +1,20 @@
 """Notes of a sound by basic-pitch's network (Bittner et al. 2022, Apache-2.0) on onnxruntime.
 
-Only the weights of the `basic-pitch` wheel are read. A frame's rows are MIDI pitches 21 to 108.
+Its weights ship in `assets/basic_pitch`. A frame's rows are MIDI pitches 21 to 108.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core import audio
-from core.errors import FailureError
+from core.errors import FailureError, InputError
+from core.variants import ASSETS
+from evaluation.metrics.weights import sha256_of
 
 RATE, HOP = 22050, 256
 FRAME_RATE = RATE / HOP  # Hz
@@ -23,7 +23,8 @@ SOUNDS, BEGINS = 0.3, 0.4  # least activation of a sounding note and of an onset
 WINDOW = 2 * RATE - HOP  # samples that the network hears at once
 LOST = 15  # frames at either end of a window that are not used
 STEP = WINDOW - 2 * LOST * HOP  # samples between windows
-INSTALL = "pip install onnxruntime && pip install --no-deps basic-pitch==0.4.0"
+WEIGHTS = ASSETS / "basic_pitch" / "nmp.onnx"
+WEIGHTS_SHA256 = "2c3c1d144bfa61ad236e92e169c13535c880469a12a047d4e73451f2c059a0ec"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Transcription:
 def transcribe(samples: np.ndarray, rate: int) -> Transcription:
     """The notes of mono sound [T].
 
-    Raises: FailureError without basic-pitch's weights or onnxruntime.
+    Raises: FailureError without onnxruntime; InputError where the weights are not the shipped file.
     """
     sound = audio.resample(samples, rate, RATE)
     frames = len(sound) // HOP
@@ -77,11 +78,9 @@ def _network() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise FailureError("onnxruntime", "is not installed", INSTALL) from error
-    found = importlib.util.find_spec("basic_pitch")
-    if found is None or not found.submodule_search_locations:
-        raise FailureError("basic-pitch", "is not installed", INSTALL)
-    weights = Path(found.submodule_search_locations[0]) / "saved_models/icassp_2022/nmp.onnx"
+        raise FailureError("onnxruntime", "is not installed", "pip install onnxruntime") from error
+    if not WEIGHTS.is_file() or sha256_of(WEIGHTS) != WEIGHTS_SHA256:
+        raise InputError("basic-pitch", WEIGHTS, "not the shipped file; check the project out anew")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])

@@ -26,8 +26,8 @@ from core.errors import InputError
 from core.generation.rendering import WavTokenizerRenderer
 from core.pipeline import BATCH, Pipeline
 from core.requests.request import GenerationRequest
-from evaluation.nano.hearing import Heard, Hearing
-from evaluation.nano.pieces import Piece, read_pieces
+from evaluation.nano.clip_features import ClipFeatures, Hearing
+from evaluation.nano.pieces import ReferencePiece, read_pieces
 from evaluation.nano.recognition import KeyRecogniser, LabelRecogniser, key_of
 from evaluation.source import source_digest
 
@@ -105,7 +105,7 @@ class Bench:
         return opening.fingerprint(variants.folder_of(variants.get(self.setting.variant)))
 
     @cached_property
-    def held_out(self) -> list[Piece]:
+    def held_out(self) -> list[ReferencePiece]:
         """Every held-out piece. Raises: InputError when one's seed is in the training corpus."""
         pieces = read_pieces(self.setting.held_out, None)
         taught = {p.facts["seed"] for p in read_pieces(self.setting.corpus, None)}
@@ -118,7 +118,7 @@ class Bench:
             )
         return pieces
 
-    def pieces(self, full: int) -> list[Piece]:
+    def pieces(self, full: int) -> list[ReferencePiece]:
         """The first held-out pieces, `full` of them or as many as a pilot wants."""
         return self.held_out[: self.at_most(full)]
 
@@ -188,7 +188,7 @@ class Bench:
         whole = ("wavtokenizer", "hificodec", "srfm")
         return whole if self.pipeline.variant.flow else whole[:1]
 
-    def heard(self, sounds: Sequence[Sound], label: str) -> list[Heard]:
+    def heard(self, sounds: Sequence[Sound], label: str) -> list[ClipFeatures]:
         """What is heard in every sound, with progress on stderr."""
         return [self.hearing.hear(s) for s in self.told(sounds, f"hearing {label}")]
 
@@ -200,11 +200,13 @@ class Bench:
             yield item
 
     @cached_property
-    def training(self) -> tuple[list[Heard], list[Piece]]:
+    def training(self) -> tuple[list[ClipFeatures], list[ReferencePiece]]:
         """What recognisers of every style's music learn from, see `taught`."""
         return self.taught(None)
 
-    def taught(self, styles: Sequence[str] | None) -> tuple[list[Heard], list[Piece]]:
+    def taught(
+        self, styles: Sequence[str] | None
+    ) -> tuple[list[ClipFeatures], list[ReferencePiece]]:
         """Training clips of these styles (None: of all) as heard, and each clip's piece. A pilot
         uses them all: they are heard once for all weights."""
         count: dict[str, int] = {}
@@ -288,14 +290,14 @@ def without_flow(pipeline: Pipeline, tokens: np.ndarray, seconds: float) -> Soun
     return Sound(sound[None, : round(seconds * renderer.sample_rate)], renderer.sample_rate)
 
 
-def training_starts(piece: Piece) -> list[float]:
+def training_starts(piece: ReferencePiece) -> list[float]:
     """Where a training piece's clips begin: its first verse, and half of what is left after it."""
     first = piece.verse(SECONDS)
     last = max(first, piece.facts["duration_s"] - SECONDS - 0.1)
     return [first, (first + last) / 2][:CLIPS_A_PIECE]
 
 
-def drums_word(piece: Piece) -> str:
+def drums_word(piece: ReferencePiece) -> str:
     """ "drums" or "no drums"."""
     return "drums" if piece.facts["has_drums"] else "no drums"
 

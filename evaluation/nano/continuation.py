@@ -15,7 +15,7 @@ from core.audio import Sound
 from core.requests.request import AudioPrompt
 from evaluation.nano import intervals, spectra
 from evaluation.nano.bench import SECONDS, Bench
-from evaluation.nano.pieces import Piece
+from evaluation.nano.pieces import ReferencePiece
 from evaluation.nano.recognition import same_tempo
 
 CLIPS = 20
@@ -89,5 +89,5 @@ def join(sound: np.ndarray, rate: int, at: float) -> tuple[float, float]:
     return rank, float(here / max(np.median(elsewhere), 1e-9))
 
 
-def _prompt(piece: Piece, start: float) -> AudioPrompt:
+def _prompt(piece: ReferencePiece, start: float) -> AudioPrompt:
     return AudioPrompt(str(piece.path), start, start + SECONDS)

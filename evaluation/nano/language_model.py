@@ -18,14 +18,14 @@ from core.language_model import (
 from core.pipeline import Pipeline
 from evaluation.nano import intervals
 from evaluation.nano.bench import SECONDS, Bench
-from evaluation.nano.pieces import Piece, read_pieces, start_of
+from evaluation.nano.pieces import ReferencePiece, read_pieces, start_of
 
 CLIPS = 120
 UNIGRAM_PIECES = 60
 
 
 def _example(
-    pipeline: Pipeline, piece: Piece, draw: np.random.Generator, caption: str | None = None
+    pipeline: Pipeline, piece: ReferencePiece, draw: np.random.Generator, caption: str | None = None
 ) -> LanguageModelExample:
     start = start_of(piece, SECONDS, draw)
     clip = piece.clip(start, SECONDS, pipeline.wavtokenizer.sample_rate)

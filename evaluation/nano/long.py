@@ -14,7 +14,7 @@ import torch
 from core.audio import CEILING
 from evaluation.nano import intervals, spectra
 from evaluation.nano.bench import Bench
-from evaluation.nano.pieces import Piece
+from evaluation.nano.pieces import ReferencePiece
 from evaluation.nano.prompts import prompt_of
 
 PIECES = 3
@@ -92,7 +92,7 @@ def _slope(curve: np.ndarray) -> float:
 
 
 @torch.inference_mode()
-def _joined(bench: Bench, pieces: list[Piece]) -> list[np.ndarray]:
+def _joined(bench: Bench, pieces: list[ReferencePiece]) -> list[np.ndarray]:
     """For each piece, tokens of it and of its followers until the length is reached."""
     codec = bench.pipeline.wavtokenizer
     wanted = round(SECONDS * bench.pipeline.token_rate)

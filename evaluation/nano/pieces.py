@@ -15,7 +15,7 @@ from core.errors import InputError
 
 
 @dataclass(frozen=True)
-class Piece:
+class ReferencePiece:
     """One piece of a corpus folder: its sound's path and its exact facts."""
 
     id: str
@@ -63,7 +63,9 @@ class Piece:
         return next((s for s in starts if s <= last), last)
 
 
-def read_pieces(corpus: Path, split: str | None, styles: tuple[str, ...] = ()) -> list[Piece]:
+def read_pieces(
+    corpus: Path, split: str | None, styles: tuple[str, ...] = ()
+) -> list[ReferencePiece]:
     """The pieces of a split (None: all) in the order of ids.
 
     Raises: InputError when there are none.
@@ -72,7 +74,9 @@ def read_pieces(corpus: Path, split: str | None, styles: tuple[str, ...] = ()) -
     for record in sorted(corpus.glob("*.json")):
         sound = record.with_suffix(".flac")
         if sound.is_file():
-            piece = Piece(record.stem, sound, json.loads(record.read_text(encoding="utf-8")))
+            piece = ReferencePiece(
+                record.stem, sound, json.loads(record.read_text(encoding="utf-8"))
+            )
             if split in (None, piece.split) and (not styles or piece.style in styles):
                 pieces.append(piece)
     if not pieces:
@@ -84,6 +88,6 @@ def read_pieces(corpus: Path, split: str | None, styles: tuple[str, ...] = ()) -
     return pieces
 
 
-def start_of(piece: Piece, seconds: float, draw: np.random.Generator) -> float:
+def start_of(piece: ReferencePiece, seconds: float, draw: np.random.Generator) -> float:
     """A random start so that `seconds` fit into the piece."""
     return float(draw.uniform(0, max(0.0, piece.facts["duration_s"] - seconds - 0.1)))

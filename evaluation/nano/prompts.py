@@ -13,15 +13,15 @@ import numpy as np
 
 from evaluation.nano import intervals
 from evaluation.nano.bench import RECONSTRUCTED, SECONDS, Bench, drums_word
-from evaluation.nano.hearing import Heard
-from evaluation.nano.pieces import Piece
+from evaluation.nano.clip_features import ClipFeatures
+from evaluation.nano.pieces import ReferencePiece
 from evaluation.nano.recognition import key_of, same_tempo
 
 CLIPS = 240
 INSTRUMENTS = 3
 
 
-def prompt_of(piece: Piece) -> str:
+def prompt_of(piece: ReferencePiece) -> str:
     """A piece's facts as a prompt: "jazz, 123 bpm, E major, muted trumpet, ..., drums"."""
     facts = piece.facts
     instruments = dict.fromkeys(p["instrument"] for p in facts["parts"] if p["role"] != "drums")
@@ -36,7 +36,9 @@ def prompt_of(piece: Piece) -> str:
     )
 
 
-def judged(bench: Bench, heard: Sequence[Heard], pieces: Sequence[Piece]) -> dict[str, Any]:
+def judged(
+    bench: Bench, heard: Sequence[ClipFeatures], pieces: Sequence[ReferencePiece]
+) -> dict[str, Any]:
     """Shares of clips in which each fact of its piece is heard."""
     style = bench.style_recogniser(heard) == [p.style for p in pieces]
     drums = bench.drum_recogniser(heard) == [drums_word(p) for p in pieces]

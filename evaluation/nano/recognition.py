@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from evaluation.nano.hearing import Heard
+from evaluation.nano.clip_features import ClipFeatures
 
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 SAME_TONIC = {"Db": "C#", "D#": "Eb", "Gb": "F#", "G#": "Ab", "A#": "Bb"}
@@ -31,7 +31,7 @@ class LabelRecogniser:
     """musicnn's embedding (mean over patches) + logistic regression."""
 
     def __init__(
-        self, heard: Sequence[Heard], labels: Sequence[str], balanced: bool = False
+        self, heard: Sequence[ClipFeatures], labels: Sequence[str], balanced: bool = False
     ) -> None:
         self.labels = sorted(set(labels))
         weight = "balanced" if balanced else None
@@ -40,7 +40,7 @@ class LabelRecogniser:
         )
         self._model.fit(np.stack([h.embedding for h in heard]), list(labels))
 
-    def __call__(self, heard: Sequence[Heard]) -> np.ndarray:
+    def __call__(self, heard: Sequence[ClipFeatures]) -> np.ndarray:
         """The label of every clip."""
         return self._model.predict(np.stack([h.embedding for h in heard]))
 
@@ -52,7 +52,9 @@ class KeyRecogniser:
     do with fixed numbers.
     """
 
-    def __init__(self, heard: Sequence[Heard], keys: Sequence[int], penalty: float = 1.0) -> None:
+    def __init__(
+        self, heard: Sequence[ClipFeatures], keys: Sequence[int], penalty: float = 1.0
+    ) -> None:
         rows = np.concatenate([_turned(h.chroma) for h in heard])  # [12 N, 24], tonic at 0
         is_key = np.zeros((len(heard), 12), int)
         for row, key in enumerate(keys):
@@ -61,7 +63,7 @@ class KeyRecogniser:
         self._model = LogisticRegression(C=penalty, max_iter=5000)
         self._model.fit(self._scale.transform(rows), is_key.ravel())
 
-    def __call__(self, heard: Sequence[Heard]) -> np.ndarray:
+    def __call__(self, heard: Sequence[ClipFeatures]) -> np.ndarray:
         """The key 0..23 of every clip."""
         rows = self._scale.transform(np.concatenate([_turned(h.chroma) for h in heard]))
         scores = self._model.predict_log_proba(rows).reshape(len(heard), 12, 3)

@@ -2,7 +2,16 @@
 CSV, JSON and LaTeX from the same frozen record."""
 
 from evaluation.report.charts import interval_chart
-from evaluation.report.content import Cell, Clip, Column, PlayableItem, Points, Report, Row, Table
+from evaluation.report.content import (
+    Cell,
+    Column,
+    PlayableClip,
+    PlayableItem,
+    Points,
+    Report,
+    Row,
+    Table,
+)
 from evaluation.report.latex import escape as escape_latex
 from evaluation.report.latex import table_latex
 from evaluation.report.page import overview, table_html
@@ -12,7 +21,7 @@ from evaluation.report.writing import ReportFiles, write_report
 
 __all__ = [
     "Cell",
-    "Clip",
+    "PlayableClip",
     "Column",
     "PlayableItem",
     "Points",

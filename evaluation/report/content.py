@@ -119,7 +119,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Clip:
+class PlayableClip:
     """A file that can be played: who made it, and the seconds heard (None: to its end)."""
 
     label: str
@@ -134,7 +134,7 @@ class PlayableItem:
 
     id: str
     caption: str
-    clips: tuple[Clip, ...]
+    clips: tuple[PlayableClip, ...]
     scores: dict[str, dict[str, float]] = field(default_factory=dict)  # label -> metric -> value
 
 

@@ -10,7 +10,7 @@ from plotly.offline import get_plotlyjs
 
 from core import audio
 from core.files import write_text
-from evaluation.report.content import Clip, PlayableItem, Report
+from evaluation.report.content import PlayableClip, PlayableItem, Report
 from evaluation.report.latex import table_latex
 from evaluation.report.page import PLOTLY, page
 from evaluation.report.spreadsheet import csv_text
@@ -32,7 +32,7 @@ class ReportFiles:
     latex: Path
 
 
-def _excerpt(clip: Clip, target: Path) -> None:
+def _excerpt(clip: PlayableClip, target: Path) -> None:
     """Channels as they are, in a format that every browser plays."""
     seconds = CLIP_SECONDS if clip.seconds is None else min(clip.seconds, CLIP_SECONDS)
     whole = audio.read(clip.file, clip.start)

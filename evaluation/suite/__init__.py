@@ -4,6 +4,7 @@ from evaluation.suite.continuation import ContinuationChoice
 from evaluation.suite.frechet import FrechetDistance
 from evaluation.suite.kernel import KernelDistance
 from evaluation.suite.kl import KLDivergence
+from evaluation.suite.mauve import MauveDivergence
 from evaluation.suite.metric import (
     BootstrapChoice,
     ComparesSystems,
@@ -11,6 +12,7 @@ from evaluation.suite.metric import (
     MetricData,
     read_metrics,
 )
+from evaluation.suite.ratings import PredictedRatings
 from evaluation.suite.recipes import RECIPES, Recipe, package_versions, recipe
 from evaluation.suite.result import MetricResult
 from evaluation.suite.text import TextSimilarity
@@ -23,9 +25,11 @@ __all__ = [
     "FrechetDistance",
     "KLDivergence",
     "KernelDistance",
+    "MauveDivergence",
     "Metric",
     "MetricData",
     "MetricResult",
+    "PredictedRatings",
     "Recipe",
     "TextSimilarity",
     "package_versions",

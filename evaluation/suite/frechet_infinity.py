@@ -1,53 +1,95 @@
-"""FAD-infinity: the Frechet distance carried on to infinitely many clips.
+"""FAD-infinity: the Frechet distance carried on to infinitely many generated clips.
 
 Source: Chong and Forsyth, "Effectively unbiased FID and Inception Score" (2020); for audio, Gui et
 al. (2024). fadtk draws frames with replacement; here whole clips are drawn without, since frames
-of one clip are alike.
+of one clip are alike, and the set is divided into 1, 2, 3 and 4 parts, so that every clip counts
+equally often at each size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy import stats
 
 from core.errors import InputError
 from evaluation.embeddings import Embedding
-from evaluation.metrics.frechet_blocks import BlockSums, distance_of_moments
+from evaluation.metrics import Interval
+from evaluation.metrics.frechet_blocks import BlockSums, Moments, distance_of_moments, jackknife
 from evaluation.suite.frechet import require_finite
 from evaluation.suite.metric import MetricData
 from evaluation.suite.result import MetricResult
 
-POINTS = 15
-FEWEST_CLIPS = 20
+BLOCKS = 24  # divides into 2, 3 and 4 parts of whole blocks
+PARTS = (1, 2, 3, 4)
+FEWEST_CLIPS = BLOCKS
+
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """FAD-infinity and what its interval is made of.
+
+    Attributes:
+        estimate: the distance at infinitely many generated clips.
+        explained: share of variance that the line through distance against 1 / clips explains.
+        without: [blocks] the estimates that leave a block of clips out each.
+    """
+
+    estimate: float
+    explained: float
+    without: np.ndarray
 
 
 def frechet_infinity(
-    generated: Sequence[np.ndarray], reference: Sequence[np.ndarray], seed: int = 0
-) -> tuple[float, float]:
-    """The distance at infinitely many generated clips, and the share of variance that the line
-    through distance against 1 / clips explains.
+    generated: Sequence[np.ndarray],
+    reference: Sequence[np.ndarray],
+    seed: int = 0,
+    on_step: OnStep = lambda done, total: None,
+) -> Extrapolation:
+    """The distance at infinitely many generated clips; the whole reference is used throughout.
 
     Args:
-        generated, reference: [frames, d] a clip; the whole reference is used throughout.
-    Raises: InputError for fewer than 20 generated clips.
+        generated, reference: [frames, d] a clip, in the same order.
+        on_step: told (blocks left out so far, blocks); it may raise to stop.
+    Raises: InputError for fewer than 24 clips.
     """
     if len(generated) < FEWEST_CLIPS:
         raise InputError("clips", len(generated), f"FAD-infinity needs at least {FEWEST_CLIPS}")
-    whole = BlockSums(reference, np.zeros(len(reference), int)).moments()
-    sizes = np.unique(np.linspace(len(generated) // 4, len(generated), POINTS).astype(int))
-    generator = np.random.default_rng(seed)
-    values = []
-    for size in sizes:
-        drawn = generator.permutation(len(generated))[:size]
-        chosen = BlockSums((generated[i] for i in drawn), np.zeros(size, int)).moments()
-        values.append(distance_of_moments(chosen, whole))
-    slope, intercept = np.polyfit(1 / sizes, values, 1)
-    spread = np.var(values)
-    explained = 1 - np.var(values - slope / sizes - intercept) / spread if spread else 1.0
-    return float(intercept), float(explained)
+    block = np.random.default_rng(seed).permutation(len(generated)) % BLOCKS
+    own, real = BlockSums(generated, block), BlockSums(reference, block)
+    clips = np.bincount(block)
+    estimate, explained = _intercept(own, real.moments(), clips, np.arange(BLOCKS))
+    without = np.empty(BLOCKS)
+    totals = real.totals()
+    for left_out in range(BLOCKS):
+        kept = np.delete(np.arange(BLOCKS), left_out)
+        without[left_out], _ = _intercept(own, real.without(left_out, totals), clips, kept)
+        on_step(left_out + 1, BLOCKS)
+    return Extrapolation(estimate, explained, without)
+
+
+def _intercept(
+    own: BlockSums, reference: Moments, clips: np.ndarray, kept: np.ndarray
+) -> tuple[float, float]:
+    """Of the line through distance against 1 / clips, and the variance it explains.
+
+    Blocks were drawn, so neighbours are a random part.
+    """
+    inverse, values = [], []
+    for parts in PARTS:
+        chosen = [kept[kept * parts // BLOCKS == part] for part in range(parts)]
+        inverse.append(np.mean([1 / clips[blocks].sum() for blocks in chosen]))
+        values.append(
+            np.mean([distance_of_moments(own.moments(blocks), reference) for blocks in chosen])
+        )
+    line = stats.linregress(inverse, values)
+    return float(line.intercept), float(line.rvalue**2)
 
 
 @dataclass(frozen=True)
@@ -63,20 +105,42 @@ class FrechetInfinity:
     name: str
     embedding: Embedding
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs_reference: ClassVar[bool] = True
     needs_equal_clips: ClassVar[bool] = False
 
+    def _extrapolated(self, data: MetricData) -> Extrapolation:
+        own, real = data.generated_by_reference("frames"), data.references("frames")
+        return frechet_infinity(own, real, data.bootstrap.seed, data.on_step)
+
     def score(self, data: MetricData) -> list[MetricResult]:
-        """The intercept; nothing where there are too few clips."""
+        """The intercept with its interval; nothing where there are too few clips."""
         require_finite(data, "frames")
-        own = [data.generated[item.id]["frames"] for item in data.items]
-        if len(own) < FEWEST_CLIPS:
+        clips = len({item.reference_id for item in data.items})
+        if clips < FEWEST_CLIPS:
             return []
-        real = data.references("frames")
-        value, explained = frechet_infinity(own, real, data.bootstrap.seed)
+        found = self._extrapolated(data)
+        interval = jackknife(found.estimate, found.without, clips, data.bootstrap.level)
         note = (
-            f"line through {POINTS} sizes of clips, R2 {explained:.2f}; the reference's own bias "
-            "stays in it; no interval"
+            f"line through the distances of 1 to {PARTS[-1]} parts, R2 {found.explained:.2f}; "
+            "the reference's own bias stays in it"
         )
-        return [MetricResult(self.name, self.name, "lower", value, None, None, len(own), note=note)]
+        result = MetricResult.of(self.name, self.name, "lower", interval)
+        return [dataclasses.replace(result, note=note)]
+
+    def difference(
+        self, first: MetricData, second: MetricData, swaps: int, seed: int
+    ) -> tuple[float, float, Interval, float, str]:
+        """Difference of two intercepts against the same real clips, by leaving out blocks.
+
+        Raises: InputError for fewer than 24 clips.
+        """
+        one, two = self._extrapolated(first), self._extrapolated(second)
+        clips = len({item.reference_id for item in first.items})
+        apart = one.without - two.without
+        level = first.bootstrap.level
+        interval = jackknife(one.estimate - two.estimate, apart, clips, level)
+        error = np.sqrt((BLOCKS - 1) * np.var(apart))
+        apart_now = abs(one.estimate - two.estimate)
+        p = float(2 * stats.t.sf(apart_now / error, BLOCKS - 1)) if error else 1.0
+        return one.estimate, two.estimate, interval, p, f"jackknife over {BLOCKS} blocks of clips"

@@ -2,8 +2,9 @@
 
 `paper` is what the InspireMusic repository's own metrics compute, `sam-2024` is
 stable-audio-metrics at commit fd55536, `audiocraft-2023` is audiocraft's metrics at 896ec7c,
-`strict` is ours for numbers that must repeat, `offline` runs anywhere on musicnn, `clap` holds set
-distances on CLAP, `kadtk` gives that toolkit's number.
+`strict` is ours for numbers that must repeat, `offline` runs anywhere on musicnn, `clap`, `mert`
+and `muq` hold set distances on these models, `kadtk` gives that toolkit's number, `reference-free`
+what needs no real clips.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ from typing import Any
 
 from core.errors import InputError
 from evaluation.embeddings import (
+    AudioboxRatings,
     ClapEmbedding,
     ClapFrames,
     Embedding,
+    HiddenStates,
+    MulanEmbedding,
+    MuqEvalRatings,
     MusicnnEmbedding,
     OpenL3Embedding,
     PasstEmbedding,
@@ -35,7 +40,9 @@ from evaluation.suite.frechet_infinity import FrechetInfinity
 from evaluation.suite.kadtk import ToolkitKernelDistance
 from evaluation.suite.kernel import KernelDistance
 from evaluation.suite.kl import KLDivergence
+from evaluation.suite.mauve import MauveDivergence
 from evaluation.suite.metric import BootstrapChoice, Metric
+from evaluation.suite.ratings import PredictedRatings
 from evaluation.suite.text import TextSimilarity
 
 PACKAGES = ("laion-clap", "hear21passt", "musicnn", "torch", "transformers", "librosa", "soxr")
@@ -146,6 +153,8 @@ SAM_CLAP = ClapEmbedding()
 MUSIC_CLAP = ClapEmbedding(checkpoint="music_audioset")
 MUSICNN = MusicnnEmbedding()
 CLAP_FRAMES = ClapFrames()
+MERT = HiddenStates("mert-95m", layer=12)
+MUQ = HiddenStates("muq", layer=12)
 
 SAM = Recipe(
     name="sam-2024",
@@ -244,9 +253,53 @@ KADTK = Recipe(
     ),
     equal_clips=False,
 )
-RECIPES = {
-    recipe.name: recipe for recipe in (PAPER, SAM, AUDIOCRAFT, STRICT, OFFLINE, CLAP_SETS, KADTK)
-}
+MERT_SETS = Recipe(
+    name="mert",
+    source="this project, on MERT v1 95M; MAD as mad_metric 0.0.6, on MERT v1 330M",
+    assumed=(),
+    note=(
+        "rows are the means of seconds in windows of 10 s where fadtk takes every frame of a clip; "
+        "MAD hears at most 30 s at once"
+    ),
+    metrics=(
+        FrechetDistance("FAD-MERT", MERT),
+        FrechetInfinity("FAD-inf-MERT", MERT),
+        KernelDistance("KAD-MERT", MERT),
+        MauveDivergence(
+            "MAD", HiddenStates("mert-330m", layer=24, pooling="maximum", window_seconds=30)
+        ),
+    ),
+)
+MUQ_SETS = Recipe(
+    name="muq",
+    source="this project, on MuQ-large-msd-iter",
+    assumed=(),
+    note="rows are the means of seconds in windows of 10 s, of the last layer",
+    metrics=(
+        FrechetDistance("FAD-MuQ", MUQ),
+        FrechetInfinity("FAD-inf-MuQ", MUQ),
+        KernelDistance("KAD-MuQ", MUQ),
+    ),
+)
+REFERENCE_FREE = Recipe(
+    name="reference-free",
+    source="muq 0.1.0, audiobox-aesthetics 0.0.4, MuQ-Eval A1",
+    assumed=(
+        "resampler: soxr HQ where the packages use torchaudio",
+        "MuQ-MuLan: the layers above start from MuQ's last, the package's default",
+        "MuQ-Eval: the mean over windows of 10 s where its authors take the middle 10 s",
+    ),
+    note="no real clips are needed; the models' ratings are not those of people",
+    metrics=(
+        TextSimilarity("MuQ-MuLan", MulanEmbedding()),
+        PredictedRatings("Audiobox", AudioboxRatings()),
+        PredictedRatings("MuQ-Eval", MuqEvalRatings()),
+    ),
+)
+_ALL = (
+    PAPER, SAM, AUDIOCRAFT, STRICT, OFFLINE, CLAP_SETS, KADTK, MERT_SETS, MUQ_SETS, REFERENCE_FREE
+)  # fmt: skip
+RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def recipe(name: str) -> Recipe:

@@ -1,4 +1,4 @@
-"""Text alignment: cosine between a clip's embedding and its caption's (CLAP score)."""
+"""Text alignment: cosine between a clip's embedding and its caption's (CLAP, MuQ-MuLan)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from core.errors import FailureError, InputError
-from evaluation.embeddings import ClapEmbedding
+from evaluation.embeddings import ClapEmbedding, MulanEmbedding
 from evaluation.metrics import cosines
 from evaluation.suite.metric import MetricData
 from evaluation.suite.result import MetricResult
@@ -24,7 +24,7 @@ class TextSimilarity:
     """
 
     name: str
-    embedding: ClapEmbedding
+    embedding: ClapEmbedding | MulanEmbedding
 
     version: ClassVar[int] = 1
     needs_reference: ClassVar[bool] = False

@@ -73,13 +73,13 @@ class GenerationRunner:
                     yield from self._told(identity, event)
 
     def _told(
-        self, identity: str, event: Event | batching.Failed
+        self, identity: str, event: Event | batching.FailedRequest
     ) -> Iterator[tuple[str, JobEvent]]:
         if isinstance(event, Progress):
             yield identity, event
         elif isinstance(event, AudioChunk):
             yield identity, LiveSound(as_int16(event.samples), event.sample_rate)
-        elif isinstance(event, batching.Failed):
+        elif isinstance(event, batching.FailedRequest):
             yield self._end(identity, Failed(told(event.error)))
         else:
             yield identity, Progress("writing the file", 1.0, 0.0)

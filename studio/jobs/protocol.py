@@ -1,7 +1,7 @@
 """What the service and its workers say to each other over a pipe.
 
-Service -> worker: `Assignment`, `Stop`. Worker -> service: `Report`, one for every event of an
-assignment; the last event of each is Finished or Failed.
+Service -> worker: `Assignment`, `Stop`. Worker -> service: `WorkerReport`, one for every event
+of an assignment; the last event of each is Finished or Failed.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ JobEvent = Progress | LiveSound | Finished | Failed
 
 
 @dataclass(frozen=True)
-class Report:
+class WorkerReport:
     """An event of an assignment, or none: the worker is ready. `loaded`: models in memory."""
 
     id: str

@@ -17,7 +17,7 @@ from core.result import Progress
 from studio.jobs import schedule
 from studio.jobs.job import CANCELLED, DONE, FAILED, MOST_ATTEMPTS, RUNNING, WAITING, Hooks, Job
 from studio.jobs.kinds import GENERATION, Kind
-from studio.jobs.protocol import Failed, Finished, LiveSound, Report
+from studio.jobs.protocol import Failed, Finished, LiveSound, WorkerReport
 from studio.jobs.speed import Speed
 from studio.jobs.store import JobStore
 from studio.jobs.workers import LOADING, LOADING_SECONDS, Worker
@@ -89,7 +89,7 @@ class RunningJobs:
             worker.close()
         self.store.close()
 
-    def heard(self, worker: Worker, report: Report | None) -> None:
+    def heard(self, worker: Worker, report: WorkerReport | None) -> None:
         """Take a worker's word; None: its process has ended."""
         if report is None:
             self._died(worker)

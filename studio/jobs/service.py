@@ -27,7 +27,7 @@ from studio.jobs.workers import Worker
 
 
 @dataclass(frozen=True)
-class Limits:
+class JobLimits:
     """How many jobs of one person, of one network address, of all may wait or run."""
 
     person: int
@@ -48,7 +48,7 @@ class JobService(RunningJobs):
     def __init__(
         self,
         store: JobStore,
-        limits: Limits,
+        limits: JobLimits,
         hooks: Mapping[Kind, Hooks],
         address_of: Callable[[str], str] = lambda person: "",
     ) -> None:

@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from studio.jobs.protocol import Assignment, Failed, Finished, JobEvent, Report, Runner, Stop, told
+from studio.jobs.protocol import (
+    Assignment,
+    Failed,
+    Finished,
+    JobEvent,
+    Runner,
+    Stop,
+    WorkerReport,
+    told,
+)
 
 log = logging.getLogger("studio.worker")
 LOWEST_PRIORITY = 19
@@ -93,7 +102,7 @@ def serve(connection: Connection, config: WorkerConfig) -> None:
     try:
         if config.runner:
             worker.runner_of(config.runner)
-        connection.send(Report("", None))
+        connection.send(WorkerReport("", None))
         worker.work()
     except (BrokenPipeError, ConnectionResetError):
         return
@@ -146,7 +155,7 @@ class _Worker:
             self._runners.clear()
 
     def _report(self, identity: str, event: JobEvent, runner: Runner) -> None:
-        self._connection.send(Report(identity, event, runner.loaded))
+        self._connection.send(WorkerReport(identity, event, runner.loaded))
         if isinstance(event, Finished | Failed):
             self._taken.pop(identity, None)
             self._inbox.forget(identity)

@@ -13,7 +13,7 @@ from typing import Protocol
 import psutil
 
 from studio.jobs.job import Job
-from studio.jobs.protocol import Assignment, Report, Stop
+from studio.jobs.protocol import Assignment, Stop, WorkerReport
 from studio.jobs.schedule import Slot
 from studio.jobs.worker import WorkerConfig, serve
 
@@ -21,7 +21,7 @@ log = logging.getLogger("studio.jobs")
 LOADING = "loading the model"
 LOADING_SECONDS = 1800.0  # a large model from a slow disk
 END_SECONDS = 5.0
-Heard = Callable[["Worker", Report | None], None]
+Heard = Callable[["Worker", WorkerReport | None], None]
 
 
 class Worker(Protocol):

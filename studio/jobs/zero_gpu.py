@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from core.errors import Cancelled, FailureError
 from core.requests.request import GenerationRequest
 from studio.jobs.job import Job
-from studio.jobs.protocol import Assignment, Failed, JobEvent, Report, told
+from studio.jobs.protocol import Assignment, Failed, JobEvent, WorkerReport, told
 from studio.jobs.schedule import Slot
 from studio.jobs.worker import WorkerConfig
 from studio.jobs.workers import Heard
@@ -77,7 +77,7 @@ class ZeroGpuWorker:
 
     def _say(self, identity: str, event: JobEvent) -> None:
         self.last_heard = time.monotonic()
-        self._heard(self, Report(identity, event, self._runner.loaded))
+        self._heard(self, WorkerReport(identity, event, self._runner.loaded))
 
     def give(self, job: Job) -> None:
         """Hand a job over."""

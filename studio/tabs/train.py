@@ -22,7 +22,7 @@ from studio.tabs.field_errors import FieldErrors
 from studio.tabs.results import STYLE
 from studio.tabs.training_chart import LOSS, curves, figure_names
 from trainers.runs import folder as run_folder
-from trainers.runs.folder import Row, Sample
+from trainers.runs.folder import LogRow, Sample
 
 WATCH_SECONDS = 5.0
 SHOWN_SAMPLES = 6
@@ -83,16 +83,16 @@ def build(studio: Studio) -> None:
         samples = gr.HTML(elem_id="train-samples", js_on_load=None)
         timer = gr.Timer(WATCH_SECONDS, active=False)
     parts = _Parts(token, area, run, state, figure, chart, step, samples, gr.State(None), timer)
-    desk = _Handlers(studio, errors, parts)
+    handlers = _Handlers(studio, errors, parts)
     opened = [area, run, timer, *parts.shown, *errors.outputs]
     for event in (enter.click, token.submit):
-        event(desk.enter, token, opened, **PRIVATE)
+        event(handlers.enter, token, opened, **PRIVATE)
     looked = [*parts.shown, *errors.outputs]
-    run.input(desk.choose, [token, run], looked, **QUIET)
-    figure.input(desk.draw, [token, run, figure], [chart, *errors.outputs], **QUIET)
-    step.input(desk.listen, [token, run, step], [samples, *errors.outputs], **QUIET)
+    run.input(handlers.choose, [token, run], looked, **QUIET)
+    figure.input(handlers.draw, [token, run, figure], [chart, *errors.outputs], **QUIET)
+    step.input(handlers.listen, [token, run, step], [samples, *errors.outputs], **QUIET)
     timer.tick(
-        desk.watch,
+        handlers.watch,
         [token, run, figure, parts.seen],
         [state, chart, step, parts.seen, timer, *errors.outputs],
         **QUIET,
@@ -209,7 +209,7 @@ def _steps(run: Path) -> list[int]:
     return run_folder.sample_steps(run)
 
 
-def _state_html(run: Path, rows: list[Row]) -> str:
+def _state_html(run: Path, rows: list[LogRow]) -> str:
     """Where the run is, and its last figures."""
     name = html.escape(run.name)
     if not rows:
@@ -231,7 +231,7 @@ def _state_html(run: Path, rows: list[Row]) -> str:
     )
 
 
-def _figures_html(rows: list[Row]) -> str:
+def _figures_html(rows: list[LogRow]) -> str:
     """The last figures of training, validation and samples, side by side."""
     latest = {row.kind: row for row in rows}
     names = dict.fromkeys(name for row in latest.values() for name in row.figures)

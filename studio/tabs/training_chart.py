@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from trainers.runs.folder import HEARD, TRAIN, VALIDATION, Row
+from trainers.runs.folder import HEARD, TRAIN, VALIDATION, LogRow
 
 LOSS = "loss"
 WATCHED = ("cross_entropy", "flow_loss", "mel")  # of a validation, as the tasks name them
@@ -15,12 +15,12 @@ COLOURS = {TRAIN: "#7c8896", VALIDATION: "#0d9488", HEARD: "#b45309"}
 LINES, TEXT = "rgba(128,128,128,.3)", "#808a94"
 
 
-def figure_names(rows: Sequence[Row]) -> list[str]:
+def figure_names(rows: Sequence[LogRow]) -> list[str]:
     """What can be drawn: the loss first."""
     return [LOSS, *dict.fromkeys(name for row in rows for name in row.figures)]
 
 
-def curves(rows: Sequence[Row], name: str) -> go.Figure:
+def curves(rows: Sequence[LogRow], name: str) -> go.Figure:
     """A figure over steps, in training, validation and samples; `loss` joins the loss that is
     taught with the one that is watched."""
     figure = go.Figure()

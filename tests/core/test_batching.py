@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled, InputError
-from core.generation.batching import MOST_REQUESTS, Failed, RunningBatch
+from core.generation.batching import MOST_REQUESTS, FailedRequest, RunningBatch
 from core.pipeline import Pipeline
 from core.requests.request import AudioPrompt, GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
@@ -71,9 +71,9 @@ def test_one_that_stops_or_fails_leaves_the_others_alone(pipeline: Pipeline, tmp
     assert len(batch) == 2 and "no file" not in batch
     stop[0] = True
     finish(batch, events)
-    assert isinstance(events["stopped"][-1], Failed)
+    assert isinstance(events["stopped"][-1], FailedRequest)
     assert isinstance(events["stopped"][-1].error, Cancelled)
-    assert isinstance(events["no file"][-1], Failed)
+    assert isinstance(events["no file"][-1], FailedRequest)
     assert isinstance(events["no file"][-1].error, InputError)
     assert np.array_equal(events["goes on"][-1].tokens, pipeline.generate(request(2)).tokens)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.generation import job as job_module
-from core.generation.job import Job
+from core.generation.job import GenerationJob
 from core.requests.request import GenerationRequest
 from core.result import Progress
 
@@ -54,7 +54,7 @@ def progress_of(clock: Clock, drawing: float, rendering: float) -> tuple[list, f
     none = np.zeros(0, np.int64)
     request = GenerationRequest("house music", SECONDS, "nano", seed=1)
     began = clock.now
-    job = Job(request, "house music", total, none, np.zeros(0, np.float32), lambda: False)
+    job = GenerationJob(request, "house music", total, none, np.zeros(0, np.float32), lambda: False)
     mastering = SimpleNamespace(
         sample_rate=RATE, start=lambda: iter(()), add=lambda samples: iter((samples,))
     )

@@ -14,7 +14,10 @@ from evaluation.metrics.models import DOWNLOADED, open_model
 from evaluation.metrics.preparation import Span
 from evaluation.suite import RECIPES, ContinuationChoice, package_versions, recipe
 
-NAMES = ["paper", "sam-2024", "audiocraft-2023", "strict", "offline", "clap"]
+NAMES = [
+    "paper", "sam-2024", "audiocraft-2023", "strict", "offline", "clap", "kadtk", "mert", "muq",
+    "reference-free",
+]  # fmt: skip
 
 
 def metric(name: str, column: str):

@@ -242,7 +242,7 @@ def by_duration(name: str) -> dict[int, list[dict]]:
     return clips
 
 
-def as_golden(cut: list[windows.Window]) -> list[tuple[int, int, int, int]]:
+def as_golden(cut: list[windows.TokenWindow]) -> list[tuple[int, int, int, int]]:
     return [(w.start, w.end, w.zeros, len(w.cut(np.zeros(w.end)))) for w in cut]
 
 

@@ -18,9 +18,9 @@ from studio.api.metrics import Metrics
 from studio.jobs import running, schedule
 from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Hooks, Job
 from studio.jobs.kinds import BACKGROUND, BENCHMARK, GENERATION, MODEL
-from studio.jobs.protocol import Failed, Finished, LiveSound, Report
+from studio.jobs.protocol import Failed, Finished, LiveSound, WorkerReport
 from studio.jobs.schedule import Slot
-from studio.jobs.service import JobService, Limits
+from studio.jobs.service import JobLimits, JobService
 from studio.jobs.speed import Speed
 from studio.jobs.store import JobStore
 from studio.jobs.worker import WorkerConfig
@@ -60,7 +60,7 @@ class StubWorker:
         self.service.heard(self, None)
 
     def say(self, job: Job, event, loaded=("nano",)) -> None:
-        self.service.heard(self, Report(job.id, event, loaded))
+        self.service.heard(self, WorkerReport(job.id, event, loaded))
 
     def close(self) -> None: ...
 
@@ -76,7 +76,7 @@ def build(tmp_path):
     def make(capacity=1, workers=1, person=8, address=40, everybody=100, start=True, **options):
         service = JobService(
             JobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}"),
-            Limits(person, address, everybody),
+            JobLimits(person, address, everybody),
             options.get("hooks", {}),
             options.get("address_of", lambda person: ""),
         )

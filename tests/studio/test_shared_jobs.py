@@ -16,8 +16,8 @@ from core.result import Progress
 from evaluation.listening.checks.loopback_postgres import loopback_postgres, postgres_programs
 from studio.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Hooks
 from studio.jobs.kinds import GENERATION, MODEL
-from studio.jobs.protocol import Failed, Finished, LiveSound, Report
-from studio.jobs.service import JobService, Limits
+from studio.jobs.protocol import Failed, Finished, LiveSound, WorkerReport
+from studio.jobs.service import JobLimits, JobService
 from studio.jobs.shared import machine, pool, tables
 from studio.jobs.shared.storage import Storage
 from studio.jobs.store import JobStore
@@ -58,7 +58,7 @@ class ScriptedProcess:
         threading.Thread(target=self._make, args=(job,), daemon=True).start()
 
     def _say(self, job, event) -> None:
-        self._heard(self, Report(job.id, event, ("nano",)))
+        self._heard(self, WorkerReport(job.id, event, ("nano",)))
 
     def _make(self, job) -> None:
         from core.errors import Cancelled
@@ -124,7 +124,7 @@ def page(database, tmp_path):
     def build():
         kept = []
         service = JobService(
-            JobStore(database), Limits(50, 50, 100),
+            JobStore(database), JobLimits(50, 50, 100),
             {GENERATION: Hooks(lambda job, about: kept.append((job.id, about)))},
         )  # fmt: skip
         service.connect(MODEL, [])

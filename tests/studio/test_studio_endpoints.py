@@ -26,7 +26,7 @@ from studio import context
 from studio.api import endpoints
 from studio.api.people import person_at
 from studio.jobs.kinds import MODEL
-from studio.jobs.protocol import Failed, Finished, Report
+from studio.jobs.protocol import Failed, Finished, WorkerReport
 from studio.jobs.schedule import Slot
 from studio.jobs.worker import WorkerConfig
 from studio.library import downloads
@@ -117,14 +117,14 @@ class Slow:
         threading.Thread(target=self._make, args=(job,), daemon=True).start()
 
     def _make(self, job) -> None:
-        self.heard(self, Report(job.id, Progress("tokens", 0.1, 1.0)))
+        self.heard(self, WorkerReport(job.id, Progress("tokens", 0.1, 1.0)))
         event = Finished({"seconds": 1.0})
         if self.holds:
             assert self.may_stop.wait(60)
             event = Failed(Cancelled())
         else:
             audio.write(job.file, np.full(24000, 0.1, np.float32), 24000)
-        self.heard(self, Report(job.id, event))
+        self.heard(self, WorkerReport(job.id, event))
 
     def stop(self, job) -> None:
         self.asked_to_stop.set()

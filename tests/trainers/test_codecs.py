@@ -59,7 +59,7 @@ def test_the_papers_codec_stages_take_steps(name, tmp_path):
         run,
         data,
         model={**run.get("model", {}), **NARROW[task]},
-        training={"batch": 2, "crop_seconds": 0.2, "validation_crops": 2, "metric_clips": 0},
+        training={"batch": 1, "crop_seconds": 0.1, "validation_crops": 1, "metric_clips": 0},
         loop={"steps": 2, "validate_every": 2, "sample_every": 9, "log_every": 1},
     )
     assert loop_of(config, tmp_path / "run").run()["mel"] > 0

@@ -20,7 +20,7 @@ from core.errors import InputError
 from tests.trainers import tiny
 from trainers.__main__ import main
 from trainers.data import audio_store, extraction, extraction_sources
-from trainers.data.places import Place
+from trainers.data.places import ShardTarget
 from trainers.data.shards import read_pieces
 from trainers.preparation.workers import run_each
 
@@ -137,7 +137,7 @@ def test_webdataset_in_and_any_file_system_out(work, tmp_path):
     out = f"memory://extraction-{os.getpid()}"
     model = str(work / "model")
     assert main(["extract", str(tmp_path), out, "--wavtokenizer", model]) == 0
-    place = Place(out)
+    place = ShardTarget(out)
     assert place.names(".tar") == ["in-0.tar", "in-1.tar"]
     found = {p.id: p for p in read_pieces(f"{out}/in-{{0..1}}.tar")}
     assert found["0-0"].captions == ("a deep tone",) and found["1-1"].captions == ("a tone",)

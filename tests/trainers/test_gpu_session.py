@@ -19,11 +19,12 @@ from tests.trainers import tiny
 from trainers.__main__ import main
 from trainers.data.shards import read_pieces, write_pieces
 from trainers.gpu import session
-from trainers.gpu.session import Pack, Settings, Step, draw, joined, train
+from trainers.gpu.crops import Pack, SessionSettings, draw
+from trainers.gpu.session import CropLosses, joined, train
 from trainers.losses.symbolic import targets_for
 
 CPU = torch.device("cpu")
-QUICK = Settings(
+QUICK = SessionSettings(
     steps=12,
     batch_tokens=480,
     crop_tokens=(24, 120),
@@ -87,7 +88,7 @@ def test_its_loss_is_the_language_models_own(packed: Path) -> None:
     torch.manual_seed(0)
     model = LanguageModel(pack.model)
     crops = draw(pack, QUICK, pack.of("train"), 24, 6, seed=3)
-    loss, symbolic = Step(model, pack)(crops)
+    loss, symbolic = CropLosses(model, pack)(crops)
     examples = []
     text, audio = pack.model.text_vocabulary, pack.model.audio_vocabulary
     for ids, seconds, targets in zip(crops.ids, crops.seconds, crops.targets):
@@ -136,8 +137,9 @@ import sys
 absent = ("soundfile", "soxr", "librosa", "transformers", "webdataset", "tokenizers", "yaml")
 sys.modules.update(dict.fromkeys(absent))
 from pathlib import Path
-from trainers.gpu.session import Pack, Settings, torch, train
-settings = Settings(
+from trainers.gpu.crops import Pack, SessionSettings, torch
+from trainers.gpu.session import train
+settings = SessionSettings(
     minutes=0.03, crop_tokens=(24,), crop_weights=(1,), batch_tokens=240, compiled=False
 )
 pack = Pack(Path({str(packed / "pack")!r}), torch.device("cpu"))

@@ -7,7 +7,7 @@ for it; `python -m trainers corpus` writes a folder of them.
 from trainers.corpus.captions import captions
 from trainers.corpus.catalogue import STYLES
 from trainers.corpus.composer import compose
-from trainers.corpus.piece import Note, Part, Piece, Section, split_of
+from trainers.corpus.piece import FormSection, Note, Part, Piece, split_of
 from trainers.corpus.rendering import SAMPLE_RATE, render
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Piece",
     "SAMPLE_RATE",
     "STYLES",
-    "Section",
+    "FormSection",
     "captions",
     "compose",
     "render",

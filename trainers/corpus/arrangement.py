@@ -39,7 +39,7 @@ RINGING = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class ArrangementPlan:
     """The composer's choices an arrangement is made from.
 
     form: (structure, bars). progressions: structure -> one token a bar. patterns and grooves:
@@ -76,7 +76,7 @@ class Arranger:
     """Writes the notes of a plan. Random streams are one a role, so roles do not disturb
     each other."""
 
-    plan: Plan
+    plan: ArrangementPlan
     seed: str
     notes: list[Note] = field(default_factory=list)
 

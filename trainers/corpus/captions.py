@@ -54,31 +54,7 @@ def prose(w: Words) -> str:
             )
         )
     ]
-    lead = w.roles()[0]
-    sentences.append(
-        w.pick(
-            (
-                f"{_capital(article(w.described(lead)))} carries the piece.",
-                f"The {w.instrument(lead)} plays the main melody.",
-                f"The main melody is played by the {w.instrument(lead)}.",
-            )
-        )
-        if lead == "lead"
-        else f"It is built on the {w.instrument(lead)}."
-    )
-    others = w.roles()[1:]
-    if others:
-        chosen = w.rng.sample(others, min(len(others), w.rng.randint(1, 3)))
-        backing = joined(list(dict.fromkeys(w.described(role) for role in chosen)))
-        sentences.append(
-            w.pick(
-                (
-                    f"It is accompanied by {backing}.",
-                    f"In the background there is {backing}.",
-                    f"The song also has {backing}.",
-                )
-            )
-        )
+    sentences += _instrument_sentences(w)
     sentences.append(_drum_sentence(w))
     mood = joined(w.moods(w.rng.randint(1, 3)))
     sentences.append(
@@ -106,6 +82,37 @@ def prose(w: Words) -> str:
     keep = w.rng.randint(3, len(sentences))
     kept = sorted(w.rng.sample(range(len(sentences)), keep))
     return " ".join([opening, *(sentences[i] for i in kept)])
+
+
+def _instrument_sentences(w: Words) -> list[str]:
+    """Who leads, and who accompanies."""
+    lead = w.roles()[0]
+    sentences = []
+    sentences.append(
+        w.pick(
+            (
+                f"{_capital(article(w.described(lead)))} carries the piece.",
+                f"The {w.instrument(lead)} plays the main melody.",
+                f"The main melody is played by the {w.instrument(lead)}.",
+            )
+        )
+        if lead == "lead"
+        else f"It is built on the {w.instrument(lead)}."
+    )
+    others = w.roles()[1:]
+    if others:
+        chosen = w.rng.sample(others, min(len(others), w.rng.randint(1, 3)))
+        backing = joined(list(dict.fromkeys(w.described(role) for role in chosen)))
+        sentences.append(
+            w.pick(
+                (
+                    f"It is accompanied by {backing}.",
+                    f"In the background there is {backing}.",
+                    f"The song also has {backing}.",
+                )
+            )
+        )
+    return sentences
 
 
 def imperative(w: Words) -> str:

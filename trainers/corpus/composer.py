@@ -6,13 +6,13 @@ import random
 from dataclasses import replace
 
 from core.errors import InputError
-from trainers.corpus.arrangement import Arranger, Plan
+from trainers.corpus.arrangement import ArrangementPlan, Arranger
 from trainers.corpus.catalogue import STYLES, style_named
 from trainers.corpus.form import place_sections, plan_form
 from trainers.corpus.instruments import INSTRUMENTS
 from trainers.corpus.piece import Part, Piece, Space, split_of
 from trainers.corpus.soundfonts import choose_soundfont, levelled
-from trainers.corpus.styles.moods import MOODS
+from trainers.corpus.styles.moods import MOODS, Mood
 from trainers.corpus.styles.style import ROLES, Style
 from trainers.corpus.theory import KEYS, MINOR_MODES
 from trainers.corpus.titles import title_for
@@ -57,32 +57,22 @@ def compose(seed: int, style: str | None = None, seconds: float | None = None) -
     takes 40 to 70 s. Asked for a length, the tempo moves by up to half a bar over the piece so
     that the bars fill it. Raises InputError for an unknown style or an impossible length.
     """
-    if seconds is not None and not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        raise InputError(
-            "seconds", seconds, f"ask for {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s"
-        )
-    if seed < 0:
-        raise InputError("seed", seed, "give a whole number of at least 0")
+    _require(seed, seconds)
     chosen = style_named(style or style_of(seed))
     stream = f"{seed}/{chosen.name}"
     rng = random.Random(f"{stream}/choices")
     mood_name = rng.choice(chosen.moods)
     mood = MOODS[mood_name]
-    energy = round(
-        min(1.0, max(0.05, 0.6 * chosen.energy + 0.4 * mood.energy + rng.uniform(-0.08, 0.08))), 3
-    )
+    energy = _choose_energy(chosen, mood, rng)
     mode = choose_mode(chosen, mood.valence, rng)
     key = rng.choice(KEYS)
     tempo = choose_tempo(chosen, mood.energy, rng)
     beats = 2 if chosen.meter == (6, 8) else chosen.meter[0]
     bars, tempo, duration = fit_bars(tempo, beats, seconds, rng)
-    bar_seconds = beats * 60 / tempo
-    form = tuple(plan_form(bars, bar_seconds, rng))
-    parts = choose_parts(chosen, random.Random(f"{stream}/parts"))
-    soundfont = choose_soundfont(parts, random.Random(f"{stream}/soundfont"))
-    parts = tuple(
-        replace(part, volume=levelled(part.volume, part.instrument, soundfont)) for part in parts
-    )
+    form = tuple(plan_form(bars, beats * 60 / tempo, rng))
+    drawn = choose_parts(chosen, random.Random(f"{stream}/parts"))
+    soundfont = choose_soundfont(drawn, random.Random(f"{stream}/soundfont"))
+    parts = tuple(_levelled(part, soundfont) for part in drawn)
     plan = make_plan(
         chosen,
         parts,
@@ -95,13 +85,7 @@ def compose(seed: int, style: str | None = None, seconds: float | None = None) -
         beats=beats,
         swing=round(rng.uniform(*chosen.swing), 3),
     )
-    space = Space(
-        round(rng.uniform(*chosen.room), 3),
-        round(rng.uniform(0.1, 0.6), 3),
-        round(rng.uniform(0.4, 0.9), 3),
-        rng.random() < 0.6,
-    )
-    verse = tuple(dict.fromkeys(plan.progressions["verse"] + plan.progressions["chorus"]))
+    space = _choose_space(chosen, rng)
     return Piece(
         id=piece_id(seed, chosen.name, seconds),
         seed=seed,
@@ -115,16 +99,51 @@ def compose(seed: int, style: str | None = None, seconds: float | None = None) -
         mood=mood_name,
         energy=energy,
         duration_s=duration,
-        sections=place_sections(list(form), bar_seconds, duration),
+        sections=place_sections(list(form), beats * 60 / tempo, duration),
         parts=parts,
-        has_drums=any(part.role == "drums" for part in parts),
-        progression=verse,
+        has_drums="drums" in (part.role for part in parts),
+        progression=_progression(plan),
         loudness=round(TARGET_LUFS + 3.0 * (energy - 0.5), 2),
         space=space,
         split=split_of(seed),
         soundfont=soundfont,
-        ending="faded" if random.Random(f"{stream}/ending").random() < FADED else "held",
+        ending=_ending(stream),
         notes=Arranger(plan, stream).arrange(),
+    )
+
+
+def _require(seed: int, seconds: float | None) -> None:
+    if seconds is not None and not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise InputError(
+            "seconds", seconds, f"ask for {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} s"
+        )
+    if seed < 0:
+        raise InputError("seed", seed, "give a whole number of at least 0")
+
+
+def _levelled(part: Part, soundfont: str) -> Part:
+    return replace(part, volume=levelled(part.volume, part.instrument, soundfont))
+
+
+def _progression(plan: ArrangementPlan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(plan.progressions["verse"] + plan.progressions["chorus"]))
+
+
+def _ending(stream: str) -> str:
+    return "faded" if random.Random(f"{stream}/ending").random() < FADED else "held"
+
+
+def _choose_energy(style: Style, mood: Mood, rng: random.Random) -> float:
+    drawn = 0.6 * style.energy + 0.4 * mood.energy + rng.uniform(-0.08, 0.08)
+    return round(min(1.0, max(0.05, drawn)), 3)
+
+
+def _choose_space(style: Style, rng: random.Random) -> Space:
+    return Space(
+        round(rng.uniform(*style.room), 3),
+        round(rng.uniform(0.1, 0.6), 3),
+        round(rng.uniform(0.4, 0.9), 3),
+        rng.random() < 0.6,
     )
 
 
@@ -195,7 +214,7 @@ def make_plan(
     energy: float,
     beats: int,
     swing: float,
-) -> Plan:
+) -> ArrangementPlan:
     """Progressions, patterns and who plays where."""
     pool = style.minors if mode in MINOR_MODES else style.majors
     verse, chorus = rng.choice(pool), rng.choice(pool)
@@ -221,7 +240,7 @@ def make_plan(
         ):
             patterns[part.role, structure] = pattern
     roles = [part.role for part in parts]
-    return Plan(
+    return ArrangementPlan(
         style,
         tonic,
         mode,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from trainers.corpus.piece import Section
+from trainers.corpus.piece import FormSection
 
 # How full each section sounds; the last chorus gets a little more.
 INTENSITY = {"intro": 0.68, "verse": 0.76, "chorus": 1.0, "outro": 0.72}
@@ -43,14 +43,14 @@ def plan_form(bars: int, bar_seconds: float, rng: random.Random) -> list[tuple[s
 
 def place_sections(
     form: list[tuple[str, int]], bar_seconds: float, duration_s: float
-) -> tuple[Section, ...]:
+) -> tuple[FormSection, ...]:
     """Sections with their times; the last one ends with the piece (its tail included)."""
     sections, start = [], 0.0
     for index, (structure, bars) in enumerate(form):
         end = start + bars * bar_seconds
         shown = duration_s if index == len(form) - 1 else end
         sections.append(
-            Section(structure, round(start, 3), round(shown, 3), bars, INTENSITY[structure])
+            FormSection(structure, round(start, 3), round(shown, 3), bars, INTENSITY[structure])
         )
         start = end
     return tuple(sections)

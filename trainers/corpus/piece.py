@@ -40,7 +40,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Section:
+class FormSection:
     """A stretch of the form, in seconds and in bars; `intensity` 0..1 is its dynamic level."""
 
     structure: str
@@ -82,7 +82,7 @@ class Piece:
     mood: str
     energy: float
     duration_s: float
-    sections: tuple[Section, ...]
+    sections: tuple[FormSection, ...]
     parts: tuple[Part, ...]
     has_drums: bool
     progression: tuple[str, ...]
@@ -120,7 +120,7 @@ class Piece:
         given = dict(facts)
         given["meter"] = tuple(given["meter"])
         given["progression"] = tuple(given["progression"])
-        given["sections"] = tuple(Section(**item) for item in given["sections"])
+        given["sections"] = tuple(FormSection(**item) for item in given["sections"])
         given["parts"] = tuple(Part(**item) for item in given["parts"])
         given["space"] = Space(**given["space"])
         return Piece(**given)

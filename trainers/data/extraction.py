@@ -30,7 +30,7 @@ from core.hificodec import HiFiCodec
 from core.wavtokenizer import WavTokenizer
 from core.workspace import pause_while_claimed, work_folder
 from trainers.data.files import fresh_file
-from trainers.data.places import Place
+from trainers.data.places import ShardTarget
 from trainers.data.shards import TokenizedPiece, write_shard
 from trainers.preparation.workers import run_each
 
@@ -136,7 +136,7 @@ def latents(
 
 
 def extract(
-    units: Sequence[WorkUnit], out: Place, options: ExtractionOptions, codecs: dict[str, str]
+    units: Sequence[WorkUnit], out: ShardTarget, options: ExtractionOptions, codecs: dict[str, str]
 ) -> dict[str, int]:
     """Make the shards that are not there; returns counts of shards and pieces, done now and
     before.
@@ -166,7 +166,7 @@ def extract(
     return done
 
 
-def remove_old(units: Sequence[WorkUnit], out: Place) -> None:
+def remove_old(units: Sequence[WorkUnit], out: ShardTarget) -> None:
     """Shards of an earlier run that are none of these any more."""
     wanted = {f"{unit.name}{suffix}" for unit in units for suffix in (".tar", ".json")}
     for name in out.names(".tar"):
@@ -175,12 +175,12 @@ def remove_old(units: Sequence[WorkUnit], out: Place) -> None:
             out.remove(name.removesuffix(".tar") + ".json")
 
 
-def all_done(units: Sequence[WorkUnit], out: Place) -> bool:
+def all_done(units: Sequence[WorkUnit], out: ShardTarget) -> bool:
     """Whether every shard stands, whoever made it."""
     return all(out.read_json(f"{unit.name}.json").get("digest") == unit.digest for unit in units)
 
 
-def _cache(out: Place, codecs: dict[str, str]) -> Path:
+def _cache(out: ShardTarget, codecs: dict[str, str]) -> Path:
     name = "tokens-" + "-".join(codecs[c] for c in sorted(codecs, reverse=True))
     if out.folder is not None:
         return out.folder / name
@@ -210,7 +210,7 @@ class _Clock:
 
 def _make(
     unit: WorkUnit,
-    out: Place,
+    out: ShardTarget,
     cache: Path,
     options: ExtractionOptions,
     codecs: dict[str, str],

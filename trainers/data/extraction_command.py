@@ -18,7 +18,7 @@ from trainers.data.extraction import ExtractionOptions, WorkUnit
 from trainers.data.extraction_bench import floor_report
 from trainers.data.extraction_sources import folder_units, mono, webdataset_units
 from trainers.data.files import write_atomic
-from trainers.data.places import Place
+from trainers.data.places import ShardTarget
 from trainers.data.shards import is_address
 from trainers.data.text_tokenizer import train_text_tokenizer
 
@@ -47,8 +47,8 @@ def tokenise(argv: list[str]) -> int:
     ids = [entry.id for entry in stored.entries]
     read = functools.partial(_of_store, args.store, args.corpus, stored.sample_rate)
     units = folder_units(args.corpus, ids, codecs, read)
-    done = extraction.extract(units, Place(args.out), options, codecs)
-    extraction.remove_old(units, Place(args.out))
+    done = extraction.extract(units, ShardTarget(args.out), options, codecs)
+    extraction.remove_old(units, ShardTarget(args.out))
     entries = _text_tokenizer(args.corpus, ids, args.text_entries, args.out)
     print(json.dumps({"pieces": len(ids), "made": done["pieces"], "text_entries": entries}))
     return 0
@@ -101,7 +101,7 @@ def extract(argv: list[str]) -> int:
     if args.floor:
         print(floor_report(options))
         return 0
-    codecs, out = _codecs(options), Place(args.out)
+    codecs, out = _codecs(options), ShardTarget(args.out)
     units, ids = _units(args.source, codecs, args.validation)
     done = extraction.extract(units, out, options, codecs)
     entries = 0

@@ -31,7 +31,7 @@ def file_system(address: str) -> tuple[Any, str]:
         raise InputError("address", address, hint) from error
 
 
-class Place:
+class ShardTarget:
     """Where shards are written.
 
     Attributes:

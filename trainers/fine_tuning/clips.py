@@ -22,7 +22,7 @@ from evaluation.benchmark import (
     difference,
 )
 from evaluation.metrics import Span, recipe
-from evaluation.report import Clip, PlayableItem
+from evaluation.report import PlayableClip, PlayableItem
 from trainers.data.files import write_atomic
 from trainers.fine_tuning.losses import SECONDS
 
@@ -139,9 +139,9 @@ def compare(
             name,
             caption,
             (
-                Clip("held-out piece", folder / f"{name}.flac"),
+                PlayableClip("held-out piece", folder / f"{name}.flac"),
                 *(
-                    Clip(system.title, run.generated_folder(system) / f"{name}.wav")
+                    PlayableClip(system.title, run.generated_folder(system) / f"{name}.wav")
                     for system in (before, after)
                 ),
             ),

@@ -45,7 +45,7 @@ class FineTuneStatus:
     state: State
     line: str
     left_seconds: float | None
-    rows: list[run_folder.Row]
+    rows: list[run_folder.LogRow]
     verdict: Verdict | None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from core.errors import InputError
 from trainers.data import audio_store, extraction, extraction_sources
 from trainers.data.files import write_atomic
-from trainers.data.places import Place
+from trainers.data.places import ShardTarget
 from trainers.data.shards import read_pieces
 
 TRAINED = "trained-on.json"
@@ -29,8 +29,8 @@ def tokenise(corpus: Path, wavtokenizer: Path, out: Path) -> None:
     codecs = {"wavtokenizer": extraction.codec_digest(wavtokenizer, "wavtokenizer")}
     units = extraction_sources.folder_units(corpus, [name for name, _, _ in files], codecs)
     options = extraction.ExtractionOptions(wavtokenizer, keep_tokens=True)
-    extraction.extract(units, Place(out), options, codecs)
-    extraction.remove_old(units, Place(out))  # captions and splits may have changed
+    extraction.extract(units, ShardTarget(out), options, codecs)
+    extraction.remove_old(units, ShardTarget(out))  # captions and splits may have changed
 
 
 def missing_seconds(corpus: Path, wavtokenizer: Path, out: Path) -> float:

@@ -46,14 +46,7 @@ def fine_tune(
     Raises: InputError for what cannot be used, FailureError when it was stopped (SIGTERM).
     """
     began = time.monotonic() if began is None else began
-    processes = Processes.launched()
-    if processes.count > 1:
-        raise InputError(
-            "processes",
-            processes.count,
-            "fine-tune runs in one; give the run.yaml that it writes to `train`, which runs in "
-            "many, then `assemble --base`",
-        )
+    processes = _only_process()
     corpus = corpus_of(options.corpus)
     folders = FineTuneFolders(options.name or corpus.name)
     tests = clips.long_enough(corpus)  # what is missing is said now, not after the training
@@ -97,11 +90,27 @@ def fine_tune(
         say(f"4 of 4: {count} clips and losses of the model in {folders.model}")
         told = _measured(options, corpus, folders, base, loop.step, pieces, losses, processes)
     say(f"done in {sum(time_left.used.values()) / 60:.1f} minutes.")
-    say(f"Open the studio with it: STUDIO_VARIANT={folders.name} python app.py")
-    if options.lora:
-        say(f"The adapter alone, beside the base: --lora {folders.name}:0.7")
+    _say_how_to_use(folders.name, bool(options.lora), say)
     say(told["verdict"]["text"])
     return {**told, "seconds": {name: round(s, 1) for name, s in time_left.used.items()}}
+
+
+def _say_how_to_use(name: str, is_adapter: bool, say: Callable[[str], None]) -> None:
+    say(f"Open the studio with it: STUDIO_VARIANT={name} python app.py")
+    if is_adapter:
+        say(f"The adapter alone, beside the base: --lora {name}:0.7")
+
+
+def _only_process() -> Processes:
+    processes = Processes.launched()
+    if processes.count > 1:
+        raise InputError(
+            "processes",
+            processes.count,
+            "fine-tune runs in one; give the run.yaml that it writes to `train`, which runs in "
+            "many, then `assemble --base`",
+        )
+    return processes
 
 
 def _measured(
@@ -162,14 +171,20 @@ def _measured(
         "model": str(folders.model),
         "adapter": str(folders.adapter) if options.lora else None,
         "report": str(files.page),
-        "steps": steps,
+        **_figures(found, kept),
+    }
+
+
+def _figures(found: report.Findings, kept: int) -> dict[str, Any]:
+    return {
+        "steps": found.steps,
         "kept_step": kept,
         "cross_entropy": report.as_dict(found)["cross_entropy"],
         "clips": {
             system.name: {m.name: [m.estimate, m.low, m.high] for m in system.metrics}
-            for system in result.systems
+            for system in found.result.systems
         },
-        "verdict": {"outcome": judged.outcome, "text": judged.text},
+        "verdict": {"outcome": found.verdict.outcome, "text": found.verdict.text},
     }
 
 

@@ -37,6 +37,12 @@ from trainers.preparation.splits import song_keys, splits, together
 
 FULL_BAND_RATE = 32_000  # below it the 48 kHz side of the models hears no highs
 
+NO_VALIDATION = Remark(
+    "(all pieces)",
+    "used",
+    "no validation piece: trainers need one; give two songs or more and --validation above 0",
+)
+
 
 def prepare(
     folder: Path, out: Path, options: PreparationOptions, captioner: Captioner = template_captions
@@ -54,15 +60,8 @@ def prepare(
     if options.cut_minutes:
         sources, cut = cut_long(sources, out / LEDGER, options.cut_minutes)
     index = FileIndex(sources)
-    notes: dict[Source, Notes] = {}
-    plans: dict[Source, tuple[TimedSection, ...]] = {}
-    remarks: list[Remark] = [*others, *cut]
-    if table := options.captions or find_table(folder):
-        notes, said = read_notes(table, index)
-        remarks += said
-    if options.sections:
-        plans, said = sections_of.read_sections(options.sections, index)
-        remarks += said
+    notes, plans, said = _tables(folder, index, options)
+    remarks: list[Remark] = [*others, *cut, *said]
     measured = measure_all(sources, out, options)
     copies, said = _choose(sources, measured, options)
     remarks += said
@@ -94,26 +93,39 @@ def prepare(
             )
         )
     if pieces and not any(piece.split == "validation" for piece in pieces):
-        remarks.append(
-            Remark(
-                "(all pieces)",
-                "used",
-                "no validation piece: trainers need one; "
-                "give two songs or more and --validation above 0",
-            )
-        )
+        remarks.append(NO_VALIDATION)
     shown = printable(folder.resolve().name)
     prepared = Preparation(shown, len(sources), tuple(pieces), tuple(remarks))
     write_folder(prepared, out)
     if not pieces:
-        first = next(r for r in remarks if r.outcome == "left out")
-        raise InputError(
-            "folder",
-            folder,
-            f"none of its {len(sources)} audio files can be used "
-            f"({first.file} {first.reason}); {out / 'remarks.csv'} lists all",
-        )
+        raise _nothing_usable(folder, len(sources), remarks, out)
     return prepared
+
+
+def _nothing_usable(folder: Path, files: int, remarks: list[Remark], out: Path) -> InputError:
+    first = next(r for r in remarks if r.outcome == "left out")
+    return InputError(
+        "folder",
+        folder,
+        f"none of its {files} audio files can be used "
+        f"({first.file} {first.reason}); {out / 'remarks.csv'} lists all",
+    )
+
+
+def _tables(
+    folder: Path, index: FileIndex, options: PreparationOptions
+) -> tuple[dict[Source, Notes], dict[Source, tuple[TimedSection, ...]], list[Remark]]:
+    """Captions and sections that tables give, and what could not be read of them."""
+    notes: dict[Source, Notes] = {}
+    plans: dict[Source, tuple[TimedSection, ...]] = {}
+    remarks: list[Remark] = []
+    if table := options.captions or find_table(folder):
+        notes, said = read_notes(table, index)
+        remarks += said
+    if options.sections:
+        plans, said = sections_of.read_sections(options.sections, index)
+        remarks += said
+    return notes, plans, remarks
 
 
 def _choose(

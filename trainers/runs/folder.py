@@ -15,7 +15,7 @@ PLACE = ("kind", "step", "seconds", "left_seconds")  # of a row; the rest are fi
 
 
 @dataclass(frozen=True)
-class Row:
+class LogRow:
     """One line of the log.
 
     Attributes:
@@ -46,7 +46,7 @@ def run_names(folder: Path) -> list[str]:
     return [path.parent.name for path in sorted(logs, key=lambda p: -p.stat().st_mtime)]
 
 
-def read_log(run: Path) -> list[Row]:
+def read_log(run: Path) -> list[LogRow]:
     """The rows of a run's log; the half of a row that is being written is left out."""
     rows = []
     for line in (run / LOG).read_text(encoding="utf-8").splitlines():
@@ -57,13 +57,13 @@ def read_log(run: Path) -> list[Row]:
     return rows
 
 
-def _row(given: dict[str, Any]) -> Row:
+def _row(given: dict[str, Any]) -> LogRow:
     figures = {
         name: float(value)
         for name, value in given.items()
         if name not in PLACE and math.isfinite(value)
     }
-    return Row(
+    return LogRow(
         given["kind"],
         int(given["step"]),
         float(given["seconds"]),

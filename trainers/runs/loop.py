@@ -18,18 +18,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from core.errors import FailureError, InputError
 from core.result import peak_memory_bytes
 from core.workspace import pause_while_claimed
 from trainers.data.files import mount_of, write_atomic
 from trainers.runs.checkpoints import Checkpoints
+from trainers.runs.ema import EMA
 from trainers.runs.folder import HEARD, TRAIN, VALIDATION
 from trainers.runs.log import RunLog
 from trainers.runs.loop_config import LoopConfig, TrainingTask
 from trainers.runs.processes import Processes, gathered
-from trainers.runs.state import RunState
+from trainers.runs.state import RunState, changed_by_losses, restore_finite
 
 MIN_FREE_BYTES = 500 * 2**20
 Result = TypeVar("Result")
@@ -90,10 +91,7 @@ class Loop:
             )
             for name, parameters in task.groups.items()
         }
-        self.ema = {
-            name: {k: v.detach().clone() for k, v in task.modules[name].state_dict().items()}
-            for name in task.averaged
-        }
+        self.ema = EMA(task.modules, task.averaged, config.ema)
         self.state.restore()
         if self.step and self.processes.main:
             self.log.forget_after(self.step)
@@ -209,7 +207,7 @@ class Loop:
         logs: dict[str, float] = {"learning_rate": rate}
         count = getattr(self.task, "accumulation", 1)
         done: dict[str, list[dict[str, float]]] = {name: [] for name in self.optimizers}
-        kept, skipped = self._changed_by_losses(), False
+        kept, skipped = changed_by_losses(self.task), False
         for name, loss, figures in self.task.losses(self.step):
             if not done[name]:
                 self.optimizers[name].zero_grad(set_to_none=True)
@@ -220,11 +218,11 @@ class Loop:
                 logs.update(found)
                 skipped |= not finite
         if skipped:
-            _restore_finite(kept)
+            restore_finite(kept)
             self._note_skipped(logs)
         else:
             self.skipped = 0
-            self._update_ema()
+            self.ema.update(self.step)
         return logs
 
     def _update(
@@ -261,18 +259,6 @@ class Loop:
                 f"by --from-step ({steps})",
             )
 
-    def _changed_by_losses(self) -> list[tuple[Tensor, Tensor]]:
-        """(tensor, copy) of what computing losses changes."""
-        if not getattr(self.task, "losses_change", False):
-            return []
-        codebook = getattr(self.task, "codebook", "\0")
-        return [
-            (value, value.detach().clone())
-            for module in self.task.modules.values()
-            for name, value in (*module.named_buffers(), *module.named_parameters())
-            if not isinstance(value, nn.Parameter) or name.startswith(codebook)
-        ]
-
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, constant, linear decay to 0."""
         c = self.config
@@ -281,40 +267,12 @@ class Loop:
             scale = min(scale, max(0.0, (c.steps - step) / c.decay_steps))
         return c.learning_rate * scale
 
-    @torch.no_grad()
-    def _update_ema(self) -> None:
-        # A young average follows quickly, or the first hours would validate the initial weights.
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        for name, kept in self.ema.items():
-            for key, value in self.task.modules[name].state_dict().items():
-                if value.is_floating_point():
-                    kept[key].lerp_(value, 1 - decay)
-                else:
-                    kept[key].copy_(value)
-
-    def _with_ema(self, action: Callable[[], Result]) -> Result:
-        """Run `action` with averaged weights in place and training weights back afterwards."""
-        own = {
-            n: {k: v.clone() for k, v in self.task.modules[n].state_dict().items()}
-            for n in self.ema
-        }
-        try:
-            for name, kept in self.ema.items():
-                self.task.modules[name].load_state_dict(kept)
-            for module in self.task.modules.values():
-                module.eval()
-            with torch.no_grad():
-                return action()
-        finally:
-            for name, values in own.items():
-                self.task.modules[name].load_state_dict(values)
-
     def _validate(self) -> dict[str, float]:
-        figures = self._with_ema(self.task.validate)
+        figures = self.ema.applied(self.task.validate)
         self._log(VALIDATION, figures)
         if figures[self.task.watched] < self.best:
             self.best = figures[self.task.watched]
-            self._with_ema(lambda: self._export("best"))
+            self.ema.applied(lambda: self._export("best"))
             if self.step:
                 self.save()
                 if self.processes.main:
@@ -325,7 +283,7 @@ class Loop:
         if self.processes.main or self.config.shard:
             folder = self.folder / "samples" / f"{self.step:07d}"
             folder.mkdir(parents=True, exist_ok=True)
-            figures = self._with_ema(lambda: self.task.write_samples(folder))
+            figures = self.ema.applied(lambda: self.task.write_samples(folder))
             if figures:
                 self._log(HEARD, figures)
 
@@ -384,15 +342,7 @@ class Loop:
         self._tick()
         self.state.require_same("before saving")
         self.state.save()
-        self._with_ema(lambda: self._export("last"))
-
-
-def _restore_finite(kept: list[tuple[Tensor, Tensor]]) -> None:
-    """Put back what became not finite."""
-    with torch.no_grad():
-        for value, copy in kept:
-            if value.is_floating_point() and not torch.isfinite(value).all():
-                value.copy_(copy)
+        self.ema.applied(lambda: self._export("last"))
 
 
 def _free(folder: Path) -> int:

@@ -11,7 +11,16 @@ import numpy as np
 
 from core.errors import InputError
 from core.workspace import work_folder
-from evaluation.report import Cell, Clip, Column, PlayableItem, Report, Row, Table, write_report
+from evaluation.report import (
+    Cell,
+    Column,
+    PlayableClip,
+    PlayableItem,
+    Report,
+    Row,
+    Table,
+    write_report,
+)
 from trainers.runs import folder as run_folder
 from trainers.runs.folder import HEARD, TRAIN, VALIDATION
 
@@ -83,7 +92,7 @@ def report(folder: Path) -> Report:
     )
 
 
-def _table(kind: str, rows: list[run_folder.Row]) -> Table:
+def _table(kind: str, rows: list[run_folder.LogRow]) -> Table:
     names = list(dict.fromkeys(name for row in rows for name in row.figures))
     spread = np.linspace(0, len(rows) - 1, min(SHOWN_STEPS, len(rows)))
     shown = [rows[round(float(place))] for place in spread]
@@ -106,7 +115,7 @@ def _items(folder: Path) -> tuple[PlayableItem, ...]:
     """The samples of the last steps that have some."""
     return tuple(
         PlayableItem(
-            f"step {step}: {sample.file.stem}", sample.text, (Clip("sample", sample.file),)
+            f"step {step}: {sample.file.stem}", sample.text, (PlayableClip("sample", sample.file),)
         )
         for step in run_folder.sample_steps(folder)[:HEARD_STEPS]
         for sample in run_folder.samples_at(folder, step)

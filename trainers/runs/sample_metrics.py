@@ -20,7 +20,7 @@ SHORTEST_SECONDS = 3.0  # musicnn hears patches of 2.98 s
 
 
 @dataclass(frozen=True)
-class ClipPair:
+class SamplePair:
     """A clip that was made and the real one it stands beside, both mono float32 [T]."""
 
     made: np.ndarray
@@ -39,7 +39,7 @@ def clip_places(lengths: Sequence[int], count: int, length: int) -> list[tuple[i
     ][:count]
 
 
-def musicnn_figures(pairs: Sequence[ClipPair], rate: int) -> dict[str, float]:
+def musicnn_figures(pairs: Sequence[SamplePair], rate: int) -> dict[str, float]:
     """FD-musicnn and KL-musicnn (made||real, mean over clips) of clips at `rate`; clips that are
     too short for musicnn are left out, and of none there are no figures.
 

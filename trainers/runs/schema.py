@@ -25,27 +25,27 @@ MORE = 8  # problems told beside the first
 
 
 @dataclass(frozen=True)
-class Limits:
+class Bounds:
     """What a number (each number of a list) must keep to; `text` says it in words."""
 
     holds: Callable[[float], bool]
     text: str
 
 
-POSITIVE = Limits(lambda v: v > 0, "must be more than 0")
-NOT_NEGATIVE = Limits(lambda v: v >= 0, "must be 0 or more")
-AT_LEAST_ONE = Limits(lambda v: v >= 1, "must be at least 1")
-SHARE = Limits(lambda v: 0 <= v <= 1, "must be a share from 0 to 1")
-BELOW_ONE = Limits(lambda v: 0 <= v < 1, "must be from 0 to below 1")
+POSITIVE = Bounds(lambda v: v > 0, "must be more than 0")
+NOT_NEGATIVE = Bounds(lambda v: v >= 0, "must be 0 or more")
+AT_LEAST_ONE = Bounds(lambda v: v >= 1, "must be at least 1")
+SHARE = Bounds(lambda v: 0 <= v <= 1, "must be a share from 0 to 1")
+BELOW_ONE = Bounds(lambda v: 0 <= v < 1, "must be from 0 to below 1")
 
 
-def setting(default: Any, limits: Limits | None = None) -> Any:
+def setting(default: Any, limits: Bounds | None = None) -> Any:
     """A dataclass field with limits."""
     return field(default=default, metadata={"limits": limits})
 
 
 @dataclass(frozen=True)
-class Problem:
+class ConfigProblem:
     """One mistake: its line (1-based), its name in the file (`loop.steps`), value and remedy."""
 
     line: int
@@ -64,7 +64,7 @@ class Document:
 
     def __init__(self, path: Path) -> None:
         """Raises: InputError for a missing or unreadable file, or one that is no mapping."""
-        self.path, self.problems = path, list[Problem]()
+        self.path, self.problems = path, list[ConfigProblem]()
         self._lines: dict[Path_, int] = {}
         if not path.is_file():
             raise InputError("training config", path, "does not exist")
@@ -97,13 +97,15 @@ class Document:
             key = loader.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 self.problems.append(
-                    Problem(key_node.start_mark.line + 1, _name(where), key, "is no setting's name")
+                    ConfigProblem(
+                        key_node.start_mark.line + 1, _name(where), key, "is no setting's name"
+                    )
                 )
                 continue
             here = (*where, key)
             if key in found:
                 self.problems.append(
-                    Problem(
+                    ConfigProblem(
                         key_node.start_mark.line + 1,
                         _name(here),
                         "",
@@ -119,7 +121,7 @@ class Document:
         known = where
         while known and known not in self._lines:
             known = known[:-1]
-        self.problems.append(Problem(self._lines.get(known, 1), _name(where), value, hint))
+        self.problems.append(ConfigProblem(self._lines.get(known, 1), _name(where), value, hint))
 
     def unknown(self, where: Path_, name: str, known: typing.Collection[str]) -> None:
         """Note a name that is none of the known."""
@@ -204,7 +206,7 @@ class _Wrong(Exception):
     """A value of the wrong type or out of its limits."""
 
 
-def _within(limits: Limits | None, value: Any) -> None:
+def _within(limits: Bounds | None, value: Any) -> None:
     numbers = value if isinstance(value, tuple) else (value,)
     for number in numbers:
         if limits and isinstance(number, int | float) and not limits.holds(number):

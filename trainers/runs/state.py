@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
 
 from core.errors import FailureError, InputError
 from trainers.data.files import mount_of, raise_full, write_atomic
 from trainers.runs import checkpoints as saved
+from trainers.runs.loop_config import TrainingTask
 from trainers.runs.processes import checksum, gathered, scattered
 
 if TYPE_CHECKING:
@@ -145,7 +147,9 @@ class RunState:
         moments = {name: values["state"] for name, values in state["optimizers"].items()}
         self._load_optimizers(moments)
         for name, kept in state["ema"].items():
-            loop.ema[name] = {k: scattered(v, loop.ema[name][k]) for k, v in kept.items()}
+            loop.ema.weights[name] = {
+                k: scattered(v, loop.ema.weights[name][k]) for k, v in kept.items()
+            }
         self._whole = None
 
     def _load_optimizers(self, moments: dict[str, dict[Any, Any]]) -> None:
@@ -168,7 +172,7 @@ class RunState:
         }
         return {
             "modules": {n: dict(m.state_dict()) for n, m in loop.task.modules.items()},
-            "ema": loop.ema,
+            "ema": loop.ema.weights,
             "optimizers": {
                 n: {str(i): kept for i, kept in state.items()} for n, state in moments.items()
             },
@@ -236,7 +240,7 @@ class RunState:
         """Of one saved state."""
         loop = self.loop
         modules = [v for m in loop.task.modules.values() for v in m.state_dict().values()]
-        averages = [v for kept in loop.ema.values() for v in kept.values()]
+        averages = [v for kept in loop.ema.weights.values() for v in kept.values()]
         moments = 2 * [p for group in loop.task.groups.values() for p in group]
         return sum(v.numel() * v.element_size() for v in (*modules, *averages, *moments))
 
@@ -259,3 +263,24 @@ class RunState:
             },
             when,
         )
+
+
+def changed_by_losses(task: TrainingTask) -> list[tuple[Tensor, Tensor]]:
+    """(tensor, copy) of what computing losses changes."""
+    if not getattr(task, "losses_change", False):
+        return []
+    codebook = getattr(task, "codebook", "\0")
+    return [
+        (value, value.detach().clone())
+        for module in task.modules.values()
+        for name, value in (*module.named_buffers(), *module.named_parameters())
+        if not isinstance(value, nn.Parameter) or name.startswith(codebook)
+    ]
+
+
+def restore_finite(kept: list[tuple[Tensor, Tensor]]) -> None:
+    """Put back what became not finite."""
+    with torch.no_grad():
+        for value, copy in kept:
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                value.copy_(copy)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from core.checkpoints.assembly import assemble
-from core.checkpoints.contents import PLACES, Place
+from core.checkpoints.contents import PLACES, ComponentFiles
 from core.checkpoints.official import hificodec as official_hificodec
 from core.checkpoints.official import language_model as official_language_model
 from core.checkpoints.official import srfm as official_srfm
@@ -25,7 +25,7 @@ from core.errors import InputError
 
 
 @dataclass(frozen=True)
-class OfficialComponent(Place):
+class OfficialComponent(ComponentFiles):
     """`table`: module with `config`, `state_dict` and `MAP`."""
 
     table: ModuleType

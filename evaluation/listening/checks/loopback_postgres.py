@@ -59,46 +59,16 @@ def loopback_postgres() -> Iterator[str]:
     control = [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-w"]
     try:
         _run(
-            [
-                *prefix,
-                str(programs / "initdb"),
-                "-D",
-                str(data),
-                "-U",
-                SERVER_USER,
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-                "--no-sync",
-            ]
+            [*prefix, str(programs / "initdb"), "-D", str(data), "-U", SERVER_USER]
+            + "-A trust -E UTF8 --locale=C.UTF-8 --no-sync".split()
         )
-        _run(
-            [
-                *control,
-                "-l",
-                str(folder / "log"),
-                "-o",
-                f"-c listen_addresses=127.0.0.1 -c max_connections=200 -p {port} -k {folder} -F",
-                "start",
-            ]
-        )
+        listening = "-c listen_addresses=127.0.0.1 -c max_connections=200"
+        options = f"{listening} -p {port} -k {folder} -F"
+        _run([*control, "-l", str(folder / "log"), "-o", options, "start"])
         try:
             _run(
-                [
-                    *prefix,
-                    str(programs / "psql"),
-                    "-h",
-                    "127.0.0.1",
-                    "-p",
-                    str(port),
-                    "-U",
-                    SERVER_USER,
-                    "-q",
-                    "-c",
-                    f"CREATE DATABASE {DATABASE}",
-                ]
+                [*prefix, str(programs / "psql"), "-h", "127.0.0.1", "-p", str(port)]
+                + ["-U", SERVER_USER, "-q", "-c", f"CREATE DATABASE {DATABASE}"]
             )
             yield f"postgresql+psycopg://{SERVER_USER}@127.0.0.1:{port}/{DATABASE}"
         finally:

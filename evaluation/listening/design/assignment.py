@@ -20,7 +20,7 @@ from evaluation.listening.design.study import ARENA, BOTH_BAD, MUSHRA, Study
 TRAINING = "training"
 
 
-class Cell(NamedTuple):
+class Stimulus(NamedTuple):
     """What is heard once: a system's clip of an item, or a pair; `other` is empty for one clip
     and where the system is paired with the study's baseline. `system` of a MUSHRA screen, which
     holds all of them, is empty."""
@@ -50,8 +50,8 @@ class Trial:
     conditions: tuple[str, ...] = ()
 
     @property
-    def cell(self) -> Cell:
-        return Cell(self.system, self.item, self.other)
+    def cell(self) -> Stimulus:
+        return Stimulus(self.system, self.item, self.other)
 
 
 def signed_score(study: Study, trial: Trial, score: int) -> int:
@@ -64,14 +64,18 @@ def signed_score(study: Study, trial: Trial, score: int) -> int:
     return -score if has_sides and not trial.system_second and not is_both_bad else score
 
 
-def cells(study: Study) -> list[Cell]:
+def cells(study: Study) -> list[Stimulus]:
     """Everything a study compares, item by item."""
     return [
-        Cell(system, item.id, other) for item in study.items for system, other in study.contrasts
+        Stimulus(system, item.id, other)
+        for item in study.items
+        for system, other in study.contrasts
     ]
 
 
-def choose_cells(study: Study, given: Mapping[Cell, int], random_: random.Random) -> list[Cell]:
+def choose_cells(
+    study: Study, given: Mapping[Stimulus, int], random_: random.Random
+) -> list[Stimulus]:
     """The `trials_per_rater` cells with the lowest counts in `given`.
 
     Among equals whole items are taken together, in random order, so that a rater hears the
@@ -108,7 +112,7 @@ def spread_items(trials: Sequence[Trial], random_: random.Random) -> list[Trial]
 
 
 def plan_trials(
-    study: Study, prepared: Prepared, given: Mapping[Cell, int], number: int
+    study: Study, prepared: Prepared, given: Mapping[Stimulus, int], number: int
 ) -> list[Trial]:
     """The whole list of rater `number`: training, then main trials with controls among them.
 
@@ -117,7 +121,7 @@ def plan_trials(
     random_ = random.Random(f"{study.seed}/{number}")
     names = {(clip.kind, clip.system, clip.item): clip.name for clip in prepared.clips}
     training = [
-        Cell(system, item.id, other)
+        Stimulus(system, item.id, other)
         for item in study.training_items
         for system, other in [random_.choice(study.contrasts)]
     ]
@@ -131,7 +135,7 @@ def plan_trials(
 def _main_trials(
     study: Study,
     kind: str,
-    chosen: Sequence[Cell],
+    chosen: Sequence[Stimulus],
     names: Mapping[tuple[str, str, str], str],
     number: int,
     random_: random.Random,

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from core.errors import InputError
 from evaluation.listening.clips.wanted import MAIN
-from evaluation.listening.design.assignment import Cell, Trial
+from evaluation.listening.design.assignment import Stimulus, Trial
 from evaluation.listening.design.study import Study
 from evaluation.listening.store import people, queries, registration
 from evaluation.listening.store.records import (
@@ -46,7 +46,7 @@ from evaluation.listening.store.schema import (
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22,128}")
 MOST_NOTES = 500  # events of one rater
 CHECKPOINT_TRIES, CHECKPOINT_PAUSE = 50, 0.1  # seconds; readers of a moment may be in the way
-Planner = Callable[[Mapping[Cell, int], int], Sequence[Trial]]
+Planner = Callable[[Mapping[Stimulus, int], int], Sequence[Trial]]
 
 
 _CELL = (trial_table.c.system, trial_table.c.item, trial_table.c.other)
@@ -179,7 +179,7 @@ class Store:
             row.removed_at is not None,
         )
 
-    def _given(self, connection: sa.Connection, study: Study, now: float) -> dict[Cell, int]:
+    def _given(self, connection: sa.Connection, study: Study, now: float) -> dict[Stimulus, int]:
         """Main trials per cell that are answered, or still awaited from a rater who is there."""
         awaited_since = now - 60 * study.seat_minutes
         rows = connection.execute(
@@ -197,7 +197,7 @@ class Store:
             )
             .group_by(*_CELL)
         )
-        return {Cell(*cell): count for *cell, count in rows}
+        return {Stimulus(*cell): count for *cell, count in rows}
 
     def trials(self, rater_id: str) -> list[StoredTrial]:
         """A rater's list in order."""

@@ -9,7 +9,7 @@ from evaluation.listening.statistics import MeanInterval
 from evaluation.listening.store.storage import Store
 from evaluation.listening.tables.answer_files import answers_csv, csv_text
 from evaluation.listening.tables.result_tables import ResultTable, ResultTables
-from evaluation.listening.tables.screening import Verdict
+from evaluation.listening.tables.screening import RaterFigures
 
 INTERVAL_COLUMNS = (
     "n_ratings",
@@ -218,7 +218,7 @@ def _agreement_rows(table: ResultTable, raters: str) -> list[tuple]:
     ]
 
 
-def _verdict_row(verdict: Verdict, codes: dict[str, str]) -> tuple:
+def _verdict_row(verdict: RaterFigures, codes: dict[str, str]) -> tuple:
     return (
         verdict.rater_id,
         int(verdict.kept),

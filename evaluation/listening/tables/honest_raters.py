@@ -16,7 +16,7 @@ import numpy as np
 
 from evaluation.listening.clips.headphones import ORDERS
 from evaluation.listening.clips.wanted import ANCHOR, ATTENTION, IDENTICAL, MAIN, REFERENCE
-from evaluation.listening.design.assignment import Cell, Trial, choose_cells
+from evaluation.listening.design.assignment import Stimulus, Trial, choose_cells
 from evaluation.listening.design.study import HIDDEN_REFERENCE, MOS, MUSHRA, Study
 from evaluation.listening.store.records import StoredAnswer, StoredRater
 from evaluation.listening.tables.screening import ANCHOR_AXIS, screen
@@ -80,7 +80,7 @@ def _honest(
     study: Study, raters: int, random: np.random.Generator
 ) -> tuple[list[StoredRater], list[StoredAnswer]]:
     axes = [axis.name for axis in study.axes]
-    people, answers, given = [], [], dict[Cell, int]()
+    people, answers, given = [], [], dict[Stimulus, int]()
     names = ["", *(system.name for system in study.systems)]
     items = ["", *(item.id for item in study.items)]
     worth = dict(zip(names, random.normal(0, SYSTEM, len(names))))
@@ -145,7 +145,7 @@ def _item(trial: Trial) -> str:
     return "" if trial.kind == ATTENTION else trial.item
 
 
-def _trials(study: Study, chosen: Sequence[Cell], random: np.random.Generator) -> list[Trial]:
+def _trials(study: Study, chosen: Sequence[Stimulus], random: np.random.Generator) -> list[Trial]:
     controls = study.controls
     trials = [
         Trial(

@@ -14,7 +14,7 @@ from evaluation.listening.statistics import (
 )
 from evaluation.listening.tables.paper_tables import PaperTable
 from evaluation.listening.tables.result_tables import ResultTable, ResultTables, contrast_label
-from evaluation.listening.tables.screening import Verdict
+from evaluation.listening.tables.screening import RaterFigures
 from evaluation.report import Cell, Column, Row, Table
 
 _SIZES = tuple(Column(name, digits=0, charted=False) for name in ("raters", "items", "ratings"))
@@ -98,7 +98,7 @@ def headphone_text(found: ResultTables) -> str:
     )
 
 
-def _verdict(verdict: Verdict) -> Row:
+def _verdict(verdict: RaterFigures) -> Row:
     figures = (
         verdict.answered,
         verdict.attention,

@@ -42,7 +42,7 @@ from evaluation.listening.statistics.ratings import means_by_rater
 from evaluation.listening.store.records import StoredAnswer, StoredRater
 from evaluation.listening.store.storage import Store
 from evaluation.listening.tables.paper_tables import PaperTable, paper_tables
-from evaluation.listening.tables.screening import Verdict, screen
+from evaluation.listening.tables.screening import RaterFigures, screen
 
 VERSUS = " vs "
 
@@ -109,7 +109,7 @@ class ResultTables:
     progress: StudyProgress
     everyone: ResultTable
     screened: ResultTable
-    verdicts: list[Verdict]
+    verdicts: list[RaterFigures]
     paper: list[PaperTable]
 
 

@@ -30,7 +30,7 @@ REMOVED = "removed by the researcher"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RaterFigures:
     """One rater before the rules; figures are None where nothing was there to judge.
 
     same: largest share of the main scores that are one value. anchor_gap: audio quality of the
@@ -63,7 +63,7 @@ def screen(
     raters: Sequence[StoredRater],
     answers: Sequence[StoredAnswer],
     headphones: Mapping[str, int],
-) -> list[Verdict]:
+) -> list[RaterFigures]:
     """A verdict on every rater who did not withdraw.
 
     Args:
@@ -87,7 +87,7 @@ def _verdict(
     mine: Sequence[StoredAnswer],
     totals: _Totals,
     headphones: Mapping[str, int],
-) -> Verdict:
+) -> RaterFigures:
     kinds = {
         kind: [a for a in mine if a.trial.kind == kind]
         for kind in (MAIN, ANCHOR, REFERENCE, IDENTICAL, ATTENTION)
@@ -126,7 +126,7 @@ def _verdict(
     if rules.headphones and study.headphone_test and (right is None or right < PASS):
         told = "undefined" if right is None else f"{right} of {len(ORDERS)} right, {PASS} pass"
         failed["headphones"] = f"headphone test: {told}"
-    return Verdict(
+    return RaterFigures(
         rater.rater_id,
         headphones=right,
         failed=tuple(failed),

@@ -17,7 +17,7 @@ import procrastinate
 
 from studio.jobs.job import Job, error_as_dict
 from studio.jobs.kinds import GENERATION
-from studio.jobs.protocol import Failed, Finished, JobEvent, LiveSound, Report
+from studio.jobs.protocol import Failed, Finished, JobEvent, LiveSound, WorkerReport
 from studio.jobs.shared import storage as places
 from studio.jobs.shared.storage import Storage
 from studio.jobs.shared.tables import LOST, RETURNED, TASK, Exchange, plain_url, queue_app
@@ -51,11 +51,11 @@ class _Lane:
         self.listeners: dict[str, asyncio.Queue[JobEvent | None]] = {}
         self.process = WorkerProcess(config, self._heard)
 
-    def _heard(self, worker: Worker, report: Report | None) -> None:
+    def _heard(self, worker: Worker, report: WorkerReport | None) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._deliver, report)
 
-    def _deliver(self, report: Report | None) -> None:
+    def _deliver(self, report: WorkerReport | None) -> None:
         if report is None:
             for listener in self.listeners.values():
                 listener.put_nowait(None)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.result import Progress
 from studio.jobs.job import RUNNING, Job, error_from_dict
 from studio.jobs.kinds import MODEL
-from studio.jobs.protocol import Failed, Finished, LiveSound, Report
+from studio.jobs.protocol import Failed, Finished, LiveSound, WorkerReport
 from studio.jobs.schedule import Slot
 from studio.jobs.service import JobService
 from studio.jobs.shared import storage as places
@@ -149,4 +149,4 @@ class WorkerPool:
     def _say(
         self, worker: RemoteWorker, job: Job, event: Progress | LiveSound | Finished | Failed
     ) -> None:
-        self._service.heard(worker, Report(job.id, event, worker.slot.loaded))
+        self._service.heard(worker, WorkerReport(job.id, event, worker.slot.loaded))

@@ -119,8 +119,6 @@ def test_a_melody_moves_and_a_drone_does_not() -> None:
 
 
 def test_the_network_hears_the_notes_that_sound() -> None:
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("basic_pitch")
     time = np.arange(RATE) / RATE
     made, score = np.zeros(5 * RATE, np.float32), []
     for n, pitch in enumerate((60, 64, 67, 72)):

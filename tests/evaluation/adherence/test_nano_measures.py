@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from core.audio import Sound
 from evaluation.nano import continuation, free, intervals, long, recognition, sections, spectra
 from evaluation.nano.bench import Made
-from evaluation.nano.hearing import Heard, chroma_of, tempo_of
+from evaluation.nano.clip_features import ClipFeatures, chroma_of, tempo_of
 
 RATE = 16000
 TIME = np.arange(10 * RATE) / RATE
@@ -32,8 +32,8 @@ def clicks(bpm: float) -> np.ndarray:
     return sound
 
 
-def heard(chroma: np.ndarray) -> Heard:
-    return Heard(np.zeros((1, 200), np.float32), np.zeros(50, np.float32), chroma, 100.0)
+def heard(chroma: np.ndarray) -> ClipFeatures:
+    return ClipFeatures(np.zeros((1, 200), np.float32), np.zeros(50, np.float32), chroma, 100.0)
 
 
 def test_contrast_tells_partials_from_envelopes() -> None:

@@ -14,8 +14,8 @@ import soundfile
 from core.errors import InputError
 from evaluation.report import (
     Cell,
-    Clip,
     Column,
+    PlayableClip,
     PlayableItem,
     Points,
     Report,
@@ -70,7 +70,9 @@ def report(tmp_path: Path) -> Report:
         item_rows=({"item": "-dash", "FD": 2.0},),
         data={"system": EVIL},
         points=(Points("FD", EVIL, {EVIL: 1.0, "other": 2.0}),),
-        items=(PlayableItem(EVIL, EVIL, (Clip(EVIL, sound, 0.0, 0.5),), {EVIL: {"FD": 1.0}}),),
+        items=(
+            PlayableItem(EVIL, EVIL, (PlayableClip(EVIL, sound, 0.0, 0.5),), {EVIL: {"FD": 1.0}}),
+        ),
     )
 
 

@@ -111,6 +111,7 @@ def work(tmp_path_factory):
         yield work
 
 
+@pytest.mark.timing
 def test_blinded_clips_tell_nothing_and_raw_files_would(work, monkeypatch):
     studies = Studies()
     service = studies.service("blind")

@@ -307,6 +307,7 @@ def test_few_visits_are_remembered_and_many_calls_have_a_place(application):
     assert gradio.blocks._queue.max_thread_count > context.MOST_JOBS
 
 
+@pytest.mark.timing
 def test_nothing_heavy_runs_on_the_event_loop(served, tmp_path, monkeypatch, caplog):
     """Twenty minutes of sound are given to be continued; the page goes on answering."""
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path))

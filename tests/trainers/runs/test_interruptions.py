@@ -178,6 +178,7 @@ def test_low_disk_saves_and_stops_and_a_full_one_keeps_the_last_state(work, monk
     assert torch.load(work / "disk/state.pt", weights_only=True)["step"] == 1
 
 
+@pytest.mark.timing
 def test_minutes_bound_the_whole_and_the_log_shows_no_endless_steps(work, capsys):
     began = time.monotonic()
     settings = {"steps": 0, "validate_every": 999_999, "validate_first": True, "minutes": 0.05}
@@ -202,6 +203,7 @@ def test_minutes_bound_the_whole_and_the_log_shows_no_endless_steps(work, capsys
     assert again.step == loop.step
 
 
+@pytest.mark.timing
 def test_minutes_that_reading_used_up_are_told(work):
     run = run_config.read(work / "minutes.yaml")
     began = time.monotonic() - 60

@@ -127,6 +127,7 @@ def test_shards_of_the_net_are_those_of_the_disk(place, address):
     assert len(Handler.asked) == SHARDS + 2  # each once, and twice again
 
 
+@pytest.mark.timing
 def test_a_connection_that_never_holds_is_one_clear_error_after_the_time_allowed(address):
     Handler.breaks = 10**6
     began = time.monotonic()

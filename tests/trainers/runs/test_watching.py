@@ -15,7 +15,7 @@ from trainers.__main__ import main
 from trainers.runs import config as run_config
 from trainers.runs import folder as run_folder
 from trainers.runs.loop import Loop
-from trainers.runs.sample_metrics import ClipPair, clip_places, musicnn_figures
+from trainers.runs.sample_metrics import SamplePair, clip_places, musicnn_figures
 
 CONFIGS = Path(run_config.__file__).parents[1] / "configs"
 
@@ -83,12 +83,14 @@ def test_a_clip_is_nearer_to_itself_than_to_noise():
     time = np.arange(5 * 24000) / 24000
     tones = [np.sin(2 * np.pi * 220 * n * time).astype(np.float32) * 0.3 for n in (1, 2, 3)]
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, time.shape).astype(np.float32)
-    same = musicnn_figures([ClipPair(tone, tone) for tone in tones], 24000)
-    other = musicnn_figures([ClipPair(noise, tone) for tone in tones], 24000)
+    same = musicnn_figures([SamplePair(tone, tone) for tone in tones], 24000)
+    other = musicnn_figures([SamplePair(noise, tone) for tone in tones], 24000)
     assert same["FD-musicnn"] == pytest.approx(0, abs=1e-3)
     assert same["KL-musicnn"] < 0.01 < other["KL-musicnn"]
     assert other["FD-musicnn"] > 1
-    assert musicnn_figures([ClipPair(noise[:2000], tones[0])], 24000) == {}  # too short to be heard
+    assert (
+        musicnn_figures([SamplePair(noise[:2000], tones[0])], 24000) == {}
+    )  # too short to be heard
 
 
 def test_parts_of_pieces_come_in_turns():

@@ -21,11 +21,11 @@ from evaluation.source import source_digest
 TEMPO_HOP = 160  # 10 ms
 CHROMA_HOP = 512
 BASS_OCTAVES = 2  # from C1 to B2
-CODE = ("evaluation/nano/hearing.py", "evaluation/metrics/musicnn.py", "core/audio.py")
+CODE = ("evaluation/nano/clip_features.py", "evaluation/metrics/musicnn.py", "core/audio.py")
 
 
 @dataclass(frozen=True)
-class Heard:
+class ClipFeatures:
     """One clip as the measures hear it.
 
     Attributes:
@@ -82,7 +82,7 @@ class Hearing:
         folder.mkdir(parents=True, exist_ok=True)
         self._model: MusicNN | None = None
 
-    def hear(self, sound: Sound) -> Heard:
+    def hear(self, sound: Sound) -> ClipFeatures:
         """Raises: InputError for a clip of less than one musicnn patch (3 s)."""
         name = hashlib.sha256(
             sound.samples.tobytes()
@@ -93,18 +93,18 @@ class Hearing:
         if not path.is_file():
             self._write(path, self._listen(sound))
         with np.load(path) as kept:
-            return Heard(kept["patches"], kept["tags"], kept["chroma"], float(kept["tempo"]))
+            return ClipFeatures(kept["patches"], kept["tags"], kept["chroma"], float(kept["tempo"]))
 
-    def _listen(self, sound: Sound) -> Heard:
+    def _listen(self, sound: Sound) -> ClipFeatures:
         if self._model is None:
             self._model = MusicNN()
         samples = audio.resample(sound.mono(), sound.sample_rate, SAMPLE_RATE)
         heard = self._model.hear(samples)
-        return Heard(
+        return ClipFeatures(
             heard.penultimate, heard.tags.mean(axis=0), chroma_of(samples), tempo_of(samples)
         )
 
-    def _write(self, path: Path, heard: Heard) -> None:
+    def _write(self, path: Path, heard: ClipFeatures) -> None:
         part = path.with_suffix(f".{os.getpid()}.part")
         with open(part, "wb") as file:
             np.savez(

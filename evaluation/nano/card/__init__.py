@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-DASH = "not measured"
-CODECS = {
-    "wavtokenizer": "WavTokenizer",
-    "hificodec": "HiFi-Codec",
-    "srfm": "WavTokenizer tokens, SRFM, HiFi-Codec",
-}
+from evaluation.nano.card.figures import DASH, share, table, value
+from evaluation.nano.card.models import CODECS, codecs, language_model, srfm
+
 FACTS = {
     "style": "style",
     "with_drums": "drums, where asked",
@@ -21,31 +17,6 @@ FACTS = {
     "tonic": "tonic",
     "mode": "mode",
 }
-
-
-def value(figure: dict[str, Any] | None, digits: int = 2) -> str:
-    """ "mean [low, high]" of a figure of `evaluation.nano.intervals`."""
-    if not figure or figure.get("mean") is None:
-        return DASH
-    text = f"{figure['mean']:.{digits}f}"
-    if figure.get("ci95"):
-        text += " [" + ", ".join(f"{end:.{digits}f}" for end in figure["ci95"]) + "]"
-    return text
-
-
-def share(figure: dict[str, Any] | None) -> str:
-    """ "share [low, high]" in per cent, and n; almost all is not 100 %."""
-    if not figure or figure.get("share") is None:
-        return DASH
-    low, high = figure["ci95"]
-    digits = 1 if 0.995 <= figure["share"] < 1 else 0
-    return f"{figure['share']:.{digits}%} [{low:.0%}, {high:.0%}], n = {figure['n']}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 RENAMED = {
@@ -158,138 +129,6 @@ def _prompts(part: dict[str, Any]) -> str:
     )
 
 
-def _codecs(part: dict[str, Any]) -> str:
-    rows = []
-    for music, name in (("corpus", "held-out corpus"), ("real", "real music")):
-        for codec, title in CODECS.items():
-            found = part.get(music, {}).get(codec)
-            if found:
-                distance = found["fd_musicnn"]
-                rows.append(
-                    (
-                        name,
-                        title,
-                        value(found["mel_distance"], 3),
-                        value(found["si_sdr_db"], 1),
-                        value(found["contrast"], 3),
-                        value(distance),
-                        value({"mean": distance.get("two_halves_of_the_originals")}),
-                        found["mel_distance"]["n"],
-                    )
-                )
-    codes = [
-        (
-            name,
-            CODECS[codec],
-            number + 1,
-            f"{book['used']} of {book['of']}",
-            f"{book['perplexity']:.0f}",
-            book["tokens"],
-        )
-        for music, name in (("corpus", "held-out corpus"), ("real", "real music"))
-        for codec, books in part.get(music, {}).get("codes", {}).items()
-        for number, book in enumerate(books)
-    ]
-    note = f"\n\nReal music: {part['real_not_measured']}" if "real_not_measured" in part else ""
-    return (
-        f"Clips {part['clips']}. Contrast: correlation of fine spectra below 2 kHz, 1 when "
-        "every partial is where it should be, 0 when only the envelope is. SI-SDR asks for "
-        "the original's phases, which a magnitude head does not keep.\n\n"
-        + table(
-            (
-                "music",
-                "through",
-                "mel distance, nats",
-                "SI-SDR, dB",
-                "contrast",
-                "FD-musicnn",
-                "FD of two halves of the originals",
-                "n",
-            ),
-            rows,
-        )
-        + "\n\n"
-        + table(("music", "codec", "codebook", "codes used", "perplexity", "tokens"), codes)
-        + note
-    )
-
-
-def _language_model(part: dict[str, Any]) -> str:
-    return (
-        table(
-            (f"cross-entropy, {part['unit']} ({part['clips']})", "value"),
-            (
-                ("trained", value(part["trained"], 3)),
-                (
-                    "another piece's caption, minus its own",
-                    value(part["other_caption_minus_own"], 3),
-                ),
-                (f"token frequencies ({part['unigram_from']})", value(part["unigram"], 3)),
-                ("untrained", value(part["untrained"], 3)),
-            ),
-        )
-        + f"\n\nn = {part['trained']['n']}."
-    )
-
-
-def _srfm(part: dict[str, Any]) -> str:
-    loss, bands = part["flow_loss"], part["from_ground_truth_tokens"]
-    losses = table(
-        (f"flow loss (clips {loss['clips']}, n = {loss['trained']['n']})", "value"),
-        [
-            (title, value(loss[name], 3))
-            for name, title in (
-                ("trained", "trained"),
-                ("mean_latent", "the mean latent"),
-                ("mean_and_variance", "best linear guess without tokens"),
-                ("untrained", "untrained"),
-                ("trained_minus_mean_latent", "trained minus the mean latent"),
-                ("trained_minus_mean_and_variance", "trained minus the linear guess"),
-            )
-        ],
-    )
-    rows = [
-        (
-            band,
-            value(f["srfm"]),
-            value(f["wavtokenizer"]),
-            value(f["srfm_minus_wavtokenizer"]),
-            value(f["hificodec"]),
-            f["srfm"]["n"],
-        )
-        for band, f in bands["bands"].items()
-    ]
-    text = (
-        losses
-        + f"\n\nFrom ground-truth tokens, {bands['unit']}:\n\n"
-        + table(
-            (
-                "band",
-                "SRFM",
-                "WavTokenizer's decoder",
-                "paired difference",
-                "HiFi-Codec alone",
-                "n",
-            ),
-            rows,
-        )
-    )
-    energy = part.get("energy_above_12_khz_db")
-    if energy:
-        text += "\n\n" + table(
-            ("energy above 12 kHz, dB of all", "value", "n"),
-            [
-                (name, value(energy[key], 1), energy[key]["n"])
-                for key, name in (
-                    ("corpus", "held-out audio"),
-                    ("generated", "generated"),
-                    ("without_flow_upsampled", "the same tokens without flow, upsampled"),
-                )
-            ],
-        )
-    return text
-
-
 def _distance(part: dict[str, Any]) -> str:
     titles = {
         "floor": "held-out audio (floor)",
@@ -392,11 +231,11 @@ def _continuation(part: dict[str, Any]) -> str:
 
 
 PARTS = {
-    "codecs": ("What the codecs keep", _codecs),
-    "language_model": ("The language model", _language_model),
+    "codecs": ("What the codecs keep", codecs),
+    "language_model": ("The language model", language_model),
     "styles": ("Eight styles told apart", _styles),
     "prompts": ("Held-out prompts obeyed", _prompts),
-    "srfm": ("Super-resolution flow matching", _srfm),
+    "srfm": ("Super-resolution flow matching", srfm),
     "distance": ("Distance to held-out music", _distance),
     "sections": ("Section plans", _sections),
     "long": ("Five minutes", _long),

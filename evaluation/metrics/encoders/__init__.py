@@ -1,0 +1,1 @@
+"""Networks that embed or rate music, each in the layout of its published weights."""
