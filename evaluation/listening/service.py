@@ -311,9 +311,8 @@ class RatingService:
 
     def _trial_view(self, stored: StoredTrial, total: int) -> TrialView:
         trial, language = stored.trial, dict(self.study.language)
-        files, reference = self._clips(stored.id, trial), ""
-        if trial.conditions:
-            reference, *files = files
+        files = self._clips(stored.id, trial)
+        reference, clips = (files[0], files[1:]) if trial.conditions else ("", files)
         is_check = trial.kind == ATTENTION
         instruction = language["attention_pair" if trial.second else "attention"]
         return TrialView(
@@ -321,7 +320,7 @@ class RatingService:
             stored.position,
             total,
             trial.kind == TRAINING,
-            tuple(files),
+            clips,
             self.study.clip_seconds,
             0.0 if is_check else self.study.prompt_seconds,
             "" if is_check else self._captions[trial.item],
