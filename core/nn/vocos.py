@@ -16,6 +16,9 @@ NORM_GROUPS = 32
 LARGEST_MAGNITUDE = 100.0  # safeguard of the official head
 START_LEVEL = -3.0  # about the mean log-magnitude of music
 CONTRAST_HZ = 100.0  # to either side: the neighbourhood in which contrast is restored
+CONTRAST_EDGE = 1200.0  # Hz: above it sharper spectra cost more of the timbre than they give pitch
+CONTRAST_FADE = 0.2  # of the edge
+LEAST_POWER = 1e-20
 
 
 def _group_norm(dim: int) -> nn.GroupNorm:
@@ -182,9 +185,9 @@ class MagnitudeHead(nn.Module):
     distance, and pitch does not depend on phases that fit over seconds (see PhaseRecovery).
 
     A regression says what is likely on average, so peaks and valleys of its spectra are flatter
-    than those of music. `contrast` multiplies, in decoding alone, how far each bin lies from the
-    mean of its neighbourhood, as global-variance compensation does in speech synthesis (Toda and
-    Tokuda 2007).
+    than those of music, and pitch suffers. `contrast` multiplies, in decoding alone and where
+    pitch lies, how far each bin is from the mean of its neighbourhood, as global-variance
+    compensation does in speech synthesis (Toda and Tokuda 2007).
 
     Args of the constructor:
         dim: channels of the backbone.
@@ -211,8 +214,8 @@ class MagnitudeHead(nn.Module):
         if self.contrast == 1:
             return log_magnitude
         parts = log_magnitude.split([band.stop - band.first for band in self.bands], -1)
-        spacings = [band.rate / band.n_fft for band in self.bands]
-        return torch.cat([contrasted(*both, self.contrast) for both in zip(parts, spacings)], -1)
+        sharp = [contrasted(part, band, self.contrast) for part, band in zip(parts, self.bands)]
+        return torch.cat(sharp, -1)
 
     def streaming_decoder(self) -> StreamingDecoder:
         """Turns what `local` gives, in order, into sound."""
@@ -226,16 +229,30 @@ class MagnitudeHead(nn.Module):
         ]
 
 
-def contrasted(log_magnitude: Tensor, spacing: float, contrast: float) -> Tensor:
-    """Deviations from the mean over CONTRAST_HZ to either side, times `contrast`.
+def contrasted(log_magnitude: Tensor, band: Band, contrast: float) -> Tensor:
+    """Deviations from the mean over CONTRAST_HZ to either side, times `contrast`, at the same power
+    over that neighbourhood; below CONTRAST_EDGE, fading in over the fifth below it.
 
     Args:
-        log_magnitude: [B, L, bins], bins `spacing` Hz apart.
+        log_magnitude: [B, L, bins] of `band`.
     """
-    reach = max(1, round(CONTRAST_HZ / spacing))
-    padded = F.pad(log_magnitude, (reach, reach), mode="replicate")
-    around = F.avg_pool1d(padded, 2 * reach + 1, stride=1)
-    return around + contrast * (log_magnitude - around)
+    count = int((band.frequencies < CONTRAST_EDGE).sum())
+    if not count:
+        return log_magnitude
+    reach = max(1, round(CONTRAST_HZ * band.n_fft / band.rate))
+    near = log_magnitude[..., : count + reach]
+    mean = _smoothed(near, reach)
+    sharp = mean + contrast * (near - mean)
+    power, sharp_power = (_smoothed((2 * x).exp(), reach) + LEAST_POWER for x in (near, sharp))
+    near, sharp = near[..., :count], (sharp + 0.5 * (power / sharp_power).log())[..., :count]
+    below = CONTRAST_EDGE - band.frequencies[:count].to(log_magnitude)
+    share = (below / (CONTRAST_FADE * CONTRAST_EDGE)).clamp(max=1)
+    return torch.cat((near + share * (sharp - near), log_magnitude[..., count:]), -1)
+
+
+def _smoothed(x: Tensor, reach: int) -> Tensor:
+    """Mean of [B, L, bins] over `reach` bins to either side; beyond the ends the last ones count."""
+    return F.avg_pool1d(F.pad(x, (reach, reach), mode="replicate"), 2 * reach + 1, stride=1)
 
 
 def build_head(
