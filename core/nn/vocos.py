@@ -251,7 +251,7 @@ def contrasted(log_magnitude: Tensor, band: Band, contrast: float) -> Tensor:
 
 
 def _smoothed(x: Tensor, reach: int) -> Tensor:
-    """Mean of [B, L, bins] over `reach` bins to either side; beyond the ends the last ones count."""
+    """Mean of [B, L, bins] over `reach` bins to either side; beyond an end its last one counts."""
     return F.avg_pool1d(F.pad(x, (reach, reach), mode="replicate"), 2 * reach + 1, stride=1)
 
 
