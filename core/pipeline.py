@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,15 @@ from core.generation.conditioning import TextTokenizer, conditioning, encode_tex
 from core.generation.job import Event, GenerationJob
 from core.generation.mastering import Mastering
 from core.generation.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
+from core.generation.threads import (
+    InlineRendering,
+    OneThread,
+    Rendering,
+    RenderThreads,
+    ThreadedRendering,
+)
 from core.language_model import DecodeRequest, PackedModel
+from core.language_model.precision import thread_count
 from core.models import Flow, Models
 from core.requests.caption import CaptionTemplate
 from core.requests.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
@@ -59,6 +68,9 @@ class Pipeline:
     ) -> None:
         self.variant, self.folder, self.models = variant, folder, models
         self.tokenizer, self.decoder, self.load_seconds = tokenizer, decoder, load_seconds
+        self.one_thread = decoder.small and decoder.device.type == "cpu"
+        self.threads = torch.get_num_threads()
+        self._render_threads: RenderThreads | None = None
         self.captions = CaptionTemplate.of_folder(folder)
         self.wavtokenizer, self.language_model = models.wavtokenizer, models.language_model
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
@@ -184,17 +196,40 @@ class Pipeline:
                         f"differs from {getattr(requests[0], name)} in the same batch",
                     )
 
-    def begin(self, job: GenerationJob) -> Iterator[Event]:
-        """Connect a job with its renderer and mastering; the prompt's own sound."""
+    @property
+    def render_threads(self) -> RenderThreads | None:
+        """Threads that make sound beside the decoding; None where one thread must do, or a stage
+        uses them all."""
+        if self.one_thread and self._render_threads is None and self.threads > 1:
+            self._render_threads = RenderThreads(self.threads)
+        return self._render_threads
+
+    def computing(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, one thread computes where the models are too small to share."""
+        return thread_count(1) if self.one_thread else contextlib.nullcontext()
+
+    def begin(self, job: GenerationJob, threads: RenderThreads | None = None) -> Iterator[Event]:
+        """Connect a job with its renderer, on these threads or the caller's, and its mastering;
+        the prompt's own sound."""
         mastering = self._mastering(job)
         split = len(job.prompt) - (self.join_tokens if mastering.overlap else 0)
-        renderer = self.renderer(job.request, job.prompt[:split], job.check)
-        yield from job.start(renderer, mastering, job.prompt[split:])
+        check = job.check if threads is None else job.check_stopped
+        renderer = self.renderer(job.request, job.prompt[:split], check)
+        rendering: Rendering = (
+            InlineRendering(renderer) if threads is None else ThreadedRendering(renderer, threads)
+        )
+        yield from job.start(rendering, mastering, job.prompt[split:])
 
     def renderer(
         self, request: GenerationRequest, history: np.ndarray, check: Callable[[], None]
     ) -> Renderer:
         """The way from tokens to sound of this variant, with `history` as its context."""
+        made = self._renderer(request, history, check)
+        return OneThread(made) if self.one_thread else made
+
+    def _renderer(
+        self, request: GenerationRequest, history: np.ndarray, check: Callable[[], None]
+    ) -> Renderer:
         if not self.variant.flow:
             return WavTokenizerRenderer(self.wavtokenizer, history)
         whole_history = history
@@ -245,7 +280,7 @@ class Pipeline:
         """Tokens [N] of a sound of any rate and channel count."""
         rate = self.wavtokenizer.sample_rate
         mono = audio.resample(sound.mono(), sound.sample_rate, rate)
-        with torch.inference_mode():
+        with self.computing(), torch.inference_mode():
             tokens = self.wavtokenizer.encode_in_chunks(
                 torch.from_numpy(mono)[None, None], ENCODED_TOKENS
             )  # [1, N]

@@ -60,4 +60,6 @@ def _render(pipeline: Pipeline, job: GenerationJob, drawn: Drawn, spent: float) 
     yield from pipeline.begin(job)
     for start in range(0, len(drawn.tokens), TOKENS_A_FEED):
         yield from job.feed(drawn.tokens[start : start + TOKENS_A_FEED])
+    job.end()
+    yield from job.sound()
     yield from job.finish(pipeline.model, pipeline.load_seconds)
