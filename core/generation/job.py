@@ -73,11 +73,12 @@ class GenerationJob:
             RENDERING[kind] = all_rendering / max(all_drawing, 1e-9)
         else:
             all_rendering = RENDERING.get(kind, FIRST_RENDERING) * all_drawing
-        left = all_drawing * (1 - drawn) + max(0.0, all_rendering - rendering) * (made < 1)
-        spent = drawing + rendering
-        # Beside other jobs of the worker its own share of the time is not what a person waits, and
-        # where sound is made beside the decoding a person waits less than both together.
-        slower = (time.perf_counter() - self._began) / max(spent, 1e-9)
+        # Where sound is made beside the decoding, a person waits for the longer of the two.
+        joined = max if self._rendering.beside else _sum
+        left = joined(all_drawing * (1 - drawn), max(0.0, all_rendering - rendering) * (made < 1))
+        spent = joined(drawing, rendering)
+        # Beside other jobs of the worker its own share of the time is not what a person waits.
+        slower = max(1.0, (time.perf_counter() - self._began) / max(spent, 1e-9))
         return spent / max(spent + left, 1e-9), left * slower
 
     def check(self) -> None:
@@ -167,6 +168,10 @@ class GenerationJob:
         self._share = max(self._share, fraction if whole else min(fraction, LARGEST_ESTIMATE))
         stage = "making music" if self._done < self.total_tokens else "finishing"
         return Progress(stage, self._share, left)
+
+
+def _sum(drawing: float, rendering: float) -> float:
+    return drawing + rendering
 
 
 def require_numbers(samples: np.ndarray) -> None:

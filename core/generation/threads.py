@@ -25,7 +25,13 @@ Rendered = tuple[str, np.ndarray, float]  # stage, sound [T], seconds it took
 
 
 class Rendering(Protocol):
-    """A renderer at work: tokens are handed over, pieces of sound are taken when they are there."""
+    """A renderer at work: tokens are handed over, pieces of sound are taken when they are there.
+
+    Attributes:
+        beside: whether it works while others decode.
+    """
+
+    beside: bool
 
     def feed(self, tokens: np.ndarray) -> None:
         """New tokens [N]."""
@@ -71,6 +77,8 @@ class OneThread:
 
 class InlineRendering:
     """Rendering in the caller's thread, when pieces are taken."""
+
+    beside = False
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
@@ -121,6 +129,8 @@ class RenderThreads:
 
 class ThreadedRendering:
     """Rendering on `RenderThreads`; one piece at a time, so that others have their turn."""
+
+    beside = True
 
     def __init__(self, renderer: Renderer, threads: RenderThreads) -> None:
         self._renderer, self._threads = renderer, threads
