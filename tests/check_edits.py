@@ -18,10 +18,10 @@ import numpy as np
 from core import audio
 from core.pipeline import Pipeline
 from core.requests.request import AudioPrompt, Edit, GenerationRequest
+from evaluation.adherence.clip_features import SAMPLE_RATE, tempo_of
+from evaluation.adherence.recognition import same_tempo
 from evaluation.nano import intervals
-from evaluation.nano.clip_features import SAMPLE_RATE, tempo_of
 from evaluation.nano.continuation import join
-from evaluation.nano.recognition import same_tempo
 
 PIECES, SECONDS, SPAN = 20, 10.0, (4.0, 6.0)
 VARIANT, SEED, EDIT_SEED = "nano", 100, 500
