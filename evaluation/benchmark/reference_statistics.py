@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,10 +91,12 @@ class ReferenceStatistics:
             if one.embedding == digest(embedding) and one.weights != weights:
                 hint = f"were made with other weights ({one.weights[:12]}, here {weights[:12]})"
                 raise InputError("reference statistics", self.file, hint)
-            openl3 = isinstance(embedding, OpenL3Embedding)
-            if one.embedding == digest(embedding) or (
-                not one.embedding and openl3 and len(one.moments.mean) == embedding.dimension
-            ):
+            if one.embedding == digest(embedding):
+                return one
+            fits = isinstance(embedding, OpenL3Embedding) and (
+                len(one.moments.mean) == embedding.dimension
+            )
+            if not one.embedding and fits:
                 return one
         return None
 
@@ -126,7 +129,8 @@ def make_statistics(folder: Path, recipe: Recipe, embedder: Embedder, out: Path)
         for name, fact in report.facts.items()
         if not fact.problem and fact.seconds >= recipe.shortest_seconds
     ]
-    about, arrays = [], {}
+    about: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
     for place, metric in enumerate(distances):
         found, failed = embedder.arrays(metric.embedding, clips)
         told += [f"{name}: {why}" for name, why in failed.items()]

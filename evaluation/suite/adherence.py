@@ -146,7 +146,8 @@ class Recognised:
             data.tell(f"{self.name}: not measured, {why}")
             return []
         folds = self._folds(data, known)
-        heard, real = {}, {}
+        heard: dict[str, Any] = {}
+        real: dict[str, Any] = {}
         for fold in range(FOLDS):
             own = [item for item in known if folds[item.reference_id] == fold]
             others = {i.reference_id: i for i in known if folds[i.reference_id] != fold}
