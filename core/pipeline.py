@@ -14,7 +14,8 @@ import torch
 from core import audio, variants
 from core.audio import Sound
 from core.checkpoints import opening
-from core.checkpoints.lora import Lora, add_loras
+from core.checkpoints.adapters import loras_of
+from core.checkpoints.lora import add_loras
 from core.errors import FailureError, InputError
 from core.generation.batching import MOST_REQUESTS, SHARED, FailedRequest, RunningBatch
 from core.generation.conditioning import TextTokenizer, conditioning, encode_text
@@ -73,6 +74,7 @@ class Pipeline:
         self._render_threads: RenderThreads | None = None
         self.captions = CaptionTemplate.of_folder(folder)
         self.wavtokenizer, self.language_model = models.wavtokenizer, models.language_model
+        self.lora: tuple[str, ...] = ()  # as the requests that it makes name them
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
         self.model = {
             "folder": folder.name,
@@ -82,20 +84,20 @@ class Pipeline:
 
     @classmethod
     def load(
-        cls, name: str, dtype: str = "fp32", device: str = "cpu", loras: Sequence[Lora] = ()
+        cls, name: str, dtype: str = "fp32", device: str = "cpu", lora: Sequence[str] = ()
     ) -> Pipeline:
         """Load a variant by name.
 
         Args:
             dtype: of the language model (see `core.language_model.precision`), and of the flow
                 (see `flow_dtype`). On a CPU `language_model` keeps its embeddings alone.
-            loras: adapters added to the language model, each with its strength.
+            lora: adapters added to the language model, NAME:STRENGTH or FOLDER:STRENGTH.
 
         Raises: InputError for an unknown or missing variant, a device that cannot be used, damaged
             weights, parts that do not fit together, or int8 where no kernel for it exists.
         """
         began = time.perf_counter()
-        variant = variants.get(name)
+        variant, loras = variants.get(name), loras_of(lora)
         _check_device(device)
         folder = variants.folder_of(variant)
         held = torch.float32 if dtype == "fp32" else torch.bfloat16
@@ -104,8 +106,9 @@ class Pipeline:
         tokenizer = opening.text_tokenizer(folder)
         decoder = PackedModel(models.language_model, dtype, release=True)
         made = cls(variant, folder, models, tokenizer, decoder, time.perf_counter() - began)
+        made.lora = tuple(lora)
         if loras:
-            made.model["loras"] = [lora.told for lora in loras]
+            made.model["loras"] = [each.told for each in loras]
         return made
 
     @property
@@ -187,6 +190,12 @@ class Pipeline:
     def _check_together(self, requests: Sequence[GenerationRequest]) -> None:
         if not requests:
             raise InputError("requests", "[]", "at least one is needed")
+        if requests[0].lora != self.lora:
+            raise InputError(
+                "lora",
+                ", ".join(requests[0].lora) or "(none)",
+                f"but the model is loaded with {', '.join(self.lora) or 'none'}",
+            )
         for name in SHARED:
             for request in requests:
                 if getattr(request, name) != getattr(requests[0], name):

@@ -31,7 +31,13 @@ from core.result import AudioChunk, Progress
 if TYPE_CHECKING:
     from core.pipeline import Pipeline
 
-SHARED = ("variant", "dtype", "device", "compat")  # what requests of one batch have in common
+SHARED = (
+    "variant",
+    "dtype",
+    "device",
+    "compat",
+    "lora",
+)  # what requests of one batch have in common
 Key = TypeVar("Key", bound=Hashable)
 
 WAIT_SECONDS = 0.05  # between two looks at whether a person asked to stop
@@ -131,6 +137,8 @@ class RunningBatch(Generic[Key]):
         """Name of the first setting that bars the request from the batch."""
         if request.variant != self.pipeline.variant.name:
             return "variant"
+        if request.lora != self.pipeline.lora:
+            return "lora"
         for other in self._members.values():
             for name in SHARED:
                 if getattr(request, name) != getattr(other.request, name):

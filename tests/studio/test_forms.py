@@ -30,7 +30,17 @@ def studio(tmp_path_factory) -> SimpleNamespace:
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1).filter(
     lambda text: "," not in text and len(text) < 50
 )
+KEY = st.none() | st.sampled_from(KEYS)
 TIMES = st.integers(2, 400).map(float)
+
+
+@st.composite
+def candidates(draw, seconds: float) -> dict:
+    """How many are made and kept, and by what; what is heard needs time and something asked for."""
+    best_of = draw(st.integers(1, 16))
+    heard = best_of > 1 and seconds >= 5 and draw(st.booleans())
+    chosen = {"choose_by": "adherence", "key": "D minor"} if heard else {"key": draw(KEY)}
+    return {"best_of": best_of, "keep": draw(st.integers(1, best_of)), **chosen}
 
 
 @st.composite
@@ -53,11 +63,11 @@ def requests(draw) -> GenerationRequest:
         temperature=draw(st.floats(0, 5)),
         negative=draw(st.just("") | WORDS),
         tempo=draw(st.none() | st.floats(30, 300)),
-        key=draw(st.none() | st.sampled_from(KEYS)),
         meter=draw(st.none() | st.sampled_from(METERS)),
         instruments=draw(st.lists(WORDS, max_size=3).map(tuple)),
         drums=draw(st.none() | st.booleans()),
-        best_of=draw(st.integers(1, 16)),
+        lora=draw(st.sampled_from([(), ("warm:0.7",), ("warm:0.7", "dry:-1")])),
+        **draw(candidates(seconds)),
     )
 
 
