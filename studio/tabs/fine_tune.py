@@ -232,11 +232,7 @@ class FineTuneDesk:
 def _choices() -> tuple[gr.Dropdown, gr.Radio, gr.Number, gr.Number]:
     with gr.Row():
         base = gr.Dropdown(
-            [],
-            label="Model to begin from",
-            elem_id="tune-base",
-            filterable=False,
-            min_width=200,
+            [], label="Model to begin from", elem_id="tune-base", filterable=False, min_width=200
         )
         bound = gr.Radio(
             [MINUTES, STEPS],

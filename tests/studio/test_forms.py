@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -78,11 +79,19 @@ def test_a_form_written_and_read_is_the_same_request(studio, wanted):
     assert forms.read(studio, ANNE, form) == [wanted]
 
 
-def test_every_field_that_a_person_may_set_is_on_the_form():
-    markup = build(SimpleNamespace(settings=Settings(), variant=variants.get))
+def test_every_field_that_a_person_may_set_is_on_the_form(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_MODELS", str(tmp_path))
+    here = SimpleNamespace(settings=Settings(), variant=variants.get)
+    assert "create-lora" not in build(here)  # without an adapter there is nothing to set
+    for name, base in (("warm", "nano"), ("odd", "a model of nobody's")):
+        (tmp_path / "loras" / name).mkdir(parents=True)
+        config = {"peft_type": "LORA", "base_model_name_or_path": base}
+        (tmp_path / "loras" / name / "adapter_config.json").write_text(json.dumps(config))
+    markup = build(here)
+    assert 'data-adapter="warm"' in markup and 'data-adapter="odd"' not in markup
     for name, spec in FIELDS.items():
         shown = f'name="{name}"' in markup
-        assert shown == (spec.place not in ("machine", "given") and name != "keep"), name
+        assert shown == (spec.place not in ("machine", "given")), name
     assert set(SHOWN_ELSEWHERE) <= set(FIELDS)
 
 
