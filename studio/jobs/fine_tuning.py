@@ -19,7 +19,8 @@ from studio.jobs.protocol import Assignment, Finished, SingleRunner, from_callba
 
 WATCH_SECONDS = 1.0
 STOP_SECONDS = 8.0  # the service ends a worker that does not answer; saving goes on without it
-HELD_OUT = ("--validation", "0.1", "--test", "0.15")  # shares: small folders are measured too
+VALIDATION = "0.1"  # shares held out
+TEST = ("0.15", "0.25", "0.4", "0.5")  # the first that holds the clips that a verdict needs
 
 
 class FineTuneRunner(SingleRunner):
@@ -40,12 +41,20 @@ class FineTuneRunner(SingleRunner):
 
 
 def _prepared(request: dict[str, Any]) -> dict[str, Any]:
+    from trainers.fine_tuning import clips
     from trainers.preparation import command
 
-    captions = ["--captions", request["captions"]] if request.get("captions") else []
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        command.main([request["music"], "--name", request["name"], *HELD_OUT, *captions])
+    asked = [request["music"], "--name", request["name"], "--validation", VALIDATION]
+    asked += ["--captions", request["captions"]] if request.get("captions") else []
+    for share in TEST:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            command.main([*asked, "--test", share])
+        try:
+            clips.long_enough(command.named(request["name"]))
+            break
+        except InputError:  # too few; where no share holds enough, training says so
+            continue
     return json.loads(printed.getvalue().strip().splitlines()[-1])
 
 
