@@ -7,19 +7,26 @@ learned; a job that finds it running goes on watching it.
 from __future__ import annotations
 
 import contextlib
-import io
+import csv
 import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from core.errors import Cancelled, FailureError, InputError
 from core.result import Progress
-from studio.jobs.protocol import Assignment, Finished, SingleRunner, from_callback
+from core.workspace import work_folder
+from studio.jobs.protocol import Assignment, Finished, SingleRunner
 
+ROOT = Path(__file__).resolve().parents[2]
 WATCH_SECONDS = 1.0
 STOP_SECONDS = 8.0  # the service ends a worker that does not answer; saving goes on without it
 VALIDATION = "0.1"  # shares held out
+LEAST_CLIPS, CLIP_SECONDS = 4, 10.0
 TEST = ("0.15", "0.25", "0.4", "0.5")  # the first that holds the clips that a verdict needs
 
 
@@ -34,28 +41,49 @@ class FineTuneRunner(SingleRunner):
         same request goes on with it."""
         if "music" in assignment.request:
             yield Progress("reading the music", 0.0, 0.0)
-            yield from from_callback(lambda tell: _prepared(assignment.request))
+            yield from _prepared(assignment.request, should_stop)
         else:
             yield Progress("reading", 0.0, 0.0)
             yield from _trained(assignment.request, should_stop)
 
 
-def _prepared(request: dict[str, Any]) -> dict[str, Any]:
-    from trainers.fine_tuning import clips
-    from trainers.preparation import command
-
+def _prepared(
+    request: dict[str, Any], should_stop: Callable[[], bool]
+) -> Iterator[Progress | Finished]:
+    """In a process of its own, as a worker may have no processes below it."""
     asked = [request["music"], "--name", request["name"], "--validation", VALIDATION]
     asked += ["--captions", request["captions"]] if request.get("captions") else []
     for share in TEST:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            command.main([*asked, "--test", share])
-        try:
-            clips.long_enough(command.named(request["name"]))
-            break
-        except InputError:  # too few; where no share holds enough, training says so
-            continue
-    return json.loads(printed.getvalue().strip().splitlines()[-1])
+        command = [sys.executable, "-m", "trainers", "prepare", *asked, "--test", share]
+        with tempfile.TemporaryFile("a+", encoding="utf-8", errors="replace") as said:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=said, text=True, cwd=ROOT
+            )
+            while process.poll() is None:
+                if should_stop():
+                    process.terminate()
+                    raise Cancelled
+                yield Progress(_last_line(said) or "reading the music", 0.0, 0.0)
+                time.sleep(WATCH_SECONDS)
+            assert process.stdout is not None
+            printed = process.stdout.read()
+            if process.returncode:
+                raise FailureError("music", request["name"], f"not prepared: {_last_line(said)}")
+        if _test_clips(work_folder() / request["name"]) >= LEAST_CLIPS:
+            break  # where no share holds enough, training says so
+    yield Finished(json.loads(printed.strip().splitlines()[-1]))
+
+
+def _last_line(said: IO[str]) -> str:
+    said.seek(0)
+    return (said.read().strip().splitlines() or [""])[-1][:300]
+
+
+def _test_clips(prepared: Path) -> int:
+    """As `trainers.fine_tuning.clips` counts them, whose import takes all of evaluation."""
+    with open(prepared / "corpus.csv", encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    return sum(int(float(row["duration_s"]) // CLIP_SECONDS) for row in rows)
 
 
 def _trained(
