@@ -16,7 +16,7 @@ from core.audio import Sound
 from core.generation.candidates import HeardFact
 from core.requests.adherence import Asked
 from evaluation.metrics.musicnn import SAMPLE_RATE, TAG_NAMES, MusicNN
-from evaluation.nano.hearing import chroma_of, tempo_of
+from evaluation.nano.clip_features import chroma_of, tempo_of
 from evaluation.nano.recognition import TEMPO_TOLERANCE, TONICS
 
 # Krumhansl and Kessler's probe-tone ratings (Psychological Review 89, 1982), tonic first.
