@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,14 +14,23 @@ import torch
 from core import audio, variants
 from core.audio import Sound
 from core.checkpoints import opening
-from core.checkpoints.lora import Lora, add_loras
+from core.checkpoints.adapters import loras_of
+from core.checkpoints.lora import add_loras
 from core.errors import FailureError, InputError
 from core.generation.batching import MOST_REQUESTS, SHARED, FailedRequest, RunningBatch
 from core.generation.conditioning import TextTokenizer, conditioning, encode_text
 from core.generation.job import Event, GenerationJob
 from core.generation.mastering import Mastering
 from core.generation.rendering import CascadeRenderer, Renderer, SRFMRenderer, WavTokenizerRenderer
+from core.generation.threads import (
+    InlineRendering,
+    OneThread,
+    Rendering,
+    RenderThreads,
+    ThreadedRendering,
+)
 from core.language_model import DecodeRequest, PackedModel
+from core.language_model.precision import thread_count
 from core.models import Flow, Models
 from core.requests.caption import CaptionTemplate
 from core.requests.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
@@ -59,8 +69,12 @@ class Pipeline:
     ) -> None:
         self.variant, self.folder, self.models = variant, folder, models
         self.tokenizer, self.decoder, self.load_seconds = tokenizer, decoder, load_seconds
+        self.one_thread = decoder.small and decoder.device.type == "cpu"
+        self.threads = torch.get_num_threads()
+        self._render_threads: RenderThreads | None = None
         self.captions = CaptionTemplate.of_folder(folder)
         self.wavtokenizer, self.language_model = models.wavtokenizer, models.language_model
+        self.lora: tuple[str, ...] = ()  # as the requests that it makes name them
         self.token_rate = self.wavtokenizer.sample_rate / self.wavtokenizer.hop  # tokens a second
         self.model = {
             "folder": folder.name,
@@ -70,20 +84,20 @@ class Pipeline:
 
     @classmethod
     def load(
-        cls, name: str, dtype: str = "fp32", device: str = "cpu", loras: Sequence[Lora] = ()
+        cls, name: str, dtype: str = "fp32", device: str = "cpu", lora: Sequence[str] = ()
     ) -> Pipeline:
         """Load a variant by name.
 
         Args:
             dtype: of the language model (see `core.language_model.precision`), and of the flow
                 (see `flow_dtype`). On a CPU `language_model` keeps its embeddings alone.
-            loras: adapters added to the language model, each with its strength.
+            lora: adapters added to the language model, NAME:STRENGTH or FOLDER:STRENGTH.
 
         Raises: InputError for an unknown or missing variant, a device that cannot be used, damaged
             weights, parts that do not fit together, or int8 where no kernel for it exists.
         """
         began = time.perf_counter()
-        variant = variants.get(name)
+        variant, loras = variants.get(name), loras_of(lora)
         _check_device(device)
         folder = variants.folder_of(variant)
         held = torch.float32 if dtype == "fp32" else torch.bfloat16
@@ -92,8 +106,9 @@ class Pipeline:
         tokenizer = opening.text_tokenizer(folder)
         decoder = PackedModel(models.language_model, dtype, release=True)
         made = cls(variant, folder, models, tokenizer, decoder, time.perf_counter() - began)
+        made.lora = tuple(lora)
         if loras:
-            made.model["loras"] = [lora.told for lora in loras]
+            made.model["loras"] = [each.told for each in loras]
         return made
 
     @property
@@ -175,6 +190,12 @@ class Pipeline:
     def _check_together(self, requests: Sequence[GenerationRequest]) -> None:
         if not requests:
             raise InputError("requests", "[]", "at least one is needed")
+        if requests[0].lora != self.lora:
+            raise InputError(
+                "lora",
+                ", ".join(requests[0].lora) or "(none)",
+                f"but the model is loaded with {', '.join(self.lora) or 'none'}",
+            )
         for name in SHARED:
             for request in requests:
                 if getattr(request, name) != getattr(requests[0], name):
@@ -184,17 +205,40 @@ class Pipeline:
                         f"differs from {getattr(requests[0], name)} in the same batch",
                     )
 
-    def begin(self, job: GenerationJob) -> Iterator[Event]:
-        """Connect a job with its renderer and mastering; the prompt's own sound."""
+    @property
+    def render_threads(self) -> RenderThreads | None:
+        """Threads that make sound beside the decoding; None where one thread must do, or a stage
+        uses them all."""
+        if self.one_thread and self._render_threads is None and self.threads > 1:
+            self._render_threads = RenderThreads(self.threads)
+        return self._render_threads
+
+    def computing(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, one thread computes where the models are too small to share."""
+        return thread_count(1) if self.one_thread else contextlib.nullcontext()
+
+    def begin(self, job: GenerationJob, threads: RenderThreads | None = None) -> Iterator[Event]:
+        """Connect a job with its renderer, on these threads or the caller's, and its mastering;
+        the prompt's own sound."""
         mastering = self._mastering(job)
         split = len(job.prompt) - (self.join_tokens if mastering.overlap else 0)
-        renderer = self.renderer(job.request, job.prompt[:split], job.check)
-        yield from job.start(renderer, mastering, job.prompt[split:])
+        check = job.check if threads is None else job.check_stopped
+        renderer = self.renderer(job.request, job.prompt[:split], check)
+        rendering: Rendering = (
+            InlineRendering(renderer) if threads is None else ThreadedRendering(renderer, threads)
+        )
+        yield from job.start(rendering, mastering, job.prompt[split:])
 
     def renderer(
         self, request: GenerationRequest, history: np.ndarray, check: Callable[[], None]
     ) -> Renderer:
         """The way from tokens to sound of this variant, with `history` as its context."""
+        made = self._renderer(request, history, check)
+        return OneThread(made) if self.one_thread else made
+
+    def _renderer(
+        self, request: GenerationRequest, history: np.ndarray, check: Callable[[], None]
+    ) -> Renderer:
         if not self.variant.flow:
             return WavTokenizerRenderer(self.wavtokenizer, history)
         whole_history = history
@@ -245,7 +289,7 @@ class Pipeline:
         """Tokens [N] of a sound of any rate and channel count."""
         rate = self.wavtokenizer.sample_rate
         mono = audio.resample(sound.mono(), sound.sample_rate, rate)
-        with torch.inference_mode():
+        with self.computing(), torch.inference_mode():
             tokens = self.wavtokenizer.encode_in_chunks(
                 torch.from_numpy(mono)[None, None], ENCODED_TOKENS
             )  # [1, N]

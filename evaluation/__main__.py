@@ -11,6 +11,7 @@ COMMANDS = {
     "run": "evaluation.commands.run",
     "score": "evaluation.commands.score",
     "diff": "evaluation.commands.diff",
+    "reference": "evaluation.commands.reference",
     "picture": "evaluation.commands.picture",
     "coverage": "evaluation.checks.coverage",
     "full-size": "evaluation.checks.full_size",

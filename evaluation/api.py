@@ -19,23 +19,20 @@ import plotly.graph_objects as go
 
 from core.errors import InputError
 from evaluation.benchmark import (
-    DatasetChoice,
     Difference,
-    Plan,
     Run,
     RunOptions,
     RunResult,
     Step,
-    System,
     all_pairs,
     difference_report,
+    folder_plan,
     run_report,
     run_table,
 )
-from evaluation.benchmark.folder_plan import TEXT_TO_MUSIC
 from evaluation.benchmark.plan import DatasetKind
 from evaluation.report import interval_chart, table_latex
-from evaluation.suite import Metric, recipe
+from evaluation.suite import Metric
 
 PathLike = str | os.PathLike[str]
 
@@ -104,6 +101,7 @@ def score(
     kind: DatasetKind = "folder",
     name: str | None = None,
     metrics: Sequence[Metric] = (),
+    slices: Sequence[str] = (),
     out: PathLike | None = None,
     incomplete: bool = False,
     fetch: bool = False,
@@ -114,13 +112,15 @@ def score(
 
     Args:
         generated: files named by item id.
-        reference: files of the real clips, named alike; may be None where every metric of the
-            recipe works without.
-        captions: CSV, TSV or JSON lines of ids and captions; None takes the ids of the files.
+        reference: files of the real clips, named alike, or statistics of them (.npz); None
+            measures what works without.
+        captions: CSV, TSV, JSON lines or Parquet of ids and captions; None takes the ids of the
+            files.
         recipe: a recipe's name.
         kind: which dataset the table is.
         name: of the system in tables; by default the folder's.
         metrics: further metrics of your own.
+        slices: columns by whose values the items are measured apart too; "length" is the clips'.
         out: folder of the report; by default one of its own below `$STUDIO_WORK/benchmark`.
         incomplete: allow means over less than the recipe's share of items.
         fetch: download absent metric weights.
@@ -128,7 +128,7 @@ def score(
     Raises: InputError or FailureError naming what stands in the way, all of it at once.
     """
     systems = {name or Path(generated).resolve().name: generated}
-    options = (kind, metrics, out, incomplete, fetch, device, progress)
+    options = (kind, metrics, slices, out, incomplete, fetch, device, progress)
     return _run(systems, reference, captions, recipe, *options)
 
 
@@ -140,6 +140,7 @@ def compare(
     *,
     kind: DatasetKind = "folder",
     metrics: Sequence[Metric] = (),
+    slices: Sequence[str] = (),
     out: PathLike | None = None,
     incomplete: bool = False,
     fetch: bool = False,
@@ -151,11 +152,11 @@ def compare(
     Args:
         systems: name -> folder. All else as in `score`.
     """
-    options = (kind, metrics, out, incomplete, fetch, device, progress)
+    options = (kind, metrics, slices, out, incomplete, fetch, device, progress)
     found = _run(systems, reference, captions, recipe, *options)
     if len(systems) < 2:
         return found
-    return dataclasses.replace(found, differences=all_pairs(found.result))
+    return dataclasses.replace(found, differences=all_pairs(found.result, metrics=metrics))
 
 
 def _run(
@@ -165,25 +166,23 @@ def _run(
     name: str,
     kind: DatasetKind,
     metrics: Sequence[Metric],
+    slices: Sequence[str],
     out: PathLike | None,
     incomplete: bool,
     fetch: bool,
     device: str,
     progress: Callable[[Step], None],
 ) -> Scores:
-    folders = {title: Path(folder).expanduser().resolve() for title, folder in systems.items()}
-    real = Path(reference).expanduser().resolve() if reference is not None else None
-    chosen = [System(title, TEXT_TO_MUSIC, folder=path) for title, path in folders.items()]
-    table = Path(captions).expanduser().resolve() if captions is not None else None
-    files = real or next(iter(folders.values()))
-    dataset = DatasetChoice(kind, table, real) if table else DatasetChoice("files", files, real)
-    plan = Plan(
-        name="score-" + "-".join(system.slug for system in chosen)[:80],
-        title=f"{', '.join(folders)} against {real.name if real else 'captions'}",
-        dataset=dataset,
-        recipe=recipe(name).adding(metrics),
-        systems=tuple(chosen),
-        incomplete=incomplete,
+    plan = folder_plan(
+        [Path(folder).expanduser() for folder in systems.values()],
+        Path(reference).expanduser() if reference is not None else None,
+        Path(captions).expanduser() if captions is not None else None,
+        name,
+        kind,
+        list(systems),
+    )
+    plan = dataclasses.replace(
+        plan, recipe=plan.recipe.adding(metrics), incomplete=incomplete, slices=tuple(slices)
     )
     options = RunOptions(Path(out) if out else None, fetch=fetch, device=device)
     finished = Run(plan, options, progress).run()

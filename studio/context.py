@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import variants
+from core.checkpoints import adapters
 from core.errors import InputError, StudioError
 from core.requests.request import GenerationRequest
 from core.variants import Variant
@@ -22,9 +23,11 @@ from studio.api.people import Addresses
 from studio.api.upload_guard import sweep_uploads
 from studio.benchmark import Benchmarks
 from studio.credentials import HUB_TOKEN, JOBS_DATABASE, credential
+from studio.fine_tunes import FineTunes
 from studio.jobs.downloads import ModelDownloads
 from studio.jobs.job import DONE, Hooks, Job
 from studio.jobs.kinds import BACKGROUND, BENCHMARK, GENERATION, MODEL, NETWORK
+from studio.jobs.protocol import kept_file
 from studio.jobs.service import JobLimits, JobService
 from studio.jobs.store import JobStore
 from studio.jobs.worker import WorkerConfig
@@ -66,6 +69,9 @@ class Studio:
             self.queue.connect(resource, [] if shared and resource == MODEL else made)
         self.pool = _pool(settings, self.queue, shared) if shared else None
         self.benchmarks.service = self.metrics.service = self.queue
+        self.fine_tunes = FineTunes(
+            self.folder / "training", settings.uploads_megabytes * 10**6, self.queue
+        )
         self.downloads = ModelDownloads(self.queue, self.folder / "downloads")
         self.studies, self.admin = Studies(), AdminGate()
         self._stopping = threading.Event()
@@ -123,8 +129,10 @@ class Studio:
                 f"{request.seconds:g}",
                 f"is longer than this studio allows; at most {self.settings.max_seconds:g}",
             )
-        if request.keep > 1:
-            raise InputError("keep", request.keep, "must be 1 here: a job makes one piece")
+        for text in request.lora:
+            name, _ = adapters.split(text)
+            if name not in adapters.names():  # core also takes any folder, which a page must not
+                raise adapters.unknown(name)
         variant = self.variant(str(request.variant))
         if not variants.installed(variant):
             raise InputError(
@@ -175,9 +183,20 @@ class Studio:
 
     def _keep(self, job: Job, about: dict[str, Any]) -> None:
         if job.person != WARM_UP:
-            self.library.keep(job.person, job.id, job.request, about)
+            self._keep_pieces(job, about)
             # Beside what else there is to do, so that it plays at once when it is asked for.
             threading.Thread(target=self._make_playable, args=(job,), daemon=True).start()
+
+    def _keep_pieces(self, job: Job, about: dict[str, Any]) -> None:
+        """A record for each piece that the job keeps. The best takes the job's id; what was asked
+        for once stands on it, and each of the others is made again by its own seed."""
+        others, request = about.pop("others", []), replace(job.request, keep=1)
+        together = {"kept_with": job.id} if others else {}
+        for rank, each in enumerate(others, 2):
+            alone = replace(request, seed=each["seed"], best_of=1, choose_by="likelihood")
+            file = kept_file(job.file, rank)
+            self.library.keep_beside(job.person, job.id, file, alone, {**each, **together})
+        self.library.keep(job.person, job.id, request, {**about, **together})
 
     def _make_playable(self, job: Job) -> None:
         try:

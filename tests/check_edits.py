@@ -2,7 +2,8 @@
 
 For each piece: whether the samples outside the span are the source's; the rank of each join's
 highest spectral flux among windows of that width elsewhere in the piece (0.5: an ordinary place),
-beside the rank of the same places in the source; whether the tempo that is heard stays.
+beside the rank of the same places in the source; whether the tempo that is heard stays, and
+whether it does where as much new music follows the source's first 8 s instead: a continuation.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,10 @@ import numpy as np
 from core import audio
 from core.pipeline import Pipeline
 from core.requests.request import AudioPrompt, Edit, GenerationRequest
+from evaluation.adherence.clip_features import SAMPLE_RATE, tempo_of
+from evaluation.adherence.recognition import same_tempo
 from evaluation.nano import intervals
-from evaluation.nano.clip_features import SAMPLE_RATE, tempo_of
 from evaluation.nano.continuation import join
-from evaluation.nano.recognition import same_tempo
 
 PIECES, SECONDS, SPAN = 20, 10.0, (4.0, 6.0)
 VARIANT, SEED, EDIT_SEED = "nano", 100, 500
@@ -72,10 +74,19 @@ def measure(pipeline: Pipeline, request: GenerationRequest, path: Path) -> dict[
         for name, sound in (("edited", edited), ("source", source))
         for place, at in zip(("start", "end"), SPAN)
     }
-    heard = [tempo_of(audio.resample(s, rate, SAMPLE_RATE)) for s in (edited, source)]
+    behind = replace(
+        again,
+        edit=None,
+        best_of=1,
+        seconds=SPAN[1] - SPAN[0],
+        audio=AudioPrompt(str(path), 0.0, SECONDS - (SPAN[1] - SPAN[0])),
+    )
+    continued = pipeline.generate(behind).samples
+    heard = [tempo_of(audio.resample(s, rate, SAMPLE_RATE)) for s in (edited, source, continued)]
     return {
         "equal_outside": all(np.array_equal(a, b) for a, b in outside),
-        "tempo_kept": bool(same_tempo(*heard)),
+        "tempo_kept": bool(same_tempo(*heard[:2])),
+        "tempo_kept_in_a_continuation": bool(same_tempo(heard[2], heard[1])),
         **ranks,
     }
 
@@ -87,7 +98,8 @@ def main() -> int:
         for number, request in enumerate(requests()):
             rows.append(measure(pipeline, request, Path(folder) / "piece.wav"))
             print(number, json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    shares = {n: intervals.share([r[n] for r in rows]) for n in ("equal_outside", "tempo_kept")}
+    kinds = ("equal_outside", "tempo_kept", "tempo_kept_in_a_continuation")
+    shares = {n: intervals.share([r[n] for r in rows]) for n in kinds}
     ranks = {n: intervals.mean([r[n] for r in rows]) for n in rows[0] if n not in shares}
     print(json.dumps({"pieces": len(rows), "span": SPAN, **shares, **ranks}, indent=1))
     return 0 if all(row["equal_outside"] for row in rows) else 1

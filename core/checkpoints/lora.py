@@ -10,10 +10,8 @@ needed, and a model with adapters runs as fast as one without.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,61 +19,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from core.checkpoints.adapters import Lora, settings_of
 from core.errors import InputError
-from core.workspace import models_folder
 
-CONFIG, WEIGHTS, FOLDER = "adapter_config.json", "adapter_model.safetensors", "loras"
-STRONGEST = 4.0
+WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
-_UNSUPPORTED = ("use_dora", "fan_in_fan_out")
-
-
-@dataclass(frozen=True)
-class Lora:
-    """An adapter's folder and how strongly it is added: 0 leaves the base as it is, 1 is what was
-    trained."""
-
-    folder: Path
-    strength: float = 1.0
-
-    @property
-    def told(self) -> str:
-        """NAME:STRENGTH."""
-        return f"{self.folder.name}:{self.strength:g}"
-
-    @classmethod
-    def parse(cls, text: str) -> Lora:
-        """NAME, NAME:STRENGTH or FOLDER:STRENGTH; names are those in `loras` of the models folder.
-
-        Raises: InputError for a strength that is no number or too large, or no such adapter.
-        """
-        name, colon, given = text.rpartition(":")
-        if not colon:
-            name, given = text, "1"
-        try:
-            strength = float(given)
-        except ValueError:
-            raise InputError("lora", text, "give NAME:STRENGTH, as warm:0.7") from None
-        if not abs(strength) <= STRONGEST:
-            raise InputError("lora", text, f"give a strength from {-STRONGEST:g} to {STRONGEST:g}")
-        for folder in (models_folder() / FOLDER / name, Path(name)):
-            if name and (folder / CONFIG).is_file():
-                return cls(folder, strength)
-        raise InputError(
-            "lora",
-            name or "(empty)",
-            "is no adapter here; there are " + (", ".join(names()) or "none"),
-        )
-
-
-def names() -> list[str]:
-    """The adapters in the models folder."""
-    return sorted(path.parent.name for path in (models_folder() / FOLDER).glob(f"*/{CONFIG}"))
-
-
-def base_of(folder: Path) -> str:
-    """The model that an adapter was trained beside, as it says itself."""
-    return str(_settings(folder).get("base_model_name_or_path") or "")
 
 
 @torch.no_grad()
@@ -99,19 +47,9 @@ def add_loras(model: nn.Module, loras: Sequence[Lora]) -> None:
                 weight.copy_(weight.float() + lora.strength * change.to(weight.device))
 
 
-def _settings(folder: Path) -> dict:
-    try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        if found["peft_type"] != "LORA" or any(found.get(name) for name in _UNSUPPORTED):
-            raise ValueError("only plain LoRA is read")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("lora", folder.name, f"its {CONFIG} cannot be used ({error})") from error
-    return found
-
-
 def _changes(folder: Path) -> dict[str, Tensor]:
     """layer -> alpha / r * B A, [out, in] fp32."""
-    settings = _settings(folder)
+    settings = settings_of(folder)
     try:
         tensors = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:

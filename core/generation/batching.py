@@ -13,6 +13,7 @@ A worker drives it::
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -30,9 +31,16 @@ from core.result import AudioChunk, Progress
 if TYPE_CHECKING:
     from core.pipeline import Pipeline
 
-SHARED = ("variant", "dtype", "device", "compat")  # what requests of one batch have in common
+SHARED = (
+    "variant",
+    "dtype",
+    "device",
+    "compat",
+    "lora",
+)  # what requests of one batch have in common
 Key = TypeVar("Key", bound=Hashable)
 
+WAIT_SECONDS = 0.05  # between two looks at whether a person asked to stop
 TOKENS_PER_TURN = 15  # 0.2 s of music
 MOST_REQUESTS = MOST_ROWS // 2  # with guidance a request takes two rows
 
@@ -55,6 +63,7 @@ class _Member:
     Attributes:
         events: of its turns, for a request that takes several decodings and so has its own.
         lane: its place in the decoder, and how many of its tokens are handed on.
+        ended: all its tokens are.
     """
 
     request: GenerationRequest
@@ -63,13 +72,16 @@ class _Member:
     job: GenerationJob | None = None
     lane: Lane | None = None
     taken: int = 0
+    ended: bool = False
 
 
 class RunningBatch(Generic[Key]):
     """Up to `capacity` requests of one pipeline, decoded together. Not thread-safe.
 
     A request's tokens and sound are those it gets alone, whoever joins or leaves (equal bytes
-    within one dtype, device and number of threads). A request leaves with its GenerationResult
+    within one dtype and device; of a large model also within one number of threads). Small models
+    compute with one thread a stage while the batch has requests, sound beside decoding (see
+    `core.generation.threads`). A request leaves with its GenerationResult
     (one for each candidate kept, where it has several: see `key in batch`) or FailedRequest.
     """
 
@@ -81,6 +93,7 @@ class RunningBatch(Generic[Key]):
         self.pipeline, self.capacity = pipeline, capacity
         self._members: dict[Key, _Member] = {}
         self._decoding: DecodeBatch | None = None
+        self._one_thread = contextlib.ExitStack()
 
     def __len__(self) -> int:
         """Requests that are in the batch."""
@@ -116,12 +129,16 @@ class RunningBatch(Generic[Key]):
         name = self._difference(request)
         if name is not None:
             raise InputError(name, getattr(request, name), "differs from the rest of the batch")
+        if not self._members:
+            self._one_thread.enter_context(self.pipeline.computing())
         self._members[key] = _Member(request, should_stop)
 
     def _difference(self, request: GenerationRequest) -> str | None:
         """Name of the first setting that bars the request from the batch."""
         if request.variant != self.pipeline.variant.name:
             return "variant"
+        if request.lora != self.pipeline.lora:
+            return "lora"
         for other in self._members.values():
             for name in SHARED:
                 if getattr(request, name) != getattr(other.request, name):
@@ -136,6 +153,7 @@ class RunningBatch(Generic[Key]):
             if member.job is None and member.events is None:
                 yield from self._guarded(key, member, self._begin(member))
         self._decode()
+        self._wait()
         for key, member in list(self._members.items()):
             if member.events is not None:
                 yield from self._guarded(key, member, _some(member.events))
@@ -154,7 +172,7 @@ class RunningBatch(Generic[Key]):
         try:
             for event in events:
                 yield key, event
-            ended = member.lane is not None and member.lane.ended
+            ended = member.ended and member.job is not None and member.job.rendered
         except _Ended:
             ended = True
         except Exception as error:
@@ -172,7 +190,7 @@ class RunningBatch(Generic[Key]):
         yield Progress("preparing", 0.0, 0.0)
         job = pipeline.prepare(request, member.should_stop)
         job.check()
-        yield from pipeline.begin(job)
+        yield from pipeline.begin(job, pipeline.render_threads)
         if self._decoding is None:
             official = request.compat == "official"
             self._decoding = DecodeBatch(pipeline.decoder, official=official)
@@ -193,6 +211,16 @@ class RunningBatch(Generic[Key]):
         for job in jobs:
             job.book("language_model", (time.perf_counter() - began) / len(jobs))
 
+    def _wait(self) -> None:
+        """For sound of other threads, where there is nothing else to do."""
+        threads = self.pipeline.render_threads
+        busy = self._decoding is not None and self._decoding.lanes
+        if threads is None or busy or any(m.events is not None for m in self._members.values()):
+            return
+        jobs = [member.job for member in self._members.values() if member.ended and member.job]
+        with threads.changed:
+            threads.changed.wait_for(lambda: any(job.waiting for job in jobs), WAIT_SECONDS)
+
     def _render(self, member: _Member, job: GenerationJob) -> Iterator[Event]:
         lane = member.lane
         assert lane is not None
@@ -201,15 +229,23 @@ class RunningBatch(Generic[Key]):
         member.taken += len(fresh)
         if fresh:
             yield from job.feed(np.array(fresh, np.int64))
-        if lane.ended:
+        if lane.ended and not member.ended:
+            member.ended = True
+            job.end()
+        yield from job.sound()
+        if member.ended and job.rendered:
             yield from job.finish(self.pipeline.model, self.pipeline.load_seconds)
 
     def _remove(self, key: Key, member: _Member) -> None:
         del self._members[key]
+        if member.job is not None:
+            member.job.stopped = True  # for a thread that still renders
         if member.lane is not None and self._decoding is not None:
             self._decoding.leave(member.lane)
         if not any(other.lane for other in self._members.values()):
             self._decoding = None  # the next batch may be of another compat
+        if not self._members:
+            self._one_thread.close()
 
 
 class _Ended(Exception):

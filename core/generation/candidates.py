@@ -25,26 +25,53 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class HeardFact:
+    """One thing that a request asks for, as it is heard in a piece.
+
+    Attributes:
+        name: tempo, key, drums or style.
+        asked, heard: in words.
+        score: from 0 (not at all) to 1 (as asked).
+    """
+
+    name: str
+    asked: str
+    heard: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Choice:
     """Where a kept piece came among its candidates.
 
     Attributes:
         of: how many were made.
         rank: 1 is the best.
-        score: mean log-probability of the scored tokens, nats a token.
+        score: by likelihood the mean log-probability of the scored tokens, nats a token; by
+            adherence the mean score of what was heard, 0 to 1.
         scored: what the score is of.
+        by: likelihood or adherence.
+        heard: by adherence, each thing that was asked for.
     """
 
     of: int
     rank: int
     score: float
     scored: str
+    by: str = "likelihood"
+    heard: tuple[HeardFact, ...] = ()
 
 
 def requests_of(request: GenerationRequest) -> list[GenerationRequest]:
     """One request a candidate, each with the next seed; each makes its piece again alone."""
     return [
-        replace(request, seed=(request.seed + i) % (MAX_SEED + 1), best_of=1, keep=1)
+        replace(
+            request,
+            seed=(request.seed + i) % (MAX_SEED + 1),
+            best_of=1,
+            keep=1,
+            choose_by="likelihood",
+        )
         for i in range(request.best_of)
     ]
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,17 +65,15 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _making(parser: argparse.ArgumentParser) -> None:
     """The options of every field of a request, but for those that a command has of its own."""
     for spec in FIELDS.values():
-        if spec.place != "given" and spec.name != "prompt":
+        if spec.place != "given" and spec.name not in ("prompt", "lora"):
             parser.add_argument(
                 spec.option, help=spec.help.replace("%", "%%"), metavar=_shape(spec)
             )
     parser.add_argument(
         "--lora",
         action="append",
-        default=[],
         metavar="NAME:STRENGTH",
-        help="an adapter beside the model, from 0 (as if it were not there) to 1 (as trained) and "
-        "beyond; may be given several times",
+        help=FIELDS["lora"].help + "; may be given several times",
     )
     parser.add_argument("--out", type=Path, required=True)
 
@@ -96,6 +94,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     named: dict[str, Any] = {
         name: v for name in FIELDS if (v := getattr(args, name, None)) is not None
     }
+    if "lora" in named:
+        named["lora"] = ",".join(named["lora"])
     for name, value in named.items():
         may_be_empty = FIELDS[name].place in ("describe", "music") or name == "sections"
         if not value.strip() and not may_be_empty:
@@ -138,7 +138,7 @@ def _generate(args: argparse.Namespace) -> None:
     for request, path in jobs:
         for rank in range(1, request.keep + 1):
             check_writable(_kept_file(path, rank))
-    _make(jobs, args.json, args.lora)
+    _make(jobs, args.json)
 
 
 def _row_request(name: str, fields: dict[str, Any]) -> GenerationRequest:
@@ -197,7 +197,7 @@ def _write_one(request: GenerationRequest, args: argparse.Namespace) -> None:
 
     for rank in range(1, request.keep + 1):
         check_writable(_kept_file(args.out, rank))
-    _make([(request, args.out)], args.json, args.lora)
+    _make([(request, args.out)], args.json)
 
 
 def _kept_file(path: Path, rank: int) -> Path:
@@ -205,18 +205,16 @@ def _kept_file(path: Path, rank: int) -> Path:
     return path if rank == 1 else path.with_name(f"{path.stem}-{rank}{path.suffix}")
 
 
-def _make(jobs: list[tuple[Any, Path]], as_json: bool, adapters: Sequence[str] = ()) -> None:
+def _make(jobs: list[tuple[Any, Path]], as_json: bool) -> None:
     """Make every (request, file); one line a result on stdout, progress on stderr."""
     from core import audio
-    from core.checkpoints.lora import Lora
     from core.pipeline import BATCH, Pipeline
     from core.result import GenerationResult, Progress
 
     for note in dict.fromkeys(note for request, _ in jobs for note in notes(request)):
         print(f"note: {note}", file=sys.stderr)
     first = jobs[0][0]
-    loras = [Lora.parse(text) for text in adapters]
-    pipeline = Pipeline.load(first.variant, first.dtype, first.device, loras)
+    pipeline = Pipeline.load(first.variant, first.dtype, first.device, first.lora)
     for start in range(0, len(jobs), BATCH):
         together = jobs[start : start + BATCH]
         for number, event in pipeline.stream_batch([request for request, _ in together]):

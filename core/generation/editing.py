@@ -20,6 +20,7 @@ from core.generation.candidates import Choice, Drawn, best, draw, likelihood, re
 from core.generation.job import Event, GenerationJob, require_numbers
 from core.language_model import DecodeRequest
 from core.pipeline import BATCH, EDGE_FADE_SECONDS, Pipeline
+from core.requests.checks import require_known_edit
 from core.requests.request import MAX_SECONDS, MIN_PROMPT_AUDIO_SECONDS, Edit, GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 
@@ -62,13 +63,7 @@ def stream(
     """
     yield Progress("preparing", 0.0, 0.0)
     assert request.edit is not None and request.audio is not None
-    if request.edit.before is not None:
-        raise InputError(
-            "before",
-            f"{request.edit.before:g}",
-            f"{pipeline.variant.name} was trained to go on from music, not to lead into it; "
-            "redo a span, or continue",
-        )
+    require_known_edit(request)
     source = audio.read(request.audio.path)
     audio.require_sounding(source, "audio", MIN_PROMPT_AUDIO_SECONDS)
     editor = _Editor(pipeline, request, source, should_stop)

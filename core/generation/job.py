@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import Cancelled, FailureError
 from core.generation.mastering import Mastering
-from core.generation.rendering import Piece, Renderer
+from core.generation.threads import Rendering
 from core.requests.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
 
@@ -46,6 +46,7 @@ class GenerationJob:
         self.prompt, self.front = prompt, front
         self.stages: dict[str, float] = {}
         self._should_stop = should_stop
+        self.stopped = False  # read by the threads that render
         self._tokens: list[np.ndarray] = []
         self._done = 0  # tokens
         self._began = time.perf_counter()
@@ -72,39 +73,67 @@ class GenerationJob:
             RENDERING[kind] = all_rendering / max(all_drawing, 1e-9)
         else:
             all_rendering = RENDERING.get(kind, FIRST_RENDERING) * all_drawing
-        left = all_drawing * (1 - drawn) + max(0.0, all_rendering - rendering) * (made < 1)
-        spent = drawing + rendering
+        # Where sound is made beside the decoding, a person waits for the longer of the two.
+        joined = max if self._rendering.beside else _sum
+        left = joined(all_drawing * (1 - drawn), max(0.0, all_rendering - rendering) * (made < 1))
+        spent = joined(drawing, rendering)
         # Beside other jobs of the worker its own share of the time is not what a person waits.
         slower = max(1.0, (time.perf_counter() - self._began) / max(spent, 1e-9))
         return spent / max(spent + left, 1e-9), left * slower
 
     def check(self) -> None:
         """Raises: Cancelled when the person asked to stop."""
-        if self._should_stop():
+        if self.stopped or self._should_stop():
+            self.stopped = True
+            raise Cancelled
+
+    def check_stopped(self) -> None:
+        """The same for other threads: what `check` or `stopped` said last.
+
+        Raises: Cancelled.
+        """
+        if self.stopped:
             raise Cancelled
 
     def book(self, stage: str, seconds: float) -> None:
         """Add compute time to a stage."""
         self.stages[stage] = self.stages.get(stage, 0.0) + seconds
 
-    def start(self, renderer: Renderer, mastering: Mastering, lead: np.ndarray) -> Iterator[Event]:
+    def start(
+        self, rendering: Rendering, mastering: Mastering, lead: np.ndarray
+    ) -> Iterator[Event]:
         """The prompt's own sound; `lead` are its tokens that sound into the new music."""
-        self._renderer, self._mastering = renderer, mastering
+        self._rendering, self._mastering = rendering, mastering
         self._wanted_samples = round(self.request.seconds * mastering.sample_rate)
         yield from self._chunks(mastering.start())
         self._sounded = 0  # what was handed out is the prompt's
-        yield from self._sound(renderer.feed(lead))
+        self._rendering.feed(lead)
+        yield from self.sound()
 
     def feed(self, tokens: np.ndarray) -> Iterator[Event]:
-        """New tokens [N]; the sound that is now complete, and progress after every call."""
+        """New tokens [N]; the sound that is ready, and progress."""
         self._tokens.append(tokens)
         self._done += len(tokens)
         yield self._progress()
-        yield from self._sound(self._renderer.feed(tokens))
+        self._rendering.feed(tokens)
+        yield from self.sound()
+
+    def end(self) -> None:
+        """No more tokens come; `sound` gives the rest."""
+        self._rendering.flush()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `sound` has something to give, or nothing is left to come."""
+        return self._rendering.waiting
+
+    @property
+    def rendered(self) -> bool:
+        """Whether all of its sound was handed out, after `end`."""
+        return self._rendering.ended
 
     def finish(self, model: dict[str, Any], load_seconds: float) -> Iterator[Event]:
-        """Sound of what is left, then the result."""
-        yield from self._sound(self._renderer.flush())
+        """What mastering held back, then the result; once `rendered`."""
         yield from self._chunks(self._mastering.finish())
         tokens = np.concatenate(self._tokens) if self._tokens else np.zeros(0, np.int64)
         yield GenerationResult(
@@ -118,16 +147,13 @@ class GenerationJob:
             self.sent,
         )
 
-    def _sound(self, pieces: Iterator[Piece]) -> Iterator[Event]:
-        while True:
-            began = time.perf_counter()
-            piece = next(pieces, None)
-            if piece is None:
-                return
-            self.book(piece[0], time.perf_counter() - began)
+    def sound(self) -> Iterator[Event]:
+        """The sound that is ready, with progress."""
+        for stage, samples, seconds in self._rendering.take():
+            self.book(stage, seconds)
             self.check()
-            require_numbers(piece[1])
-            yield from self._chunks(self._mastering.add(piece[1]))
+            require_numbers(samples)
+            yield from self._chunks(self._mastering.add(samples))
             yield self._progress()
 
     def _chunks(self, sounds: Iterator[np.ndarray]) -> Iterator[AudioChunk]:
@@ -142,6 +168,10 @@ class GenerationJob:
         self._share = max(self._share, fraction if whole else min(fraction, LARGEST_ESTIMATE))
         stage = "making music" if self._done < self.total_tokens else "finishing"
         return Progress(stage, self._share, left)
+
+
+def _sum(drawing: float, rendering: float) -> float:
+    return drawing + rendering
 
 
 def require_numbers(samples: np.ndarray) -> None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.nn.bands import Windows, bands_of
+from core.nn.bands import Windows, bands_of, check_contrast
 
 ENCODERS = ("hifigan", "logmel")
 GENERATORS = ("hifigan", "vocos")
@@ -25,6 +25,7 @@ class HiFiCodecConfig:
             magnitudes whose phases are recovered (`magnitude`).
         vocos_low_bands: of a magnitude head, longer windows for the lowest parts of the spectrum:
             (samples, upper edge in Hz), from low to high. The window of vocos_fft has the rest.
+        vocos_contrast: of a magnitude head, how much decoding sharpens its spectra (1: not at all).
         hop: samples per latent frame; for a hifigan kind the product of `upsample_rates`.
         latent_dim: channels of a latent frame, split evenly over the code groups.
         upsample_rates, upsample_kernels: the generator's stages; the encoder mirrors them.
@@ -69,6 +70,7 @@ class HiFiCodecConfig:
     vocos_fft: int = 1280
     vocos_head: str = "istft"
     vocos_low_bands: Windows = ()
+    vocos_contrast: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("upsample_rates", "upsample_kernels", "resblock_kernels"):
@@ -95,10 +97,12 @@ class HiFiCodecConfig:
             size = getattr(self, name)
             if size < self.hop or (size - self.hop) % 2:
                 raise InputError(name, size, f"should exceed the hop {self.hop} by an even number")
-        if self.vocos_low_bands and (self.generator, self.vocos_head) != ("vocos", "magnitude"):
+        magnitudes = (self.generator, self.vocos_head) == ("vocos", "magnitude")
+        if self.vocos_low_bands and not magnitudes:
             raise InputError(
                 "vocos_low_bands", self.vocos_low_bands, "belong to a vocos magnitude head"
             )
+        check_contrast("vocos_contrast", self.vocos_contrast, magnitudes)
         bands_of(self.vocos_low_bands, self.vocos_fft, self.hop, self.sample_rate)
 
     def _check_stages(self) -> None:

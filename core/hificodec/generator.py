@@ -85,7 +85,7 @@ class VocosGenerator(nn.Module):
             config.latent_dim, config.vocos_width, config.vocos_hidden, config.vocos_layers
         )
         bands = bands_of(config.vocos_low_bands, config.vocos_fft, config.hop, config.sample_rate)
-        self.head = build_head(config.vocos_head, config.vocos_width, bands)
+        self.head = build_head(config.vocos_head, config.vocos_width, bands, config.vocos_contrast)
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.head(self.backbone(latents))  # [B, N, width] -> [B, 1, N * hop]

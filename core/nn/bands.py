@@ -23,6 +23,7 @@ from core.nn.phase import PhaseRecovery
 PASSED = 0.8  # of a decimated band's Nyquist frequency; above it the low-pass falls
 SPAN = 12  # decimated samples of the low-pass to either side
 BETA = 7.0  # of its Kaiser window; about 70 dB
+LEAST_CONTRAST, MOST_CONTRAST = 0.5, 3.0
 SILENT = -60.0  # log-magnitude of bins outside a band
 
 Windows = tuple[tuple[int, float], ...]  # (window in samples, upper edge in Hz), from low to high
@@ -78,6 +79,14 @@ def bands_of(low: Windows, n_fft: int, hop: int, rate: int) -> tuple[Band, ...]:
         bands.append(_band(window, hop, rate, factor, start, edge))
         start = edge
     return (*bands, _band(n_fft, hop, rate, 1, start, rate / 2))
+
+
+def check_contrast(name: str, value: float, magnitudes: bool) -> None:
+    """Raises: InputError for a contrast out of range, or of a head that does not say magnitudes."""
+    if not LEAST_CONTRAST <= value <= MOST_CONTRAST:
+        raise InputError(name, value, f"must lie from {LEAST_CONTRAST:g} to {MOST_CONTRAST:g}")
+    if value != 1 and not magnitudes:
+        raise InputError(name, value, "belongs to a magnitude head")
 
 
 def _factor(window: int, hop: int, rate: int, edge: float) -> int:

@@ -14,13 +14,16 @@ from typing import Any
 
 from core import variants
 from core.errors import InputError
+from core.requests.adherence import Asked, asked
+from core.requests.checks import check_together
 from core.requests.fields import RequestField, declared, fields_of
-from core.requests.parts import MAX_SECONDS, AudioPrompt, Edit, Section, check_edit, check_plan
+from core.requests.parts import MAX_SECONDS, AudioPrompt, Edit, Section, check_plan
 from core.requests.parts import STRUCTURES as STRUCTURES
 from core.requests.parts import parse_sections as parse_sections
 
 MAX_PROMPT_CHARACTERS = 2000
 MIN_PROMPT_AUDIO_SECONDS = 1.0
+CHOOSE_BY = ("likelihood", "adherence")
 PRESETS = ("draft", "standard", "best")
 DTYPES = ("fp32", "bf16", "int8")
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -70,6 +73,15 @@ class GenerationRequest:
         "variant",
         "model: a name that `variants` lists, or a model folder; empty: nano",
         "Model",
+        "structure",
+        longest=4096,
+    )
+    lora: tuple[str, ...] = declared(
+        (),
+        "words",
+        "adapters beside the model, NAME:STRENGTH with commas, from 0 (as if it were not there) to "
+        "1 (as trained) and beyond",
+        "Adapters (LoRA)",
         "structure",
         longest=4096,
     )
@@ -232,7 +244,7 @@ class GenerationRequest:
     best_of: int = declared(
         None,
         "whole",
-        "make so many and keep those that the language model finds likeliest; empty: 1, and "
+        "make so many and keep the best, see choose-by; empty: 1, and "
         f"{EDIT_CANDIDATES} for a span that is redone",
         "Best of",
         "sampling",
@@ -241,6 +253,15 @@ class GenerationRequest:
     )
     keep: int = declared(
         1, "whole", "how many of them to keep", "Keep", "sampling", low=1, high=MAX_BEST_OF
+    )
+    choose_by: str = declared(
+        "likelihood",
+        "choice",
+        "which are best: those that the language model finds likeliest, or those in which the "
+        "tempo, key, style and drums asked for are heard best",
+        "Choose by",
+        "sampling",
+        choices=CHOOSE_BY,
     )
     edit: Edit | None = declared(
         None, "edit", "what is made anew in the audio", "Edit", "given", optional=True
@@ -266,7 +287,7 @@ class GenerationRequest:
             self._resolve_edit(self.edit)
         for name, spec in FIELDS.items():
             spec.check(getattr(self, name))
-        self._check_together()
+        check_together(self)
         check_plan(self.sections, self.seconds)
 
     def _resolve_edit(self, edit: Edit) -> None:
@@ -279,35 +300,10 @@ class GenerationRequest:
             )
         object.__setattr__(self, "seconds", made)
 
-    def _check_together(self) -> None:
-        """What no field can check alone."""
-        if not self.prompt and self.audio is None and not self.describes_music:
-            raise InputError(
-                "prompt",
-                "(empty)",
-                "describe the music, for example 'upbeat funk with slap bass and drums'",
-            )
-        if self.min_seconds is not None and self.min_seconds > self.seconds:
-            raise InputError(
-                "min-seconds",
-                self.min_seconds,
-                f"must be at most the length asked for, {self.seconds:g} s",
-            )
-        if self.keep > self.best_of:
-            raise InputError("keep", self.keep, f"must be at most best-of, {self.best_of}")
-        if self.negative and (self.guidance < 0 or self.guidance == 1):
-            raise InputError(
-                "negative", self.negative, f"needs guidance, which {self.guidance:g} turns off"
-            )
-        if self.negative and self.compat == "official":
-            raise InputError(
-                "negative", self.negative, "is unknown to the released code; leave compat out"
-            )
-        if self.edit is not None:
-            check_edit(self.edit, self.audio)
-            for name in ("compat", "min_seconds"):
-                if getattr(self, name) is not None:
-                    raise InputError(FIELDS[name].title, getattr(self, name), "is not for edits")
+    @property
+    def asked(self) -> Asked:
+        """What of the request can be heard in its music."""
+        return asked(self.prompt, self.tempo, self.key, self.drums, self.instruments)
 
     @property
     def describes_music(self) -> bool:

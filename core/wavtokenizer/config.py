@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.nn.bands import Windows, bands_of
+from core.nn.bands import Windows, bands_of, check_contrast
 
 ENCODERS = ("seanet", "logmel")
 QUANTIZERS = ("euclidean", "factorised")
@@ -35,6 +35,7 @@ class WavTokenizerConfig:
             (magnitudes said, phases recovered).
         low_bands: of a magnitude head, longer windows for the lowest parts of the spectrum:
             (samples, upper edge in Hz), from low to high. The window of n_fft has the rest.
+        contrast: of a magnitude head, how much decoding sharpens its spectra (1: not at all).
     """
 
     sample_rate: int = 24000
@@ -68,6 +69,7 @@ class WavTokenizerConfig:
     decoder_pos_net: bool = True
     head: str = "istft"
     low_bands: Windows = ()
+    contrast: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratios", tuple(self.ratios))  # JSON knows only lists
@@ -89,6 +91,7 @@ class WavTokenizerConfig:
                 raise InputError(name, size, f"must exceed the hop {self.hop} by an even number")
         if self.low_bands and self.head != "magnitude":
             raise InputError("low_bands", self.low_bands, "belong to a magnitude head")
+        check_contrast("contrast", self.contrast, self.head == "magnitude")
         bands_of(self.low_bands, self.n_fft, self.hop, self.sample_rate)
         if self.slots > 1 and (self.quantizer != "factorised" or self.codebook_size % self.slots):
             raise InputError(

@@ -62,7 +62,7 @@ class WavTokenizer(nn.Module):
             with_pos_net=config.decoder_pos_net,
         )
         bands = bands_of(config.low_bands, config.n_fft, config.hop, config.sample_rate)
-        self.head = build_head(config.head, config.decoder_dim, bands)
+        self.head = build_head(config.head, config.decoder_dim, bands, config.contrast)
 
     @property
     def hop(self) -> int:

@@ -6,12 +6,13 @@ import dataclasses
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.errors import FailureError
 from core.files import replacing, write_text
 from core.workspace import work_folder
 from evaluation.embeddings import Arrays
@@ -57,6 +58,10 @@ class EmbeddingCache:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npz"
 
+    def has(self, key: str) -> bool:
+        """Whether there is an entry (it may be damaged)."""
+        return self._path(key).is_file()
+
     def get(self, key: str) -> Arrays | None:
         """The entry, or None when there is none or it is damaged."""
         try:
@@ -73,8 +78,40 @@ class EmbeddingCache:
             np.savez(fresh, **arrays)
 
 
+class StoredArrays(Mapping[str, Arrays]):
+    """Arrays by id, read each time they are asked for: memory does not grow with their number.
+
+    Args:
+        cache: where they are.
+        keys: id -> key.
+    """
+
+    def __init__(self, cache: EmbeddingCache, keys: Mapping[str, str]) -> None:
+        self._cache, self._keys = cache, keys
+
+    @property
+    def keys_of_cache(self) -> list[str]:
+        """Of all arrays, in order."""
+        return list(self._keys.values())
+
+    def __getitem__(self, name: str) -> Arrays:
+        """Raises: KeyError for an unknown id, FailureError for arrays that are gone."""
+        arrays = self._cache.get(self._keys[name])
+        if arrays is None:
+            hint = "its embedding is no longer in the cache; run the plan again"
+            raise FailureError("embedding", name, hint)
+        return arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
 class ScoreCache:
-    """Results of metrics that were computed before, so that a stopped run need not repeat them.
+    """Results of metrics and differences that were computed before, so that a stopped run need
+    not repeat them.
 
     Args:
         folder: by default `$STUDIO_WORK/scores`.
@@ -86,16 +123,26 @@ class ScoreCache:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
 
+    def read(self, key: str) -> Any:
+        """Plain data, or None when there is none or it is damaged."""
+        try:
+            return json.loads(self._path(key).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def write(self, key: str, data: Any) -> None:
+        """Write it whole or not at all."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(data))
+
     def get(self, key: str) -> list[MetricResult] | None:
         """The results, or None when there are none or they are damaged."""
         try:
-            stored = json.loads(self._path(key).read_text(encoding="utf-8"))
-            return [MetricResult(**one) for one in stored]
-        except (OSError, ValueError, TypeError):
+            return [MetricResult(**one) for one in self.read(key) or ()] or None
+        except TypeError:
             return None
 
     def put(self, key: str, results: list[MetricResult]) -> None:
         """Write them whole or not at all."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps([dataclasses.asdict(one) for one in results]))
+        self.write(key, [dataclasses.asdict(one) for one in results])

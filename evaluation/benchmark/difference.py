@@ -11,13 +11,13 @@ import pandas as pd
 from scipy import stats
 
 from core.errors import InputError
-from evaluation.benchmark.cache import EmbeddingCache
+from evaluation.benchmark.cache import EmbeddingCache, ScoreCache, StoredArrays, hash_of
 from evaluation.benchmark.results import RunResult, SystemResult
 from evaluation.datasets import Item
-from evaluation.embeddings import Arrays, digest
+from evaluation.embeddings import choices, digest
 from evaluation.listening.statistics import holm
 from evaluation.metrics import Interval, mean_interval
-from evaluation.suite import RECIPES, ComparesSystems, Metric, MetricData, MetricResult
+from evaluation.suite import RECIPES, ComparesSystems, Metric, MetricData, MetricResult, is_own
 
 SWAPS = 499  # of a paired permutation test; its smallest p is 1 / 500
 FEWEST_ITEMS = 3
@@ -57,10 +57,12 @@ def difference(
     swaps: int = SWAPS,
     seed: int = 0,
     pairs: Sequence[tuple[str, str]] = (),
+    metrics: Sequence[Metric] = (),
 ) -> tuple[Difference, ...]:
     """Compare the systems of two runs.
 
     Args:
+        metrics: a person's own, which no recipe has.
         pairs: titles to compare; by default systems of equal title, or the only ones of each run.
     Raises: InputError when nothing can be paired, or recipes, weights, packages, spans or real
         clips differ.
@@ -70,12 +72,14 @@ def difference(
         [
             found
             for first, second in _systems(one, two, pairs)
-            for found in _compare(first, second, swaps, seed)
+            for found in _compare(first, second, swaps, seed, metrics)
         ]
     )
 
 
-def all_pairs(run: RunResult, swaps: int = SWAPS, seed: int = 0) -> tuple[Difference, ...]:
+def all_pairs(
+    run: RunResult, swaps: int = SWAPS, seed: int = 0, metrics: Sequence[Metric] = ()
+) -> tuple[Difference, ...]:
     """Every two systems of one run that were measured alike, with Holm over all tests.
 
     Raises: InputError when there are no two such systems.
@@ -89,7 +93,7 @@ def all_pairs(run: RunResult, swaps: int = SWAPS, seed: int = 0) -> tuple[Differ
     ]
     if not pairs:
         raise InputError("systems", len(systems), "needs two that were measured alike")
-    return _with_holm([found for pair in pairs for found in _compare(*pair, swaps, seed)])
+    return _with_holm([found for pair in pairs for found in _compare(*pair, swaps, seed, metrics)])
 
 
 def _same_measure(one: RunResult, two: RunResult) -> None:
@@ -161,24 +165,28 @@ def _shared(first: SystemResult, second: SystemResult) -> list[str]:
     return [name for name in first.pairs if name in second.pairs]
 
 
-def _compare(first: SystemResult, second: SystemResult, swaps: int, seed: int) -> list[Difference]:
+def _compare(
+    first: SystemResult, second: SystemResult, swaps: int, seed: int, metrics: Sequence[Metric]
+) -> list[Difference]:
     _comparable(first, second)
     found = []
     for result in first.metrics:
         other = second.metric(result.name)
         if other is None:
             continue
-        metric = _metric_of(result)
+        metric = _metric_of(result, metrics)
         if isinstance(metric, ComparesSystems):
+            if not any(real for pair in first.pairs.values() for _, real in pair.keys.values()):
+                continue  # statistics in place of real clips: the report says "not compared"
             found.append(_distance(first, second, result, metric, swaps, seed))
         elif result.per_item and other.per_item:
             found.append(_mean(first, second, result, other, seed))
     return found
 
 
-def _metric_of(result: MetricResult) -> Metric | None:
-    """The metric that made a result, where a recipe has one of its name."""
-    metrics = (metric for recipe in RECIPES.values() for metric in recipe.metrics)
+def _metric_of(result: MetricResult, own: Sequence[Metric]) -> Metric | None:
+    """The metric that made a result, among one's own and those of the recipes."""
+    metrics = (*own, *(metric for recipe in RECIPES.values() for metric in recipe.metrics))
     return next((metric for metric in metrics if metric.name == result.choice), None)
 
 
@@ -224,7 +232,7 @@ def _distance(
     """A metric of whole sets: the metric itself says how far apart the systems are."""
     assert isinstance(metric, ComparesSystems)
     sides = _data(first, second, metric), _data(second, first, metric)
-    left, right, interval, p, test = metric.difference(*sides, swaps, seed)
+    left, right, interval, p, test = _kept(metric, sides, swaps, seed)
     return Difference(
         first.title,
         second.title,
@@ -240,23 +248,45 @@ def _distance(
     )
 
 
+def _kept(
+    metric: ComparesSystems, sides: tuple[MetricData, MetricData], swaps: int, seed: int
+) -> tuple[float, float, Interval, float, str]:
+    """The metric's difference, from the cache where it was found before."""
+    cache, key = ScoreCache(), _key(metric, sides, swaps, seed)
+    stored = cache.read(key) if key else None
+    if stored is not None:
+        left, right, interval, p, test = stored
+        return left, right, Interval(**interval), p, test
+    left, right, found, p, test = metric.difference(*sides, swaps, seed)
+    if key:
+        cache.write(key, [left, right, dataclasses.asdict(found), p, test])
+    return left, right, found, p, test
+
+
+def _key(
+    metric: ComparesSystems, sides: tuple[MetricData, MetricData], swaps: int, seed: int
+) -> str | None:
+    """None for a person's own metric, whose version nobody checks."""
+    if is_own(metric):
+        return None
+    arrays = [side for data in sides for side in (data.generated, data.reference)]
+    keys = [side.keys_of_cache for side in arrays if isinstance(side, StoredArrays)]
+    pairs = [(item.id, item.reference_id) for item in sides[0].items]
+    return hash_of("difference", choices(metric), keys, pairs, swaps, seed)
+
+
 def _data(system: SystemResult, other: SystemResult, metric: Metric) -> MetricData:
     """A system's arrays of the shared items, from the cache."""
-    cache, generated, reference = EmbeddingCache(), {}, {}
+    generated: dict[str, str] = {}
+    reference: dict[str, str] = {}
     items = []
     for name in _shared(system, other):
         pair = system.pairs[name]
-        keys = pair.keys.get(digest(metric.embedding)) or pair.keys.get("")
-        generated[name] = _stored(cache, keys and keys[0], system, metric)
-        if pair.reference not in reference:
-            reference[pair.reference] = _stored(cache, keys and keys[1], system, metric)
+        keys = pair.keys.get(digest(metric.embedding)) or pair.keys.get("") or ("", "")
+        generated[name], reference[pair.reference] = keys
         items.append(Item(name, "", None, pair.reference))
-    return MetricData(tuple(items), generated, reference)
-
-
-def _stored(cache: EmbeddingCache, key: str | None, system: SystemResult, metric: Metric) -> Arrays:
-    arrays = cache.get(key) if key else None
-    if arrays is None:
+    cache = EmbeddingCache()
+    if not all(map(cache.has, (*generated.values(), *reference.values()))):
         hint = "embeddings are no longer in the cache; run both plans again, then compare"
         raise InputError(metric.name, system.title, hint)
-    return arrays
+    return MetricData(tuple(items), StoredArrays(cache, generated), StoredArrays(cache, reference))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
-from evaluation.benchmark.cache import EmbeddingCache, key_of
+from evaluation.benchmark.cache import EmbeddingCache, StoredArrays, key_of
 from evaluation.embeddings import Arrays, AudioClip, Embedding, digest
 from evaluation.metrics import Span, open_model
 from evaluation.suite import Recipe, package_versions
@@ -49,9 +49,13 @@ class Embedder:
         self.models, self.cache = models, cache
 
     def _key(self, embedding: Embedding, sha256: str, span: Span, variation: str) -> str:
-        weights = self.models[embedding.model].weights.sha256 if embedding.model else ""
+        weights = self.weights_of(embedding)
         versions = package_versions(embedding.packages)
         return key_of(sha256, weights, digest(embedding), span, versions, variation)
+
+    def weights_of(self, embedding: Embedding) -> str:
+        """Hash of its model's weights, or ""."""
+        return str(self.models[embedding.model].weights.sha256) if embedding.model else ""
 
     def key(self, embedding: Embedding, clip: AudioClip) -> str:
         """The cache's key of one clip."""
@@ -62,19 +66,20 @@ class Embedder:
         embedding: Embedding,
         clips: Sequence[AudioClip],
         on_step: Callable[[], None] = lambda: None,
-    ) -> tuple[dict[str, Arrays], dict[str, str]]:
+    ) -> tuple[StoredArrays, dict[str, str]]:
         """Arrays by id, and why others could not be embedded. `on_step` is told of each."""
-        found: dict[str, Arrays] = {}
+        found: dict[str, str] = {}
         failed: dict[str, str] = {}
         for at in range(0, len(clips), GROUP_FILES):
             group = clips[at : at + GROUP_FILES]
-            stored = {clip.id: self.cache.get(self.key(embedding, clip)) for clip in group}
+            keys = {clip.id: self.key(embedding, clip) for clip in group}
+            stored = {name: self.cache.get(key) for name, key in keys.items()}
             if any(arrays is None for arrays in stored.values()):
                 stored = self._fresh(embedding, group, failed)
-            found.update((name, arrays) for name, arrays in stored.items() if arrays is not None)
+            found.update((name, keys[name]) for name, one in stored.items() if one is not None)
             for _ in group:
                 on_step()
-        return found, failed
+        return StoredArrays(self.cache, found), failed
 
     def _fresh(
         self, embedding: Embedding, group: Sequence[AudioClip], failed: dict[str, str]

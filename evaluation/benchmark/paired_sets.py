@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import InputError
@@ -38,6 +38,7 @@ class PairedSets:
     presence: of the expected items.
     counts: "n of m", flagged when incomplete.
     problems: everything found, also what changed no number.
+    seconds: id -> length of its generated file.
     """
 
     items: tuple[Item, ...]
@@ -46,6 +47,18 @@ class PairedSets:
     presence: Presence
     counts: str
     problems: tuple[ComparisonProblem, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def only(self, names: set[str]) -> PairedSets:
+        """Of these items alone."""
+        kept = tuple(item for item in self.items if item.id in names)
+        needed = {item.reference_id for item in kept}
+        return dataclasses.replace(
+            self,
+            items=kept,
+            generated=tuple(clip for clip in self.generated if clip.id in names),
+            reference=tuple(clip for clip in self.reference if clip.id in needed),
+        )
 
     @property
     def one_to_one(self) -> bool:
@@ -81,12 +94,8 @@ class PairedSets:
         )
         if not kept:
             raise InputError("items", f"0 of {presence.expected}", problem_text(problems[0]))
-        needed = {item.reference_id for item in kept}
         return dataclasses.replace(
-            self,
-            items=tuple(kept),
-            generated=tuple(clip for clip in self.generated if clip.id not in lost),
-            reference=tuple(clip for clip in self.reference if clip.id in needed),
+            self.only({item.id for item in kept}),
             presence=presence,
             counts=presence.require(recipe.smallest_share, incomplete),
             problems=(*self.problems, *problems),
@@ -149,6 +158,7 @@ def pair_sets(
         presence=presence,
         counts=counts,
         problems=tuple(problems),
+        seconds={item.id: one.facts[item.id].seconds for item in used},
     )
 
 

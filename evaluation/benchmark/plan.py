@@ -27,6 +27,7 @@ class DatasetChoice:
         kind: the reader; "files" takes the files of the folder `table`, without captions.
         table: of captions.
         audio: folder of references; None for metrics that need none.
+        statistics: file of a reference's mean and covariance, in place of its audio.
         having: column -> value that items must have, e.g. split = test.
         flags: flag -> value, e.g. is_valid_subset = True.
         ids: list of ids to keep, a file.
@@ -42,6 +43,7 @@ class DatasetChoice:
     ids: Path | None = None
     limit: int | None = None
     seed: int = 0
+    statistics: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Plan:
 
     Attributes:
         name: of its folder of work.
+        slices: columns by whose values the items are measured apart too ("length": the clips' own).
         published_on: where published values come from and on which items.
         incomplete, unequal_clips, forced: flags that allow means over less than the recipe's
             share, distances between unequal numbers of clips, and refused comparisons.
@@ -141,14 +144,20 @@ class Plan:
     incomplete: bool = False
     unequal_clips: bool = False
     forced: bool = False
+    slices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.systems:
             raise InputError("systems", "none", "name at least one")
         check_unique(system.slug for system in self.systems)
-        if self.dataset.audio is None and self.recipe.needs_reference:
-            names = ", ".join(one.name for one in self.recipe.metrics if one.needs_reference)
-            raise InputError("reference", "none", f"{names} compare with real clips; name a folder")
+        if self.dataset.audio and self.dataset.statistics:
+            both = f"{self.dataset.audio} and {self.dataset.statistics}"
+            raise InputError("reference", both, "give a folder of real clips or statistics")
+        known = self.dataset.audio or self.dataset.statistics
+        if not known and all(metric.needs_reference for metric in self.recipe.metrics):
+            names = ", ".join(metric.name for metric in self.recipe.metrics)
+            hint = f"{names} compare with real clips; name a folder (audio)"
+            raise InputError("reference", "none", hint)
         for system in self.systems:
             if (system.variant is None) == (system.folder is None):
                 raise InputError("system", system.title, "give it either a variant or a folder")
@@ -165,7 +174,7 @@ class Plan:
             self.unequal_clips,
             self.forced,
         ]
-        text = repr([*fields, *self.systems])
+        text = repr([*fields, *self.systems, *self.slices])
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     @property

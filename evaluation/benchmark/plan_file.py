@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.requests.request import parse_sections
 from core.workspace import work_folder
 from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System, Task
+from evaluation.datasets import audio_files_of
 from evaluation.metrics import Span
 from evaluation.suite import ContinuationChoice, read_metrics, recipe
 
@@ -31,10 +32,11 @@ PLAN_FIELDS = {
     "unequal_clips",
     "forced",
     "metrics",
+    "slices",
 }
 TASK_FIELDS = {"continuation", "reference_start", "reference_seconds"}
 PROMPT_ALIASES = {"hears_prompt": "scores_prompt"}
-DATASET_PATHS = ("table", "audio", "ids")
+DATASET_PATHS = ("table", "audio", "ids", "statistics")
 
 
 def shipped_plans() -> dict[str, Path]:
@@ -75,8 +77,15 @@ def read_plan(
             _system(one, tasks, default, path.parent) for one in _need(stored, "systems")
         ),
         published_on=str(stored.get("published_on") or ""),
+        slices=_names("slices", stored.get("slices") or []),
         **{flag: bool(stored.get(flag)) for flag in ("incomplete", "unequal_clips", "forced")},
     )
+
+
+def _names(field: str, given: Any) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise InputError(field, given, "write a list of columns: [genre, length]")
+    return tuple(given)
 
 
 def _metric_files(stored: Mapping[str, Any], base: Path, allowed: bool) -> list[Path]:
@@ -116,9 +125,10 @@ def _dataset(stored: Any, base: Path) -> DatasetChoice:
         raise InputError(
             "dataset kind", stored.get("kind"), "use one of " + ", ".join(DATASET_KINDS)
         )
-    for name in ("table", "audio"):
-        _need(stored, name)
+    _need(stored, "table")
     paths = {name: _path(stored[name], base) for name in DATASET_PATHS if stored.get(name)}
+    if "audio" in paths:
+        paths["audio"] = audio_files_of(paths["audio"])
     having = {str(key): str(value) for key, value in (stored.get("having") or {}).items()}
     return DatasetChoice(**{**stored, **paths, "having": having})
 
@@ -157,7 +167,7 @@ def _system(
         labels={str(key): str(value) for key, value in (stored.get("labels") or {}).items()},
         variant=stored.get("variant"),
         generation=generation if stored.get("variant") else {},
-        folder=_path(stored["folder"], base) if stored.get("folder") else None,
+        folder=audio_files_of(_path(stored["folder"], base)) if stored.get("folder") else None,
         limit=stored.get("limit"),
         published=stored.get("published") or {},
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from evaluation.benchmark.results import RunResult, SystemResult
 from evaluation.report import Cell, Column, PlayableItem, Points, Report, Row, Table
-from evaluation.suite import Recipe
+from evaluation.suite import MetricResult, Recipe
 
 MISSING_SHOWN = 40
 
@@ -17,8 +17,14 @@ def _names(systems: Sequence[SystemResult]) -> list[str]:
     return list(dict.fromkeys(metric.name for one in systems for metric in one.metrics))
 
 
+def _first(result: RunResult) -> dict[str, MetricResult]:
+    """Name -> a result of every metric, in order."""
+    found = {metric.name: metric for one in result.systems for metric in one.metrics}
+    return {name: found[name] for name in _names(result.systems)}
+
+
 def _columns(result: RunResult) -> list[Column]:
-    first = {metric.name: metric for one in result.systems for metric in reversed(one.metrics)}
+    first = _first(result)
     columns = [
         Column("n", note="clips used of those expected; intervals are over clips", charted=False)
     ]
@@ -80,14 +86,49 @@ def run_table(result: RunResult) -> Table:
     return Table(result.title, ("system", *labels, "task"), tuple(columns), rows, note)
 
 
-def _long(result: RunResult) -> tuple[dict[str, Any], ...]:
+def slice_tables(result: RunResult) -> tuple[Table, ...]:
+    """One table for each column that the items were sliced by."""
+    columns = dict.fromkeys(part.column for one in result.systems for part in one.slices)
+    return tuple(_slice_table(result, column) for column in columns)
+
+
+def _slice_table(result: RunResult, column: str) -> Table:
+    shown = [
+        Column("n", charted=False),
+        *(
+            Column(name, metric.better, 1 if metric.estimate >= 100 else 3, charted=False)
+            for name, metric in _first(result).items()
+        ),
+    ]
     rows = []
     for one in result.systems:
+        for part in (part for part in one.slices if part.column == column):
+            found = {metric.name: metric for metric in part.metrics}
+            cells = [
+                Cell(metric.estimate, metric.low, metric.high)
+                if (metric := found.get(head.name))
+                else Cell(text=str(part.items) if head.name == "n" else "")
+                for head in shown
+            ]
+            rows.append(Row((part.value, one.name), tuple(cells)))
+    rows.sort(key=lambda row: row.labels[0])
+    note = "set distances are biased upwards at small n: compare systems within one value alone"
+    return Table(
+        f"{result.title}, by {column}", (column, "system"), tuple(shown), tuple(rows), note
+    )
+
+
+def _long(result: RunResult) -> tuple[dict[str, Any], ...]:
+    rows = []
+    sliced = any(one.slices for one in result.systems)
+    for one in result.systems:
         head = {"system": one.name, "task": one.task, **one.labels}
-        for metric in one.metrics:
+        parts = [("", one.metrics), *((f"{p.column} = {p.value}", p.metrics) for p in one.slices)]
+        for name, metric in ((name, metric) for name, metrics in parts for metric in metrics):
             rows.append(
                 {
                     **head,
+                    **({"slice": name} if sliced else {}),
                     "metric": metric.name,
                     "value": metric.estimate,
                     "low": metric.low,
@@ -163,7 +204,7 @@ def run_report(
     return Report(
         title=result.title,
         summary=tuple(summary),
-        tables=(run_table(result),),
+        tables=(run_table(result), *slice_tables(result)),
         facts=_facts(result, recipes),
         rows=_long(result),
         item_rows=_item_rows(result),

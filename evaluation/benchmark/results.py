@@ -29,6 +29,17 @@ class ClipPair:
 
 
 @dataclass(frozen=True)
+class SliceResult:
+    """All metrics over the items that have one value, e.g. genre = rock; item values are the
+    system's own."""
+
+    column: str
+    value: str
+    items: int
+    metrics: tuple[MetricResult, ...]
+
+
+@dataclass(frozen=True)
 class SystemResult:
     """All metrics of one system; none when it was not run (`not_run` says why).
 
@@ -41,6 +52,7 @@ class SystemResult:
         pairs: id -> files.
         spans: which part of the generated files and of the real clips ("heard" in files of
             before).
+        slices: the same metrics over parts of the items.
     """
 
     name: str
@@ -58,6 +70,7 @@ class SystemResult:
     pairs: dict[str, ClipPair] = dataclasses.field(default_factory=dict)
     not_run: str = ""
     spans: str = ""
+    slices: tuple[SliceResult, ...] = ()
 
     @property
     def title(self) -> str:
@@ -116,12 +129,16 @@ class RunResult:
 
 def _system(stored: dict[str, Any]) -> SystemResult:
     metrics = tuple(MetricResult(**one) for one in stored.pop("metrics"))
+    slices = tuple(
+        SliceResult(**{**one, "metrics": tuple(MetricResult(**each) for each in one["metrics"])})
+        for one in stored.pop("slices", ())
+    )
     pairs = {name: _pair(pair) for name, pair in stored.pop("pairs").items()}
     for name in ("missing", "problems"):
         stored[name] = tuple(stored[name])
     if "heard" in stored:
         stored["spans"] = stored.pop("heard")
-    return SystemResult(metrics=metrics, pairs=pairs, **stored)
+    return SystemResult(metrics=metrics, pairs=pairs, slices=slices, **stored)
 
 
 def _pair(stored: dict[str, Any]) -> ClipPair:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import sys
@@ -13,6 +14,8 @@ from core.errors import Cancelled, InputError
 from core.files import write_text
 from core.workspace import work_folder
 from evaluation.benchmark.cache import EmbeddingCache, ScoreCache
+from evaluation.benchmark.difference import all_pairs
+from evaluation.benchmark.difference_report import difference_report
 from evaluation.benchmark.embedder import Embedder, open_models
 from evaluation.benchmark.generation import PipelineKeeper, generate, is_made, made_with
 from evaluation.benchmark.items import chosen_items, items_of
@@ -20,15 +23,17 @@ from evaluation.benchmark.paired_sets import PairedSets, pair_sets, problem_text
 from evaluation.benchmark.plan import Plan, System
 from evaluation.benchmark.preflight import Preflight, require_weights, why_absent
 from evaluation.benchmark.progress import Counter, Listener, Step, to_stderr
+from evaluation.benchmark.reference_statistics import ReferenceStatistics, without_audio
 from evaluation.benchmark.report_samples import report_samples
 from evaluation.benchmark.reporting import run_report
-from evaluation.benchmark.results import FILE, ClipPair, RunResult, SystemResult
-from evaluation.benchmark.scoring import embed_sets, score_sets
+from evaluation.benchmark.results import FILE, ClipPair, RunResult, SliceResult, SystemResult
+from evaluation.benchmark.scoring import SetArrays, embed_sets, near_copies, score_sets
+from evaluation.benchmark.slices import slices
 from evaluation.benchmark.workers import Workers
 from evaluation.datasets import Dataset, Item
 from evaluation.embeddings import digest
 from evaluation.report import ReportFiles, write_report
-from evaluation.suite import Recipe, package_versions
+from evaluation.suite import Metric, Recipe, is_own, package_versions
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class RunOptions:
         playable: items that the page plays.
         weights: model -> path of its weights, where they lie elsewhere.
         overwrite: replace results that are there and differ.
+        pairs: compare all pairs of systems, with Holm over all tests, in the same report.
+        caption, label: of the LaTeX table; by default its title, and none.
     """
 
     out: Path | None = None
@@ -53,6 +60,9 @@ class RunOptions:
     playable: int = 6
     weights: Mapping[str, Path] = field(default_factory=dict)
     overwrite: bool = False
+    pairs: bool = False
+    caption: str = ""
+    label: str = ""
 
 
 class Run:
@@ -70,6 +80,13 @@ class Run:
         listener: Listener = to_stderr,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.statistics = (
+            ReferenceStatistics.read(plan.dataset.statistics) if plan.dataset.statistics else None
+        )
+        self.left_out: list[str] = []
+        if plan.dataset.audio is None:
+            chosen, self.left_out = without_audio(plan.recipe, self.statistics)
+            plan = dataclasses.replace(plan, recipe=chosen)
         self.plan, self.options = plan, options
         self.listener, self.should_stop = listener, should_stop
         self.folder = options.out or work_folder() / "benchmark" / plan.name
@@ -209,7 +226,12 @@ class Run:
         recipe = self._recipe(system)
         sets, arrays = embed_sets(recipe, sets, embedder, self.plan.incomplete)
         tell = self._tell(system)
-        metrics, notes = score_sets(recipe, sets, arrays, embedder, ScoreCache(), tell)
+        told: list[str] = []
+        metrics = score_sets(
+            recipe, sets, arrays, embedder, ScoreCache(), self.statistics, tell, told.append
+        )
+        notes = told + near_copies(recipe, sets, arrays)
+        parts, more = self._slices(recipe, sets, arrays, embedder, tell)
         real = {clip.id: clip for clip in sets.reference}
         pairs = {}
         for item, clip in zip(sets.items, sets.generated):
@@ -229,13 +251,41 @@ class Run:
             expected=sets.presence.expected,
             missing=sets.presence.missing,
             counts=sets.counts,
-            problems=(*map(problem_text, sets.problems), *notes),
+            problems=(*map(problem_text, sets.problems), *notes, *more, *self.left_out),
             made_with=made_with(self.generated_folder(system)) if system.variant else {},
             metrics=metrics,
             pairs=pairs,
             spans=system.task.spans_text,
+            slices=parts,
         )
         return result, sets
+
+    def _slices(
+        self,
+        recipe: Recipe,
+        sets: PairedSets,
+        arrays: SetArrays,
+        embedder: Embedder,
+        tell: Callable[[int, int], None],
+    ) -> tuple[tuple[SliceResult, ...], list[str]]:
+        """The same metrics over parts of the items, and which parts are too small."""
+        parts, notes = [], []
+        for column in self.plan.slices:
+            values, note = slices(sets, column)
+            notes += [note] if note else []
+            for value, items in values.items():
+                found = score_sets(
+                    recipe,
+                    sets.only({item.id for item in items}),
+                    arrays,
+                    embedder,
+                    ScoreCache(),
+                    self.statistics,
+                    tell,
+                )
+                plain = tuple(dataclasses.replace(one, per_item={}, weights={}) for one in found)
+                parts.append(SliceResult(column, value, len(items), plain))
+        return tuple(parts), notes
 
     def _result(
         self, dataset: Dataset, embedder: Embedder, systems: tuple[SystemResult, ...]
@@ -255,6 +305,9 @@ class Run:
             weights,
             systems,
         )
+
+    def _own(self) -> list[Metric]:
+        return [metric for metric in self.plan.recipe.metrics if is_own(metric)]
 
     def _free_folder(self, text: str) -> Path:
         """The results' folder, or a numbered one beside it where other results lie there."""
@@ -281,7 +334,10 @@ class Run:
         write_text(folder / FILE, text)
         played = report_samples(running, sets, result.systems, self.options.playable)
         report = run_report(result, self.plan.recipes, played)
-        files = write_report(report, folder)
+        if self.options.pairs:
+            found = difference_report(result, result, all_pairs(result, metrics=self._own()))
+            report = dataclasses.replace(report, tables=(*report.tables, *found.tables))
+        files = write_report(report, folder, self.options.caption, self.options.label)
         self.listener(Step("report", self.plan.title, 1, 1, 0.0))
         return files
 

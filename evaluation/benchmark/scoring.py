@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from scipy.spatial.distance import pdist
 
+from core.errors import InputError
 from evaluation.benchmark.cache import ScoreCache, hash_of
 from evaluation.benchmark.embedder import Embedder
 from evaluation.benchmark.paired_sets import PairedSets
+from evaluation.benchmark.reference_statistics import ReferenceStatistics
 from evaluation.embeddings import Arrays, choices, digest
-from evaluation.suite import Metric, MetricData, MetricResult, Recipe
+from evaluation.metrics.frechet_blocks import Moments
+from evaluation.suite import Metric, MetricData, MetricResult, Recipe, is_own
 
 NEAR_COPY = 0.05  # of the typical distance between real clips
 TELL_SECONDS = 2.0
-SetArrays = dict[str, tuple[dict[str, Arrays], dict[str, Arrays]]]  # by the embedding's digest
+SetArrays = dict[
+    str, tuple[Mapping[str, Arrays], Mapping[str, Arrays]]
+]  # by the embedding's digest
 
 
 def embed_sets(
@@ -45,13 +50,17 @@ def score_sets(
     arrays: SetArrays,
     embedder: Embedder,
     scores: ScoreCache,
+    statistics: ReferenceStatistics | None = None,
     on_step: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[tuple[MetricResult, ...], list[str]]:
-    """All metrics of a recipe, and what a reader must know of the sets' embeddings.
+    told: Callable[[str], None] = lambda line: None,
+) -> tuple[MetricResult, ...]:
+    """All metrics of a recipe.
 
     Args:
+        statistics: of the reference, in place of its clips.
         scores: where results of metrics are kept, so that a stopped run need not repeat them.
         on_step: told (metrics done, metrics) and, within long ones, their own steps; it may raise.
+        told: takes a line for every metric that cannot be measured here.
     """
     found: list[MetricResult] = []
     for done, metric in enumerate(recipe.metrics, 1):
@@ -63,16 +72,19 @@ def score_sets(
             functools.partial(embedder.texts, metric.embedding),
             recipe.bootstrap,
             _seldom(on_step),
+            _moments(metric, statistics, embedder),
+            told,
         )
-        key = None if _is_own(metric) else _score_key(metric, recipe, sets, embedder)
+        known = statistics.sha256 if data.statistics is not None and statistics else ""
+        key = None if is_own(metric) else _score_key(metric, recipe, sets, embedder, known)
         results = scores.get(key) if key else None
         if results is None:
             results = metric.score(data)
-            if key:
+            if key and results:
                 scores.put(key, results)
         found += results
         on_step(done, len(recipe.metrics))
-    return tuple(found), _near_copies(recipe, sets, arrays)
+    return tuple(found)
 
 
 def _seldom(on_step: Callable[[int, int], None]) -> Callable[[int, int], None]:
@@ -88,26 +100,37 @@ def _seldom(on_step: Callable[[int, int], None]) -> Callable[[int, int], None]:
     return tell
 
 
-def _is_own(metric: Metric) -> bool:
-    """Whether it comes from a person's own file, whose version nobody checks."""
-    return type(metric).__module__.startswith("own_metric_")
+def _moments(
+    metric: Metric, statistics: ReferenceStatistics | None, embedder: Embedder
+) -> Moments | None:
+    """Raises: InputError for a distance whose embedding the statistics lack."""
+    if statistics is None or not metric.needs_reference:
+        return None
+    found = statistics.of(metric.embedding, embedder.weights_of(metric.embedding))
+    if found is None:
+        hint = f"hold nothing under {metric.name}'s embedding; make them with its recipe"
+        raise InputError("reference statistics", statistics.file, hint)
+    return found.moments
 
 
-def _score_key(metric: Metric, recipe: Recipe, sets: PairedSets, embedder: Embedder) -> str:
+def _score_key(
+    metric: Metric, recipe: Recipe, sets: PairedSets, embedder: Embedder, statistics: str
+) -> str:
     keys = [
         [embedder.key(metric.embedding, clip) for clip in side]
         for side in (sets.generated, sets.reference)
     ]
     items = [(item.id, item.reference_id, item.caption) for item in sets.items]
     details = [item.details for item in sets.items]
-    return hash_of(choices(metric), choices(recipe.bootstrap), keys, items, details)
+    parts = [choices(metric), choices(recipe.bootstrap), keys, items, details]
+    return hash_of(*parts, *filter(None, [statistics]))
 
 
-def _near_copies(recipe: Recipe, sets: PairedSets, arrays: SetArrays) -> list[str]:
+def near_copies(recipe: Recipe, sets: PairedSets, arrays: SetArrays) -> list[str]:
     """A line naming generated clips that are their own real clip again (an MP3 of it, say)."""
     for embedding in recipe.embeddings:
         generated, reference = arrays[digest(embedding)]
-        if len(reference) < 3 or not all("frames" in one for one in generated.values()):
+        if len(reference) < 3 or "frames" not in next(iter(generated.values()), {}):
             continue
         means = {
             key: one["frames"].mean(axis=0, dtype=np.float64) for key, one in reference.items()

@@ -1,8 +1,9 @@
 """What the toolkit's estimates and intervals are worth, by simulation.
 
 `python -m evaluation coverage` prints a table: the bias of every estimate, and how often its
-interval of 95 % holds the true value, for sets of independent clips and for paired ones. The truth
-of a Frechet distance is its expectation at this number of clips, of all others the value itself.
+interval of 95 % holds the true value. Likeness 0 is independent pairs, 0.9 pairs that are alike;
+"unpaired" leaves the pairing out of the estimate too. The truth of a Frechet distance is its
+expectation at this number of clips, of all others the value itself.
 """
 
 from __future__ import annotations
@@ -13,17 +14,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.datasets import Item
 from evaluation.metrics.bootstrap import Interval, frechet_interval, mean_interval
-from evaluation.metrics.frechet_blocks import BlockSums, block_distances, block_of_clips, jackknife
+from evaluation.metrics.frechet_blocks import (
+    LARGE_CLIPS,
+    BlockSums,
+    block_distances,
+    block_of_clips,
+    jackknife,
+)
 from evaluation.metrics.kernel_distance import compare_kernels, kad
 from evaluation.metrics.kernel_interval import kad_difference, kad_interval
+from evaluation.suite import MetricData
 from evaluation.suite.frechet_infinity import frechet_infinity
 
 FRAMES, WIDTH = 4, 8  # of a simulated clip
 WITHIN_CLIP = 0.6  # correlation of the frames of one clip
 BANDWIDTH = float(np.sqrt(2 * WIDTH))
 GAMMA_SHAPE = 1.4  # per-clip scores are as skewed as real KL values
-TRUTH_CLIPS, TRUTH_DRAWS = 600, 20
+TRUTH_CLIPS, TRUTH_DRAWS = 1200, 40  # of one frame
+MANY_CLIPS = 500
 Sets = tuple[list[np.ndarray], list[np.ndarray]]
 
 
@@ -60,15 +70,21 @@ class Coverage:
 
 
 def simulated_sets(
-    generator: np.random.Generator, clips: int, likeness: float, shift: float
+    generator: np.random.Generator,
+    clips: int,
+    likeness: float,
+    shift: float,
+    frames: int | None = None,
 ) -> Sets:
-    """Generated and real clips, [FRAMES, WIDTH] each; clip i of one is like clip i of the other."""
+    """Generated and real clips, [frames, WIDTH] each; clip i of one is like clip i of the other.
+    Of many clips one frame each is drawn: clips are what is independent."""
+    frames = frames or (FRAMES if clips < MANY_CLIPS else 1)
     shared = generator.normal(size=(clips, 1, WIDTH))
     sets = []
     for moved in (shift, 0.0):
         own = generator.normal(size=(clips, 1, WIDTH))
         clip = np.sqrt(likeness) * shared + np.sqrt(1 - likeness) * own
-        noise = generator.normal(size=(clips, FRAMES, WIDTH))
+        noise = generator.normal(size=(clips, frames, WIDTH))
         sets.append(list(np.sqrt(WITHIN_CLIP) * clip + np.sqrt(1 - WITHIN_CLIP) * noise + moved))
     return sets[0], sets[1]
 
@@ -102,6 +118,30 @@ def mean_coverage(clips: int, trials: int = 1000, seed: int = 0) -> Coverage:
         for trial in range(trials)
     ]
     return _row("mean by clip", (0.0, 0.0, clips), found, GAMMA_SHAPE)
+
+
+def share_coverage(clips: int, trials: int = 1000, seed: int = 0, share: float = 0.9) -> Coverage:
+    """Share of clips that obey (style, drums, tempo, key)."""
+    generator = np.random.default_rng(seed)
+    items = tuple(Item(str(n), "", None, str(n)) for n in range(clips))
+    data = MetricData(items, {})
+    found = []
+    for _ in range(trials):
+        hits = generator.random(clips) < share
+        found.append(data.share({item.id: float(hit) for item, hit in zip(items, hits)}))
+    return _row(f"share of {share:.0%}", (0.0, 0.0, clips), found, share)
+
+
+def grouped_coverage(clips: int, trials: int = 1000, seed: int = 0) -> Coverage:
+    """Mean of a score over captions, two of each real clip (Song Describer)."""
+    generator = np.random.default_rng(seed)
+    groups = [str(n // 2) for n in range(clips)]
+    found = []
+    for trial in range(trials):
+        track = np.repeat(generator.gamma(GAMMA_SHAPE, size=(clips + 1) // 2), 2)[:clips]
+        own = generator.gamma(GAMMA_SHAPE, size=clips)
+        found.append(mean_interval(track + own, resamples=400, seed=trial, groups=groups))
+    return _row("mean, 2 captions of a clip", (0.0, 0.0, clips), found, 2 * GAMMA_SHAPE)
 
 
 def frechet_coverage(
@@ -149,22 +189,33 @@ def _kad_truth(shift: float, seed: int) -> float:
     if not shift:
         return 0.0
     generator = np.random.default_rng([seed, 1])
-    sets = (simulated_sets(generator, TRUTH_CLIPS, 0.0, shift) for _ in range(TRUTH_DRAWS))
+    sets = (simulated_sets(generator, TRUTH_CLIPS, 0.0, shift, 1) for _ in range(TRUTH_DRAWS))
     return float(np.mean([kad(*pair, BANDWIDTH) for pair in sets]))
 
 
 def kad_coverage(
-    clips: int, trials: int = 200, seed: int = 0, likeness: float = 0.0, shift: float = 0.3
+    clips: int,
+    trials: int = 200,
+    seed: int = 0,
+    likeness: float = 0.0,
+    shift: float = 0.3,
+    paired: bool = True,
 ) -> Coverage:
     """KAD of paired sets; without likeness the pairs are independent."""
     generator = np.random.default_rng(seed)
-    found = [
-        kad_interval(
-            compare_kernels(*simulated_sets(generator, clips, likeness, shift), BANDWIDTH, True)
-        )
-        for _ in range(trials)
-    ]
-    return _row("KAD", (likeness, shift, clips), found, _kad_truth(shift, seed))
+    found = []
+    for _ in range(trials):
+        one, two = simulated_sets(generator, clips, likeness, shift)
+        found.append(kad_interval(compare_kernels(one, two, BANDWIDTH, paired)))
+    name = "KAD, paired" if paired else "KAD, unpaired"
+    return _row(name, (likeness, shift, clips), found, _kad_truth(shift, seed))
+
+
+def kad_unpaired_coverage(
+    clips: int, trials: int = 200, seed: int = 0, shift: float = 0.3, likeness: float = 0.0
+) -> Coverage:
+    """KAD of two sets that do not belong together."""
+    return kad_coverage(clips, trials, seed, likeness, shift, paired=False)
 
 
 def kad_difference_coverage(
@@ -182,11 +233,17 @@ def kad_difference_coverage(
 
 
 SETTINGS = ((0.0, 0.0), (0.9, 0.0), (0.0, 0.3), (0.9, 0.3))
+MEANS: dict[str, Callable[..., Coverage]] = {
+    "mean": mean_coverage,
+    "grouped": grouped_coverage,
+    "share": share_coverage,
+}
 KINDS: dict[str, Callable[..., Coverage]] = {
     "frechet": frechet_coverage,
     "jackknife": jackknife_coverage,
     "infinity": infinity_coverage,
     "kad": kad_coverage,
+    "unpaired": kad_unpaired_coverage,
     "difference": kad_difference_coverage,
 }
 COLUMNS = ("estimate", "likeness", "shift", "clips", "trials", "truth", "bias", "sd", "covered")
@@ -197,17 +254,21 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "python -m evaluation coverage", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--clips", type=int, nargs="+", default=[30, 100], help="in each set")
+    parser.add_argument("--clips", type=int, nargs="+", default=[30, 100, 1000], help="in each set")
     parser.add_argument("--trials", type=int, default=200, help="simulated experiments for a row")
-    parser.add_argument("--only", nargs="+", choices=("mean", *KINDS), default=("mean", *KINDS))
+    parser.add_argument("--only", nargs="+", choices=(*MEANS, *KINDS), default=(*MEANS, *KINDS))
     chosen = parser.parse_args(argv)
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}", flush=True)
     for clips in chosen.clips:
-        if "mean" in chosen.only:
-            _print(mean_coverage(clips, 5 * chosen.trials))
+        for name, by_clip in MEANS.items():
+            if name in chosen.only:
+                _print(by_clip(clips, chosen.trials))
         for name, simulate in KINDS.items():
+            if name == "frechet" and clips > LARGE_CLIPS:
+                continue  # sets of so many clips have the jackknife
             for likeness, shift in SETTINGS if name in chosen.only else ():
-                _print(simulate(clips, chosen.trials, likeness=likeness, shift=shift))
+                if name != "unpaired" or likeness == 0:
+                    _print(simulate(clips, chosen.trials, likeness=likeness, shift=shift))
     return 0
 
 

@@ -12,6 +12,7 @@ from evaluation.benchmark.difference import SWAPS, all_pairs, difference
 from evaluation.benchmark.difference_report import difference_report
 from evaluation.benchmark.results import RunResult
 from evaluation.report import table_text, write_report
+from evaluation.suite import read_metrics
 
 
 def main(argv: list[str]) -> int:
@@ -30,6 +31,9 @@ def main(argv: list[str]) -> int:
         help="titles of two systems",
     )
     parser.add_argument("--swaps", type=int, default=SWAPS, help="of the permutation test")
+    parser.add_argument(
+        "--metric", action="append", default=[], type=Path, metavar="FILE.py", help="of your own"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR")
     parser.add_argument("--caption", default="", help="of the LaTeX table")
     parser.add_argument("--label", default="", help="of the LaTeX table")
@@ -37,10 +41,12 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     one = RunResult.read(args.first)
     two = RunResult.read(args.second) if args.second else one
+    own = [metric for file in args.metric for metric in read_metrics(file)]
     if args.second or args.pair:
-        found = difference(one, two, args.swaps, pairs=[tuple(pair) for pair in args.pair])
+        pairs = [tuple(pair) for pair in args.pair]
+        found = difference(one, two, args.swaps, pairs=pairs, metrics=own)
     else:
-        found = all_pairs(one, args.swaps)
+        found = all_pairs(one, args.swaps, metrics=own)
     report = difference_report(one, two, found)
     name = f"{one.plan}-{two.plan}-{hash_of(one.as_dict(), two.as_dict(), args.pair)[:10]}"
     folder = args.out or work_folder() / "benchmark" / "differences" / name
@@ -49,5 +55,5 @@ def main(argv: list[str]) -> int:
         print(json.dumps(report.data))
         return 0
     print(table_text(report.tables[0]))
-    print(f"page: {files.page}")
+    print(f"page: {files.page}\nLaTeX: {files.latex}")
     return 0

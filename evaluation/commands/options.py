@@ -11,7 +11,6 @@ from pathlib import Path
 from core.errors import InputError
 from core.workspace import claim_machine
 from evaluation.benchmark.plan import Plan
-from evaluation.benchmark.reporting import run_table
 from evaluation.benchmark.runner import Run, RunOptions
 from evaluation.metrics.models import DOWNLOADED
 from evaluation.report import table_text
@@ -36,14 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace other results that lie in --out"
     )
-    parser.add_argument("--fetch", action="store_true", help="download absent metric weights")
-    parser.add_argument(
-        "--weights",
-        action="append",
-        default=[],
-        metavar="MODEL=FILE",
-        help="a metric's weights by path; else its variable, then $STUDIO_MODELS/metrics",
-    )
+    add_weights(parser)
     parser.add_argument(
         "--metric",
         action="append",
@@ -52,7 +44,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.py",
         help="a metric of your own (METRIC = ...); the file is run as a program",
     )
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--playable", type=int, default=6, help="items that the page plays")
     parser.add_argument(
         "--incomplete",
@@ -65,7 +56,32 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="allow distances between unequal numbers of clips",
     )
     parser.add_argument("--force", action="store_true", help="compare what is refused")
+    parser.add_argument(
+        "--slice-by",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="measure the items of each value apart too: genre, aspect_list, length ...",
+    )
+    parser.add_argument(
+        "--pairs", action="store_true", help="compare all pairs of systems, with Holm over all"
+    )
+    parser.add_argument("--caption", default="", help="of the LaTeX table")
+    parser.add_argument("--label", default="", help="of the LaTeX table")
     parser.add_argument("--json", action="store_true", help="the results as one line on stdout")
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Where the metrics' weights are, and where they run."""
+    parser.add_argument("--fetch", action="store_true", help="download absent metric weights")
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="MODEL=FILE",
+        help="a metric's weights by path; else its variable, then $STUDIO_MODELS/metrics",
+    )
+    parser.add_argument("--device", default="cpu")
 
 
 def add_recipe(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -103,6 +119,7 @@ def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> in
         incomplete=plan.incomplete or args.incomplete,
         forced=plan.forced or args.force,
         unequal_clips=plan.unequal_clips or args.unequal_clips,
+        slices=tuple(dict.fromkeys((*plan.slices, *args.slice_by))),
     )
     options = RunOptions(
         args.out,
@@ -112,6 +129,9 @@ def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> in
         args.playable,
         weights_of(args.weights),
         args.overwrite,
+        args.pairs,
+        args.caption,
+        args.label,
     )
     with claim_machine():
         finished = Run(plan, options).run()
@@ -121,12 +141,12 @@ def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> in
     if args.json:
         print(json.dumps(result.as_dict()))
         return 0
-    print(table_text(run_table(result)))
+    print("\n\n".join(map(table_text, files.tables)))
     for system in result.systems:
         for problem in system.problems:
             print(f"{system.title}: {problem}")
     digests = {system.recipe: system.recipe_digest for system in result.systems}
     for name, choices in result.recipes.items():
         print(f"recipe {name} ({digests[name]}): {json.dumps(choices)}")
-    print(f"page: {files.page}")
+    print(f"page: {files.page}\nLaTeX: {files.latex}")
     return 0

@@ -1,4 +1,4 @@
-"""`python -m evaluation score`: a folder of music against a folder of real clips."""
+"""`python -m evaluation score`: folders of music against a folder of real clips."""
 
 from __future__ import annotations
 
@@ -28,14 +28,27 @@ def _task(args: argparse.Namespace) -> Task:
 def main(argv: list[str]) -> int:
     """Measure music made by anything: files named by the ids of a CSV of captions."""
     parser = argparse.ArgumentParser("python -m evaluation score", description=__doc__)
-    parser.add_argument("--generated", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--reference", type=Path, required=True, metavar="DIR")
     parser.add_argument(
-        "--captions", type=Path, required=True, metavar="TABLE", help="CSV, TSV or JSON lines"
+        "--generated", type=Path, required=True, nargs="+", metavar="DIR", help="one a system"
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="real clips, or statistics of them (.npz, see the command reference); without it "
+        "what needs none is measured",
+    )
+    parser.add_argument(
+        "--captions",
+        type=Path,
+        metavar="TABLE",
+        help="CSV, TSV, JSON lines or Parquet; without it items are the files of the first system",
     )
     add_recipe(parser, required=True)
     parser.add_argument("--kind", choices=DATASET_KINDS, default="folder", help="of the table")
-    parser.add_argument("--name", help="of the system, in the table")
+    parser.add_argument(
+        "--name", nargs="+", help="of the systems, in the table; by default their folders'"
+    )
     parser.add_argument(
         "--reference-start",
         type=float,
@@ -62,7 +75,7 @@ def main(argv: list[str]) -> int:
         args.captions,
         args.recipe,
         args.kind,
-        args.name,
+        args.name or [],
         _task(args),
     )
     return execute(plan, args)

@@ -1,5 +1,6 @@
 """Datasets: readers that yield items and say what is missing."""
 
+from evaluation.datasets.arrow import audio_files_of
 from evaluation.datasets.audio_folder import AudioFolder
 from evaluation.datasets.captioned_folder import read_audio_files, read_captioned_folder, read_ids
 from evaluation.datasets.comparison_checks import (
@@ -27,6 +28,7 @@ __all__ = [
     "Presence",
     "ComparisonProblem",
     "aspects",
+    "audio_files_of",
     "check_comparison",
     "check_id",
     "check_unique",

@@ -19,7 +19,7 @@ from evaluation.datasets.audio_folder import AudioFolder
 SILENT_PEAK = 1e-4  # -80 dB
 BLOCK_FRAMES = 1 << 16
 CHUNK_BYTES = 1 << 20
-KEPT_FILES = 10_000  # facts in memory: the systems of a plan share their real clips
+KEPT_FILES = 100_000  # facts in memory: the systems of a plan share their real clips
 LOSSY = {".mp3", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".webm"}
 LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000  # outside, a header is wrong
 MOST_CHANNELS = 64

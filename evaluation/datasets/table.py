@@ -1,4 +1,4 @@
-"""Reads tables as people really save them: CSV, TSV, and JSON lines."""
+"""Reads tables as people really save them: CSV, TSV, JSON lines, Parquet and Arrow."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.errors import InputError
+from evaluation.datasets.arrow import arrow_files, arrow_rows
 
 YES, NO = {"true", "1", "yes"}, {"false", "0", "no"}
 LONGEST_CELL = 1 << 20
@@ -53,6 +54,8 @@ def read_rows(path: Path, columns: Mapping[str, Sequence[str]]) -> list[dict[str
             must be there.
     Raises: InputError naming the file and what is wrong with it.
     """
+    if arrow_files(path) and not _named_table(path):
+        return _renamed(path, arrow_rows(path), columns)
     path = find_table(path)
     text = _text(path)
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
@@ -78,6 +81,19 @@ def read_rows(path: Path, columns: Mapping[str, Sequence[str]]) -> list[dict[str
             raise InputError("CSV", path, hint)
         table.append(dict(zip(names, row)))
     return table
+
+
+def _named_table(path: Path) -> bool:
+    return path.is_dir() and any((path / name).is_file() for name in TABLES)
+
+
+def _renamed(
+    path: Path, rows: list[dict[str, str]], columns: Mapping[str, Sequence[str]]
+) -> list[dict[str, str]]:
+    header = list(dict.fromkeys(key for row in rows for key in row))
+    header.sort(key="id".__ne__)  # the id that the reader found comes first
+    names = dict(zip(header, _names(path, header, columns)))
+    return [{names[key]: row.get(key, "") for key in header} for row in rows]
 
 
 def _text(path: Path) -> str:

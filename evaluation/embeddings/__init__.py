@@ -2,6 +2,7 @@
 
 from evaluation.embeddings.base import Arrays, AudioClip, Embedding, choices, digest
 from evaluation.embeddings.clap import ClapEmbedding, ClapFrames
+from evaluation.embeddings.hearing import HearingEmbedding, NotesEmbedding, SoundEmbedding, roll_of
 from evaluation.embeddings.musicnn import MusicnnEmbedding
 from evaluation.embeddings.openl3 import OpenL3Embedding
 from evaluation.embeddings.passt import PasstEmbedding
@@ -18,10 +19,14 @@ __all__ = [
     "HiddenStates",
     "MulanEmbedding",
     "MuqEvalRatings",
+    "HearingEmbedding",
     "MusicnnEmbedding",
+    "NotesEmbedding",
     "OpenL3Embedding",
     "PasstEmbedding",
     "RatesClips",
+    "SoundEmbedding",
     "choices",
     "digest",
+    "roll_of",
 ]

@@ -146,21 +146,24 @@ def jackknife(estimate: float, without: np.ndarray, clips: int, level: float = 0
 
 
 def block_distances(
-    generated: BlockSums, reference: BlockSums, on_step: OnStep = lambda done, total: None
+    generated: BlockSums, reference: BlockSums | Moments, on_step: OnStep = lambda done, total: None
 ) -> tuple[float, np.ndarray]:
     """The distance, and [blocks] the distances that leave a block of pairs out each.
 
     Args:
+        reference: its moments alone are held fixed.
         on_step: told (blocks left out so far, blocks); it may raise to stop.
     """
-    all_generated, all_reference = generated.totals(), reference.totals()
-    estimate = distance_of_moments(generated.moments(), reference.moments())
+    sums = reference if isinstance(reference, BlockSums) else None
+    all_generated, all_reference = generated.totals(), sums and sums.totals()
+    real = reference if isinstance(reference, Moments) else reference.moments()
+    estimate = distance_of_moments(generated.moments(), real)
     blocks = len(generated.counts)
     without = np.empty(blocks)
     for block in range(blocks):
-        without[block] = distance_of_moments(
-            generated.without(block, all_generated), reference.without(block, all_reference)
-        )
+        if sums and all_reference:
+            real = sums.without(block, all_reference)
+        without[block] = distance_of_moments(generated.without(block, all_generated), real)
         on_step(block + 1, blocks)
     return estimate, without
 

@@ -9,10 +9,11 @@ to system.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.spatial.distance import pdist
 
 from core.errors import InputError
@@ -21,6 +22,14 @@ SCALE = 100.0
 TILE_FRAMES = 2048  # rows and columns of the kernel matrix held at a time
 BANDWIDTH_FRAMES = 5000  # frames that the median is taken over
 DOUBLE_FRAMES = 20_000  # above it the kernel is computed in float32, its sums in float64
+MOST_FRAMES = 40_000  # of a set; of larger sets some frames of every clip are drawn
+ROWS = 256  # of a matrix of all pairs of clips, worked on at a time
+
+OnTile = Callable[[], None]
+
+
+def nothing() -> None:
+    """No listener."""
 
 
 def median_bandwidth(reference: np.ndarray, seed: int = 0) -> float:
@@ -28,13 +37,26 @@ def median_bandwidth(reference: np.ndarray, seed: int = 0) -> float:
 
     Raises: InputError when it is 0, that is when most frames are equal.
     """
-    if len(reference) > BANDWIDTH_FRAMES:
-        chosen = np.random.default_rng(seed).choice(len(reference), BANDWIDTH_FRAMES, False)
-        reference = reference[np.sort(chosen)]
-    reference = np.asarray(reference, np.float64)
-    if len(reference) < 2:
-        raise InputError("reference frames", len(reference), "needs at least 2")
-    bandwidth = float(np.median(pdist(reference)))
+    return clips_bandwidth([reference], seed)
+
+
+def clips_bandwidth(reference: Sequence[np.ndarray], seed: int = 0) -> float:
+    """`median_bandwidth` of all frames of clips of [frames, d], read one after the other."""
+    counts = [len(clip) for clip in reference]
+    total = sum(counts)
+    if total < 2:
+        raise InputError("reference frames", total, "needs at least 2")
+    chosen = np.arange(total)
+    if total > BANDWIDTH_FRAMES:
+        chosen = np.sort(np.random.default_rng(seed).choice(total, BANDWIDTH_FRAMES, False))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    places = np.split(chosen, np.searchsorted(chosen, starts[1:-1]))
+    frames = [
+        np.asarray(clip, np.float64)[own - start]
+        for clip, own, start in zip(reference, places, starts)
+        if len(own)
+    ]
+    bandwidth = float(np.median(pdist(np.concatenate(frames))))
     if not bandwidth > 0:
         raise InputError("bandwidth", bandwidth, "the reference frames are all alike")
     return bandwidth
@@ -44,18 +66,31 @@ class KernelClips:
     """Clips of frames, ready for kernel sums.
 
     Args:
-        clips: one [frames, d] array a clip.
+        clips: one [frames, d] array a clip; read once, in order.
+        counts: frames that are used of each.
         origin: [d], subtracted from all frames; it changes no distance, only its rounding.
         single: whether kernels are computed in float32.
+        seed: of the draw of frames, where a clip has more than its count.
     """
 
-    def __init__(self, clips: Sequence[np.ndarray], origin: np.ndarray, single: bool) -> None:
-        kind = np.float32 if single else np.float64
-        self.counts = np.array([len(clip) for clip in clips])
-        self.frames = np.concatenate([np.asarray(clip, np.float64) - origin for clip in clips])
-        self.frames = self.frames.astype(kind)
-        self.squares = np.einsum("nd,nd->n", self.frames, self.frames)
-        self.starts = np.concatenate([[0], np.cumsum(self.counts)])
+    def __init__(
+        self,
+        clips: Iterable[np.ndarray],
+        counts: np.ndarray,
+        origin: np.ndarray,
+        single: bool,
+        seed: int = 0,
+    ) -> None:
+        self.counts = counts
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
+        frames = np.empty((self.starts[-1], len(origin)), np.float32 if single else np.float64)
+        generator = np.random.default_rng(seed)
+        for start, count, clip in zip(self.starts, counts, clips):
+            if len(clip) > count:
+                clip = clip[np.sort(generator.choice(len(clip), count, replace=False))]
+            frames[start : start + count] = np.asarray(clip, np.float64) - origin
+        self.frames = torch.from_numpy(frames)
+        self.halves = self.frames.square().sum(dim=1) / -2
 
     def tiles(self) -> Iterator[tuple[int, int]]:
         """Ranges of whole clips, of about TILE_FRAMES frames each."""
@@ -72,24 +107,29 @@ def _tile(one: KernelClips, two: KernelClips, rows: tuple[int, int], columns: tu
     """Kernel sums between clips of two ranges: [rows, columns] float64."""
     a, b = one.starts[rows[0]], one.starts[rows[1]]
     c, d = two.starts[columns[0]], two.starts[columns[1]]
-    kernel = one.frames[a:b] @ two.frames[c:d].T
-    kernel *= -2
-    kernel += one.squares[a:b, None]
-    kernel += two.squares[None, c:d]
-    np.maximum(kernel, 0, out=kernel)
-    kernel *= -1 / (2 * bandwidth**2)
-    np.exp(kernel, out=kernel)
-    by_column = np.add.reduceat(kernel, two.starts[columns[0] : columns[1]] - c, axis=1)
-    return np.add.reduceat(by_column.astype(np.float64), one.starts[rows[0] : rows[1]] - a, axis=0)
+    # exp(-|x - y|^2 / 2 w^2), where -|x - y|^2 / 2 = x.y - |x|^2 / 2 - |y|^2 / 2
+    kernel = torch.addmm(two.halves[c:d], one.frames[a:b], two.frames[c:d].T)
+    kernel.add_(one.halves[a:b, None]).clamp_(max=0).mul_(bandwidth**-2).exp_()
+    by_column = np.add.reduceat(
+        kernel.numpy(), two.starts[columns[0] : columns[1]] - c, axis=1, dtype=np.float64
+    )
+    return np.add.reduceat(by_column, one.starts[rows[0] : rows[1]] - a, axis=0)
 
 
-def kernel_sums(one: KernelClips, two: KernelClips, bandwidth: float) -> np.ndarray:
-    """Kernel sums over the frames of every two clips: [clips of one, clips of two] float64."""
+def kernel_sums(
+    one: KernelClips, two: KernelClips, bandwidth: float, on_tile: OnTile = nothing
+) -> np.ndarray:
+    """Kernel sums over the frames of every two clips: [clips of one, clips of two] float64.
+
+    Args:
+        on_tile: called for every tile; it may raise to stop.
+    """
     sums = np.empty((len(one.counts), len(two.counts)))
     for rows in one.tiles():
         for columns in two.tiles():
             if one is two and columns[0] < rows[0]:
                 continue  # its mirror image is there
+            on_tile()
             tile = _tile(one, two, rows, columns, bandwidth)
             sums[slice(*rows), slice(*columns)] = tile
             if one is two:
@@ -113,29 +153,43 @@ class KernelTerm:
     diagonal: bool
 
     @property
-    def _weights(self) -> np.ndarray:
-        """[n, m] pairs of frames; 0 where a pair of clips is left out."""
-        weights = np.multiply.outer(self.one, self.two).astype(np.float64)
-        if not self.diagonal:
-            np.fill_diagonal(weights, 0.0)
-        return weights
+    def _frame_pairs(self) -> float:
+        """Pairs of frames that count."""
+        left_out = 0.0 if self.diagonal else float(np.dot(self.one, self.two))
+        return float(self.one.sum()) * float(self.two.sum()) - left_out
 
     @property
     def mean(self) -> float:
         """The mean kernel over all pairs of frames that count."""
         left_out = 0.0 if self.diagonal else np.trace(self.sums)
-        return float((self.sums.sum() - left_out) / self._weights.sum())
+        return float((self.sums.sum() - left_out) / self._frame_pairs)
 
-    def deviations(self) -> np.ndarray:
-        """[n, m] of every pair of clips from the mean, 0 where it does not count; the mean over
-        pairs of clips is 0, and clips of more frames weigh more."""
-        weights = self._weights
-        kept = np.where(weights > 0, self.sums, 0.0) - self.mean * weights
-        return kept * (np.count_nonzero(weights) / weights.sum())
+    def deviations(self) -> tuple[np.ndarray, np.ndarray]:
+        """([n], [m]) sums over rows and columns of what each pair of clips that counts deviates
+        from the mean; all together are 0, and clips of more frames weigh more."""
+        n, m = self.sums.shape
+        scale = (n * m - (0 if self.diagonal else n)) / self._frame_pairs
+        mean = self.mean
+        rows = self.sums.sum(axis=1) - mean * self.one * self.two.sum()
+        columns = self.sums.sum(axis=0) - mean * self.two * self.one.sum()
+        if not self.diagonal:
+            own = np.diagonal(self.sums) - mean * self.one * self.two
+            rows, columns = rows - own, columns - own
+        return rows * scale, columns * scale
 
-    def normalised(self) -> np.ndarray:
-        """[n, m] mean kernel of every pair of clips, those that do not count too."""
-        return self.sums / np.multiply.outer(self.one, self.two)
+    def add_normalised(self, total: np.ndarray, factor: float = 1.0) -> None:
+        """Add `factor` x the mean kernel of every pair of clips, those that do not count too, to
+        `total` [n, m]; a few rows at a time, since n may be thousands."""
+        for first in range(0, len(total), ROWS):
+            rows = slice(first, first + ROWS)
+            pairs = np.multiply.outer(self.one[rows], self.two)
+            total[rows] += factor * self.sums[rows] / pairs
+
+    def normalised_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """([n], [n]) sums of the mean kernels over rows and columns, matched pairs left out."""
+        rows, columns = self.sums @ (1 / self.two), (1 / self.one) @ self.sums
+        own = np.diagonal(self.sums) / (self.one * self.two)
+        return rows / self.one - own, columns / self.two - own
 
 
 @dataclass(frozen=True)
@@ -154,26 +208,42 @@ class KernelComparison:
         return SCALE * (self.generated.mean + self.reference.mean - 2 * self.cross.mean)
 
 
-def kernel_term(one: KernelClips, two: KernelClips, bandwidth: float, diagonal: bool) -> KernelTerm:
+def kernel_term(
+    one: KernelClips, two: KernelClips, bandwidth: float, diagonal: bool, on_tile: OnTile = nothing
+) -> KernelTerm:
     """The term between two sets of clips."""
-    return KernelTerm(kernel_sums(one, two, bandwidth), one.counts, two.counts, diagonal)
+    sums = kernel_sums(one, two, bandwidth, on_tile)
+    return KernelTerm(sums, one.counts, two.counts, diagonal)
 
 
-def prepared(sets: Sequence[Sequence[np.ndarray]]) -> list[KernelClips]:
-    """Several sets of clips around one origin, in one precision.
+def used_frames(counts: np.ndarray) -> np.ndarray:
+    """[clips] frames that are used of clips with so many."""
+    if counts.sum() <= MOST_FRAMES:
+        return counts
+    return np.minimum(counts, max(1, MOST_FRAMES // len(counts)))
+
+
+def prepared(sets: Sequence[Sequence[np.ndarray]], seed: int = 0) -> list[KernelClips]:
+    """Several sets of clips around one origin, in one precision; of sets of more than
+    MOST_FRAMES frames so many of each clip, drawn once, as make about MOST_FRAMES.
 
     Raises: InputError for fewer than 2 clips in a set, or widths that differ.
     """
-    widths = {np.shape(clip)[1:] for clips in sets for clip in clips}
-    if min(map(len, sets)) < 2 or len(widths) > 1:
+    shapes = [[np.shape(clip) for clip in clips] for clips in sets]
+    widths = {shape[1:] for found in shapes for shape in found}
+    if min(map(len, shapes)) < 2 or len(widths) > 1:
         raise InputError(
             "clips",
-            " and ".join(str(len(clips)) for clips in sets),
+            " and ".join(str(len(found)) for found in shapes),
             "needs at least 2 in each set, all [frames, d] with the same d",
         )
-    most = max(sum(map(len, clips)) for clips in sets)
+    counts = [used_frames(np.array([shape[0] for shape in found])) for found in shapes]
+    single = max(found.sum() for found in counts) > DOUBLE_FRAMES
     origin = np.mean([clip.mean(axis=0, dtype=np.float64) for clip in sets[-1]], axis=0)
-    return [KernelClips(clips, origin, most > DOUBLE_FRAMES) for clips in sets]
+    return [
+        KernelClips(clips, found, origin, single, seed + place)
+        for place, (clips, found) in enumerate(zip(sets, counts))
+    ]
 
 
 def compare_kernels(
@@ -181,12 +251,14 @@ def compare_kernels(
     reference: Sequence[np.ndarray],
     bandwidth: float,
     paired: bool = False,
+    on_tile: OnTile = nothing,
 ) -> KernelComparison:
     """All kernel sums between two sets of clips of [frames, d].
 
     Args:
         bandwidth: `median_bandwidth` of the reference's frames, the same for every system.
         paired: clip i of one set belongs to clip i of the other; such pairs are left out.
+        on_tile: called now and then; it may raise to stop.
     Raises: InputError for fewer than 2 clips in a set, widths that differ, or unequal paired sets.
     """
     if paired and len(generated) != len(reference):
@@ -194,9 +266,9 @@ def compare_kernels(
         raise InputError("clips", counts, "paired sets need equal numbers")
     one, two = prepared((generated, reference))
     return KernelComparison(
-        kernel_term(one, one, bandwidth, diagonal=False),
-        kernel_term(two, two, bandwidth, diagonal=False),
-        kernel_term(one, two, bandwidth, diagonal=not paired),
+        kernel_term(one, one, bandwidth, False, on_tile),
+        kernel_term(two, two, bandwidth, False, on_tile),
+        kernel_term(one, two, bandwidth, not paired, on_tile),
         paired,
     )
 

@@ -1,12 +1,15 @@
 """Intervals of kernel distances from the kernel sums of every two clips, at any n.
 
 The estimate is a U-statistic of degree two over clips (over pairs of clips in paired sets). Its
-variance has a linear part, which the jackknife sees, and a quadratic one, which alone is left
-where the true distance is 0; the jackknife counts the quadratic part twice (Efron and Stein,
-1981), and that surplus is taken off. The variance also grows with the
-distance, by at most 4 lambda for a unit of it (lambda: the largest eigenvalue of the clips'
-covariance in the kernel's space); as in Wilson's interval of a share, the ends are solved for,
-with 0.35 of that growth. `python -m evaluation coverage` shows the coverage that comes of it.
+variance has a linear part, which grows with the distance, and a quadratic one, Q, which alone is
+left where the true distance is 0. The jackknife's variance J holds the linear part and Q twice
+(Efron and Stein, 1981), so L = J - 2 Q estimates the linear part at the estimate.
+
+As in Wilson's interval of a share, the interval holds every distance delta with
+(estimate - delta)^2 <= t^2 (Q + slope delta): a delta is judged by the variance that it would
+have. Far from 0 the slope is L / estimate. Near 0 that quotient is noise, so it is drawn to what a
+difference in a random direction has, 2 Q / trace of the clips' Gram matrix, with the weight of
+the estimate's own error at 0. `python -m evaluation coverage` shows the coverage that comes of it.
 """
 
 from __future__ import annotations
@@ -15,63 +18,80 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
-from scipy.sparse.linalg import eigsh
 
 from core.errors import InputError
 from evaluation.metrics.bootstrap import Interval
-from evaluation.metrics.kernel_distance import SCALE, KernelComparison, kernel_term, prepared
+from evaluation.metrics.kernel_distance import (
+    SCALE,
+    KernelComparison,
+    OnTile,
+    kernel_term,
+    nothing,
+    prepared,
+)
 
-GROWTH = 0.35
 FEWEST_CLIPS = 4
-DENSE_CLIPS = 400  # up to here all eigenvalues are computed
 
 
-def _centred(matrix: np.ndarray) -> np.ndarray:
-    """[n, m] without the means of its rows and columns."""
+def _centre(matrix: np.ndarray) -> None:
+    """Take the means of rows and columns off [n, m], in place."""
     rows, columns = matrix.mean(axis=1, keepdims=True), matrix.mean(axis=0, keepdims=True)
-    return matrix - rows - columns + matrix.mean()
+    matrix -= rows
+    matrix -= columns
+    matrix += rows.mean()
 
 
 def _influence(deviations: np.ndarray) -> np.ndarray:
-    """[n] influence of each unit on half a U-statistic, from [n, n] deviations with a diagonal of
-    zeros; 4 times its sum of squares is the jackknife's variance."""
+    """[n] influence of each unit on half a U-statistic, from [n] sums of deviations without the
+    diagonal; 4 times its sum of squares is the jackknife's variance."""
     n = len(deviations)
-    return deviations.sum(axis=1) / (n - 2) / np.sqrt(n * (n - 1))
+    return deviations / (n - 2) / np.sqrt(n * (n - 1))
 
 
-def _paired_units(found: KernelComparison) -> tuple[np.ndarray, np.ndarray]:
-    """Influence [n] and Gram matrix [n, n] of the pairs."""
-    between, cross = found.cross.deviations(), found.cross.normalised()
-    deviations = found.generated.deviations() + found.reference.deviations() - between - between.T
-    gram = found.generated.normalised() + found.reference.normalised() - cross - cross.T
-    n = len(gram)
-    return _influence(deviations), _centred(gram) / (n * (n - 1))
+def _moments(gram: np.ndarray) -> tuple[float, float]:
+    """Sum of the squares outside the diagonal, and the trace."""
+    diagonal = np.diagonal(gram)
+    return float(np.vdot(gram, gram) - np.vdot(diagonal, diagonal)), float(diagonal.sum())
 
 
-def _unpaired_units(found: KernelComparison) -> tuple[np.ndarray, np.ndarray]:
-    """Influence and Gram matrix of all n + m clips, generated ones first."""
-    cross = found.cross.deviations()
-    n, m = cross.shape
-    one = _influence(found.generated.deviations()) - cross.mean(axis=1) / np.sqrt(n * (n - 1))
-    two = _influence(found.reference.deviations()) - cross.mean(axis=0) / np.sqrt(m * (m - 1))
-    scale = np.concatenate(
-        [np.full(n, 1 / np.sqrt(n * (n - 1))), np.full(m, 1 / np.sqrt(m * (m - 1)))]
-    )
-    between = _centred(found.cross.normalised())
-    gram = np.block(
-        [
-            [_centred(found.generated.normalised()), between],
-            [between.T, _centred(found.reference.normalised())],
-        ]
-    )
-    return np.concatenate([one, two]), gram * np.multiply.outer(scale, scale)
+def _paired(found: KernelComparison) -> tuple[float, float, float]:
+    """J, Q and the Gram matrix's trace of the pairs."""
+    rows, columns = found.cross.deviations()
+    deviations = found.generated.deviations()[0] + found.reference.deviations()[0] - rows - columns
+    n = len(deviations)
+    gram = np.zeros((n, n))
+    found.cross.add_normalised(gram, -1)
+    gram += gram.T  # numpy copies where the two overlap
+    found.generated.add_normalised(gram)
+    found.reference.add_normalised(gram)
+    _centre(gram)
+    squares, trace = _moments(gram)
+    size = n * (n - 1)
+    return 4 * float(np.sum(_influence(deviations) ** 2)), 2 * squares / size**2, trace / size
 
 
-def _largest_eigenvalue(gram: np.ndarray) -> float:
-    if len(gram) <= DENSE_CLIPS:
-        return float(np.linalg.eigvalsh(gram)[-1])
-    start = np.random.default_rng(0).normal(size=len(gram))
-    return float(eigsh(gram, k=1, which="LA", v0=start, return_eigenvectors=False)[0])
+def _unpaired(found: KernelComparison) -> tuple[float, float, float]:
+    """The same of all n + m clips."""
+    n, m = found.cross.sums.shape
+    rows, columns = found.cross.deviations()
+    jackknife = quadratic = trace = 0.0
+    for term, between, size, other in (
+        (found.generated, rows, n, m),
+        (found.reference, columns, m, n),
+    ):
+        influence = _influence(term.deviations()[0]) - between / other / np.sqrt(size * (size - 1))
+        jackknife += 4 * float(np.sum(influence**2))
+        gram = np.zeros((size, size))
+        term.add_normalised(gram)
+        _centre(gram)
+        squares, own = _moments(gram)
+        quadratic += 2 * squares / (size * (size - 1)) ** 2
+        trace += own / (size * (size - 1))
+    gram = np.zeros((n, m))
+    found.cross.add_normalised(gram)
+    _centre(gram)
+    quadratic += 4 * float(np.vdot(gram, gram)) / (n * (n - 1) * m * (m - 1))
+    return jackknife, quadratic, trace
 
 
 def kad_interval(found: KernelComparison, level: float = 0.95) -> Interval:
@@ -82,15 +102,30 @@ def kad_interval(found: KernelComparison, level: float = 0.95) -> Interval:
     clips = min(found.cross.sums.shape)
     if clips < FEWEST_CLIPS:
         raise InputError("clips", clips, f"an interval of KAD needs at least {FEWEST_CLIPS}")
-    influence, gram = _paired_units(found) if found.paired else _unpaired_units(found)
-    quadratic = float(2 * (np.sum(gram**2) - np.sum(np.diag(gram) ** 2)))
-    variance = max(float(4 * np.sum(influence**2)) - quadratic, quadratic)
-    student = float(stats.t.ppf((1 + level) / 2, clips - 1)) ** 2
-    middle = student * GROWTH * 4 * _largest_eigenvalue(gram)
-    half = float(np.sqrt(middle**2 + 4 * student * variance))
-    low, high = SCALE * (middle - half) / 2, SCALE * (middle + half) / 2
-    estimate = found.distance
-    return Interval(estimate, estimate + low, estimate + high, level, clips, 0)
+    jackknife, quadratic, trace = (_paired if found.paired else _unpaired)(found)
+    estimate = found.distance / SCALE
+    student = float(stats.t.ppf((1 + level) / 2, clips - 1))
+    low, high = score_interval(estimate, jackknife, quadratic, trace, student)
+    return Interval(SCALE * estimate, SCALE * low, SCALE * high, level, clips, 0)
+
+
+def score_interval(
+    estimate: float, jackknife: float, quadratic: float, trace: float, student: float
+) -> tuple[float, float]:
+    """All distances that the estimate does not contradict (see above)."""
+    error = np.sqrt(quadratic)
+    if error == 0:
+        return estimate, estimate
+    linear, random_slope = max(0.0, jackknife - 2 * quadratic), 2 * quadratic / trace
+    slope = (linear + error * random_slope) / (max(0.0, estimate) + error)
+    middle = student**2 * slope / 2
+    root = student**2 * (quadratic + slope * estimate) + middle**2
+    if root < 0:  # far below 0: only 0 is near
+        return estimate - student * error, max(0.0, estimate + student * error)
+    low, high = estimate + middle - np.sqrt(root), estimate + middle + np.sqrt(root)
+    if low < 0:  # the variance does not fall below Q
+        low = min(0.0, estimate - student * error)
+    return float(low), float(max(high, 0.0))
 
 
 def kad_difference(
@@ -101,35 +136,42 @@ def kad_difference(
     swaps: int,
     level: float = 0.95,
     seed: int = 0,
+    on_tile: OnTile = nothing,
 ) -> tuple[tuple[float, float], Interval, float]:
     """KAD of a first system minus that of a second to the same reference, all three paired.
 
     Args:
         first, second, reference: clip i of each belongs to item i.
         swaps: of the permutation test, which swaps at random which system made a clip.
+        on_tile: called now and then; it may raise to stop.
     Returns: (KAD of the first, of the second), the interval of the difference, two-sided p.
     """
-    one, two, real = prepared((first, second, reference))
-    own = kernel_term(one, one, bandwidth, False), kernel_term(two, two, bandwidth, False)
-    to_real = kernel_term(one, real, bandwidth, False), kernel_term(two, real, bandwidth, False)
-    within = kernel_term(real, real, bandwidth, False).mean
-    left, right = (
-        SCALE * (term.mean + within - 2 * other.mean) for term, other in zip(own, to_real)
-    )
-    cross = to_real[0].deviations() - to_real[1].deviations()
-    influence = _influence(own[0].deviations() - own[1].deviations() - cross - cross.T)
-    student = float(stats.t.ppf((1 + level) / 2, len(influence) - 1))
+    one, two, real = prepared((first, second, reference), seed)
+    n = len(first)
+    within = kernel_term(real, real, bandwidth, False, on_tile).mean
+    values = []
+    deviations, share = np.zeros(n), np.zeros(n)
+    # With equal frames a swap changes the sign of a clip's own share of the difference:
+    # |a - r|^2 - |b - r|^2 = <a - b, a + b - 2 r>, where only a - b changes with it. Each term is
+    # reduced to sums over clips before the next is made: one matrix of all pairs at a time.
+    for clips, sign in ((one, 1), (two, -1)):
+        own = kernel_term(clips, clips, bandwidth, False, on_tile)
+        mean = own.mean
+        deviations += sign * own.deviations()[0]
+        share += sign * own.normalised_sums()[0]
+        own = kernel_term(clips, real, bandwidth, False, on_tile)
+        values.append(SCALE * (mean + within - 2 * own.mean))
+        deviations -= sign * sum(own.deviations())
+        share -= 2 * sign * own.normalised_sums()[0]
+    mixed = kernel_term(one, two, bandwidth, False, on_tile).normalised_sums()
+    share += mixed[0] - mixed[1]
+    share /= n * (n - 1)
+    left, right = values
+    influence = _influence(deviations)
+    student = float(stats.t.ppf((1 + level) / 2, n - 1))
     half = SCALE * student * 2 * float(np.sqrt(np.sum(influence**2)))
     value = left - right
-    interval = Interval(value, value - half, value + half, level, len(influence), 0)
-    # With equal frames a swap changes the sign of a clip's own share of the difference:
-    # |a - r|^2 - |b - r|^2 = <a - b, a + b - 2 r>, where only a - b changes with it.
-    mixed = kernel_term(one, two, bandwidth, False).normalised()
-    apart = own[0].normalised() - own[1].normalised() + mixed - mixed.T
-    apart -= 2 * (to_real[0].normalised() - to_real[1].normalised())
-    np.fill_diagonal(apart, 0.0)
-    n = len(apart)
-    share = apart.sum(axis=1) / (n * (n - 1))
+    interval = Interval(value, value - half, value + half, level, n, 0)
     generator = np.random.default_rng(seed)
     signs = generator.choice([-1.0, 1.0], size=(swaps, n))
     beyond = int(np.sum(np.abs(signs @ share) >= abs(share.sum()) - 1e-12))  # of rounding

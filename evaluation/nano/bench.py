@@ -26,16 +26,21 @@ from core.errors import InputError
 from core.generation.rendering import WavTokenizerRenderer
 from core.pipeline import BATCH, Pipeline
 from core.requests.request import GenerationRequest
-from evaluation.nano.clip_features import ClipFeatures, Hearing
+from evaluation.adherence.clip_features import ClipFeatures, Hearing
+from evaluation.adherence.recognition import KeyRecogniser, LabelRecogniser, key_of
 from evaluation.nano.pieces import ReferencePiece, read_pieces
-from evaluation.nano.recognition import KeyRecogniser, LabelRecogniser, key_of
 from evaluation.source import source_digest
 
 SECONDS = 10.0
 CLIPS_A_PIECE = 2
 TRAINING_PIECES = 30  # at most, a style
 RECONSTRUCTED = 60  # held-out clips that pass through each codec
-CODE = ("core", "evaluation/metrics", "evaluation/nano")  # that figures come from
+CODE = (
+    "core",
+    "evaluation/adherence",
+    "evaluation/metrics",
+    "evaluation/nano",
+)  # that figures come from
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import numpy as np
 from core import audio
 from core.audio import Sound
 from core.requests.request import AudioPrompt
+from evaluation.adherence.recognition import same_tempo
 from evaluation.nano import intervals, spectra
 from evaluation.nano.bench import SECONDS, Bench
 from evaluation.nano.pieces import ReferencePiece
-from evaluation.nano.recognition import same_tempo
 
 CLIPS = 20
 JOIN_SECONDS = 0.1  # to each side: the frames that count as the join

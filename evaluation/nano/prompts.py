@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.adherence.clip_features import ClipFeatures
+from evaluation.adherence.recognition import key_of, same_tempo
 from evaluation.nano import intervals
 from evaluation.nano.bench import RECONSTRUCTED, SECONDS, Bench, drums_word
-from evaluation.nano.clip_features import ClipFeatures
 from evaluation.nano.pieces import ReferencePiece
-from evaluation.nano.recognition import key_of, same_tempo
 
 CLIPS = 240
 INSTRUMENTS = 3

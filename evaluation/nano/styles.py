@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.adherence.recognition import LabelRecogniser
 from evaluation.nano import intervals
 from evaluation.nano.bench import SECONDS, Bench
-from evaluation.nano.recognition import LabelRecogniser
 
 CLIPS_A_PROMPT = 10
 HELD_OUT_CLIPS = 10  # at most, a style

@@ -10,7 +10,7 @@ from plotly.offline import get_plotlyjs
 
 from core import audio
 from core.files import write_text
-from evaluation.report.content import PlayableClip, PlayableItem, Report
+from evaluation.report.content import PlayableClip, PlayableItem, Report, Table
 from evaluation.report.latex import table_latex
 from evaluation.report.page import PLOTLY, page
 from evaluation.report.spreadsheet import csv_text
@@ -22,7 +22,7 @@ MP3_RATE = 48_000  # the highest that MP3 knows
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """Where the report lies."""
+    """Where the report lies, and the tables that it shows."""
 
     page: Path
     text: Path
@@ -30,6 +30,7 @@ class ReportFiles:
     items: Path
     json: Path
     latex: Path
+    tables: tuple[Table, ...] = ()
 
 
 def _excerpt(clip: PlayableClip, target: Path) -> None:
@@ -54,9 +55,16 @@ def _clips(items: tuple[PlayableItem, ...], folder: Path) -> dict[tuple[str, str
 
 
 def _latex(report: Report, caption: str, label: str) -> str:
+    """All tables; those after the first are labelled LABEL-2 and so on."""
+    first, *others = report.tables
     return "\n".join(
-        table_latex(table, *((caption, label) if number == 0 else ()))
-        for number, table in enumerate(report.tables)
+        [
+            table_latex(first, caption, label),
+            *(
+                table_latex(table, "", label and f"{label}-{number}")
+                for number, table in enumerate(others, 2)
+            ),
+        ]
     )
 
 
@@ -65,7 +73,6 @@ def write_report(report: Report, folder: Path, caption: str = "", label: str = "
 
     Args:
         caption, label: of the first LaTeX table; by default its title, and none.
-
     Raises: InputError when a clip cannot be read, FailureError when one cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,6 +83,7 @@ def write_report(report: Report, folder: Path, caption: str = "", label: str = "
         items=folder / "items.csv",
         json=folder / "report.json",
         latex=folder / "report.tex",
+        tables=report.tables,
     )
     clips = _clips(report.items, folder)
     write_text(folder / PLOTLY, get_plotlyjs())

@@ -7,9 +7,11 @@ from evaluation.suite.kl import KLDivergence
 from evaluation.suite.mauve import MauveDivergence
 from evaluation.suite.metric import (
     BootstrapChoice,
+    ClipArrays,
     ComparesSystems,
     Metric,
     MetricData,
+    is_own,
     read_metrics,
 )
 from evaluation.suite.ratings import PredictedRatings
@@ -20,6 +22,7 @@ from evaluation.suite.text import TextSimilarity
 __all__ = [
     "RECIPES",
     "BootstrapChoice",
+    "ClipArrays",
     "ComparesSystems",
     "ContinuationChoice",
     "FrechetDistance",
@@ -32,6 +35,7 @@ __all__ = [
     "PredictedRatings",
     "Recipe",
     "TextSimilarity",
+    "is_own",
     "package_versions",
     "read_metrics",
     "recipe",

@@ -21,11 +21,14 @@ from evaluation.metrics import (
 )
 from evaluation.metrics.frechet import distances_to_moments, per_clip_distances
 from evaluation.metrics.frechet_blocks import (
+    FEWEST_BLOCKS,
     BlockSums,
+    Moments,
     block_bias,
     block_distances,
     block_of_clips,
     by_blocks,
+    distance_of_moments,
     jackknife,
 )
 from evaluation.suite.metric import MetricData
@@ -68,9 +71,13 @@ class FrechetDistance:
     def score(self, data: MetricData) -> list[MetricResult]:
         """The distance with its interval, each clip's own distance, and the bias at this n."""
         require_finite(data, "frames")
-        own = data.generated_by_reference("frames")
-        real = data.references("frames")
+        if data.statistics is not None:
+            return [self._to_statistics(data, data.statistics)]
+        own: Sequence[np.ndarray] = data.generated_by_reference("frames")
+        real: Sequence[np.ndarray] = data.references("frames")
         large = by_blocks(len(real), real[0].shape[1])
+        if not large:  # clips are drawn again and again
+            own, real = list(own), list(real)
         notes = []
         if not data.one_to_one:
             notes.append(f"{len(data.items)} generated against {len(real)} reference clips")
@@ -82,14 +89,38 @@ class FrechetDistance:
             notes.append(PAIRED_BIAS)
         return [dataclasses.replace(result, note="; ".join(notes))]
 
+    def _to_statistics(self, data: MetricData, reference: Moments) -> MetricResult:
+        """The distance to a reference that is known by its mean and covariance alone."""
+        own = data.generated_by_reference("frames")
+        width = own[0].shape[1]
+        if width != len(reference.mean):
+            hint = f"the embedding has {width} dimensions; give statistics of {self.name}"
+            raise InputError("reference statistics", len(reference.mean), hint)
+        if len(own) < FEWEST_BLOCKS:
+            frames = BlockSums(own, np.zeros(len(own), int)).moments()
+            value = distance_of_moments(frames, reference)
+            note = f"to a reference's statistics; no interval below {FEWEST_BLOCKS} clips"
+            return MetricResult(
+                self.name, self.name, "lower", value, None, None, len(own), note=note
+            )
+        block = block_of_clips(len(own), data.bootstrap.seed)
+        estimate, without = block_distances(BlockSums(own, block), reference, data.on_step)
+        interval = jackknife(estimate, without, len(own), data.bootstrap.level)
+        note = (
+            "to a reference's statistics, which are held fixed: the interval is over generated "
+            "clips alone, and the bias is not known without the real clips"
+        )
+        return MetricResult.of(self.name, self.name, "lower", interval, note=note)
+
     def _per_item(
         self, data: MetricData, real: Sequence[np.ndarray], large: bool
     ) -> dict[str, float]:
-        clips = {item.id: data.generated[item.id]["frames"] for item in data.items}
+        names = [item.id for item in data.items]
+        clips = (data.generated[name]["frames"] for name in names)
         if not large:
-            return dict(zip(clips, per_clip_distances(list(clips.values()), np.concatenate(real))))
+            return dict(zip(names, per_clip_distances(list(clips), np.concatenate(real))))
         whole = BlockSums(real, np.zeros(len(real), int)).moments()
-        return dict(zip(clips, distances_to_moments(clips.values(), whole.mean, whole.factor)))
+        return dict(zip(names, distances_to_moments(clips, whole.mean, whole.factor)))
 
     def _by_bootstrap(
         self, data: MetricData, own: Sequence[np.ndarray], real: Sequence[np.ndarray]
@@ -133,10 +164,12 @@ class FrechetDistance:
         real = first.references("frames")
         if by_blocks(len(real), real[0].shape[1]):
             return self._difference_by_blocks(sets, real, first)
-        return _difference_by_swaps(sets[0], sets[1], real, swaps, seed, first.bootstrap.level)
+        return _difference_by_swaps(
+            list(sets[0]), list(sets[1]), list(real), swaps, seed, first.bootstrap.level
+        )
 
     def _difference_by_blocks(
-        self, sets: list[list[np.ndarray]], real: list[np.ndarray], data: MetricData
+        self, sets: Sequence[Sequence[np.ndarray]], real: Sequence[np.ndarray], data: MetricData
     ) -> tuple[float, float, Interval, float, str]:
         block = block_of_clips(len(real), data.bootstrap.seed)
         reference = BlockSums(real, block)

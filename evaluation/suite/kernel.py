@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from evaluation.embeddings import Embedding
-from evaluation.metrics import Interval, median_bandwidth
-from evaluation.metrics.kernel_distance import compare_kernels, kad
+from evaluation.metrics import Interval
+from evaluation.metrics.kernel_distance import MOST_FRAMES, clips_bandwidth, compare_kernels, kad
 from evaluation.metrics.kernel_interval import FEWEST_CLIPS, kad_difference, kad_interval
 from evaluation.suite.frechet import require_finite
 from evaluation.suite.metric import MetricData
@@ -30,7 +28,7 @@ class KernelDistance:
     embedding: Embedding
     bandwidth: str = "median of the reference"
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs_reference: ClassVar[bool] = True
     needs_equal_clips: ClassVar[bool] = True
 
@@ -38,11 +36,13 @@ class KernelDistance:
         """The distance with its interval; pairs of one clip and matched pairs are left out."""
         require_finite(data, "frames")
         own, real = data.generated_by_reference("frames"), data.references("frames")
-        bandwidth = median_bandwidth(np.concatenate(real), data.bootstrap.seed)
+        bandwidth = clips_bandwidth(real, data.bootstrap.seed)
         note = (
             f"bandwidth {bandwidth:.4g}, the median of the reference; pairs of frames of one clip, "
             "and of a clip and its own real clip, left out"
         )
+        if sum(map(len, real)) > MOST_FRAMES:
+            note += f"; of each clip some frames, drawn once, about {MOST_FRAMES} of a set"
         if len(real) < FEWEST_CLIPS:
             estimate = kad(own, real, bandwidth, paired=True)
             note += f"; no interval below {FEWEST_CLIPS} clips"
@@ -51,7 +51,7 @@ class KernelDistance:
                     self.name, self.name, "lower", estimate, None, None, len(real), note=note
                 )
             ]
-        found = compare_kernels(own, real, bandwidth, paired=True)
+        found = compare_kernels(own, real, bandwidth, True, lambda: data.on_step(0, 1))
         interval = kad_interval(found, data.bootstrap.level)
         return [MetricResult.of(self.name, self.name, "lower", interval, note=note)]
 
@@ -61,7 +61,9 @@ class KernelDistance:
         """Difference of two distances to the same real clips."""
         real = first.references("frames")
         one, two = (side.generated_by_reference("frames") for side in (first, second))
-        bandwidth = median_bandwidth(np.concatenate(real), first.bootstrap.seed)
+        bandwidth = clips_bandwidth(real, first.bootstrap.seed)
         level = first.bootstrap.level
-        values, interval, p = kad_difference(one, two, real, bandwidth, swaps, level, seed)
+        values, interval, p = kad_difference(
+            one, two, real, bandwidth, swaps, level, seed, lambda: first.on_step(0, 1)
+        )
         return *values, interval, p, f"permutation of systems, {swaps} swaps"

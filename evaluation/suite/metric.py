@@ -12,14 +12,16 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
+from scipy import stats
 
 from core.errors import InputError
 from evaluation.datasets import Item
 from evaluation.embeddings import Arrays, Embedding
 from evaluation.metrics import Interval, mean_interval
+from evaluation.metrics.frechet_blocks import Moments
 from evaluation.suite.result import MetricResult
 
 OnStep = Callable[[int, int], None]
@@ -39,6 +41,39 @@ def _nothing(done: int, total: int) -> None:
     """No listener."""
 
 
+def _silent(line: str) -> None:
+    """No listener."""
+
+
+class ClipArrays(Sequence[np.ndarray]):
+    """One array of each group of clips, loaded when it is asked for: thousands of clips of frames
+    need not be in memory at once.
+
+    Args:
+        arrays: id -> arrays of a clip.
+        groups: ids whose arrays are joined.
+        name: of the array.
+    """
+
+    def __init__(
+        self, arrays: Mapping[str, Arrays], groups: Sequence[Sequence[str]], name: str
+    ) -> None:
+        self._arrays, self._groups, self._name = arrays, groups, name
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @overload
+    def __getitem__(self, place: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, place: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        found = [self._arrays[name][self._name] for name in self._groups[place]]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+
 @dataclass(frozen=True)
 class MetricData:
     """What a metric is given to score one system.
@@ -50,6 +85,8 @@ class MetricData:
         texts: captions -> [n, d] text embeddings of the metric's model.
         bootstrap: how intervals are made.
         on_step: told (steps done, steps in all) by metrics that take long; it may raise Cancelled.
+        tell: takes a line on what could not be measured and why; it stands in the report.
+        statistics: of the reference's frames under the metric's embedding, in place of `reference`.
     """
 
     items: tuple[Item, ...]
@@ -58,6 +95,8 @@ class MetricData:
     texts: Callable[[Sequence[str]], np.ndarray] | None = None
     bootstrap: BootstrapChoice = BootstrapChoice()
     on_step: OnStep = _nothing
+    statistics: Moments | None = None
+    tell: Callable[[str], None] = _silent
 
     @property
     def one_to_one(self) -> bool:
@@ -74,17 +113,17 @@ class MetricData:
             else f"{len(self.items)} items of {count} real clips, drawn by clip"
         )
 
-    def generated_by_reference(self, name: str) -> list[np.ndarray]:
+    def generated_by_reference(self, name: str) -> ClipArrays:
         """The array `name` of all generated clips of each real clip, joined; in its order."""
-        found: dict[str, list[np.ndarray]] = {}
+        found: dict[str, list[str]] = {}
         for item in self.items:
-            found.setdefault(item.reference_id, []).append(self.generated[item.id][name])
-        return [np.concatenate(own) for own in found.values()]
+            found.setdefault(item.reference_id, []).append(item.id)
+        return ClipArrays(self.generated, list(found.values()), name)
 
-    def references(self, name: str) -> list[np.ndarray]:
+    def references(self, name: str) -> ClipArrays:
         """The array `name` of each real clip, in the order of `generated_by_reference`."""
         order = dict.fromkeys(item.reference_id for item in self.items)
-        return [self.reference[key][name] for key in order]
+        return ClipArrays(self.reference, [[key] for key in order], name)
 
     def mean(
         self, values: Mapping[str, float], weights: Mapping[str, int] | None = None
@@ -99,6 +138,19 @@ class MetricData:
             self.bootstrap.seed,
             [groups[name] for name in values],
         )
+
+    def share(self, hits: Mapping[str, float]) -> Interval:
+        """Interval of a share from 0 or 1 by item: Wilson's where every item has a real clip of
+        its own; else items of one real clip are drawn together."""
+        groups = {item.reference_id for item in self.items if item.id in hits}
+        n = len(hits)
+        if not n or len(groups) < n:
+            return self.mean(hits)
+        found = stats.binomtest(round(sum(hits.values())), n).proportion_ci(
+            self.bootstrap.level, method="wilson"
+        )
+        share = sum(hits.values()) / n
+        return Interval(share, float(found.low), float(found.high), self.bootstrap.level, n, 0)
 
 
 @runtime_checkable
@@ -141,6 +193,14 @@ class ComparesSystems(Protocol):
         ...
 
 
+OWN = "own_metric_"
+
+
+def is_own(metric: object) -> bool:
+    """Whether a metric comes from a person's own file, whose version nobody checks."""
+    return type(metric).__module__.startswith(OWN)
+
+
 def read_metrics(file: Path) -> tuple[Metric, ...]:
     """The metrics of a person's own file: its `METRIC`, or all of its `METRICS`.
 
@@ -152,7 +212,7 @@ def read_metrics(file: Path) -> tuple[Metric, ...]:
         raise InputError("metric file", file, "no such file")
     # its content is part of the name, so what a changed file computes is never taken from a cache
     content = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(f"own_metric_{file.stem}_{content}", file)
+    spec = importlib.util.spec_from_file_location(f"{OWN}{file.stem}_{content}", file)
     if spec is None or spec.loader is None:
         raise InputError("metric file", file, "give a Python file (.py)")
     module: Any = importlib.util.module_from_spec(spec)

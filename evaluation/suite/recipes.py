@@ -4,12 +4,14 @@
 stable-audio-metrics at commit fd55536, `audiocraft-2023` is audiocraft's metrics at 896ec7c,
 `strict` is ours for numbers that must repeat, `offline` runs anywhere on musicnn, `clap`, `mert`
 and `muq` hold set distances on these models, `kadtk` gives that toolkit's number, `reference-free`
-what needs no real clips.
+what needs no real clips. `adherence` says whether what was asked for is heard, `musicality` whether
+it is in tune, in time and in key.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -23,6 +25,7 @@ from evaluation.embeddings import (
     ClapEmbedding,
     ClapFrames,
     Embedding,
+    HearingEmbedding,
     HiddenStates,
     MulanEmbedding,
     MuqEvalRatings,
@@ -34,6 +37,7 @@ from evaluation.embeddings import (
 from evaluation.embeddings import digest as embedding_digest
 from evaluation.metrics import musicnn
 from evaluation.metrics.kl import Direction
+from evaluation.suite.adherence import Recognised, SectionAdherence, TempoAdherence, TempoKept
 from evaluation.suite.continuation import ContinuationChoice
 from evaluation.suite.frechet import FrechetDistance
 from evaluation.suite.frechet_infinity import FrechetInfinity
@@ -42,6 +46,13 @@ from evaluation.suite.kernel import KernelDistance
 from evaluation.suite.kl import KLDivergence
 from evaluation.suite.mauve import MauveDivergence
 from evaluation.suite.metric import BootstrapChoice, Metric
+from evaluation.suite.musicality import (
+    NoteAgreement,
+    OnsetCorrelation,
+    PitchClassEntropy,
+    SoundFigure,
+    TimeInKey,
+)
 from evaluation.suite.ratings import PredictedRatings
 from evaluation.suite.text import TextSimilarity
 
@@ -296,8 +307,41 @@ REFERENCE_FREE = Recipe(
         PredictedRatings("MuQ-Eval", MuqEvalRatings()),
     ),
 )
+CHROMA = HearingEmbedding()
+ADHERENCE = Recipe(
+    name="adherence",
+    source="this project; the measures of nano's card",
+    assumed=(),
+    note="facts from the table's columns or the captions; recognisers learn from the real clips",
+    metrics=(
+        Recognised("style", MUSICNN, "style"),
+        Recognised("drums", MUSICNN, "drums"),
+        Recognised("key", CHROMA, "key"),
+        TempoAdherence(),
+        SectionAdherence(),
+        TempoKept(),
+        Recognised("key of the real clip", CHROMA, "key", kept=True),
+    ),
+)
+MUSICALITY = Recipe(
+    name="musicality",
+    source="this project; notes by basic-pitch 0.4.0",
+    assumed=(),
+    note="the real clips' own figures are the ceiling: score them as a system too",
+    metrics=(
+        SoundFigure("in tune", "in_tune"),
+        SoundFigure("pulse", "pulse"),
+        TimeInKey(),
+        PitchClassEntropy(),
+        NoteAgreement("note F1", "note F1"),
+        NoteAgreement("pitch-class F1", "pitch-class F1"),
+        NoteAgreement("chords", "chords"),
+        OnsetCorrelation(),
+    ),
+)
 _ALL = (
-    PAPER, SAM, AUDIOCRAFT, STRICT, OFFLINE, CLAP_SETS, KADTK, MERT_SETS, MUQ_SETS, REFERENCE_FREE
+    PAPER, SAM, AUDIOCRAFT, STRICT, OFFLINE, CLAP_SETS, KADTK, MERT_SETS, MUQ_SETS, REFERENCE_FREE,
+    ADHERENCE, MUSICALITY,
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
 
@@ -315,10 +359,12 @@ def recipe(name: str) -> Recipe:
 def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Versions of the packages that move a metric's value; "absent" where not installed."""
 
-    def version(package: str) -> str:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            return "absent"
+    return {package: _version(package) for package in packages}
 
-    return {package: version(package) for package in packages}
+
+@functools.cache  # it is asked for once a clip
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"

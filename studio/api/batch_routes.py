@@ -60,11 +60,13 @@ def add(router: APIRouter, studio: Studio) -> None:
     def archive(identity: str, person: Person) -> FileResponse:
         """All its pieces that are made and not deleted since."""
         library, pieces = studio.library, []
-        for each in batches.get(person, identity).as_dict()["ids"]:
-            try:
-                pieces.append((library.record(person, each), library.sound(person, each)))
-            except InputError:
-                continue
+        ids = set(batches.get(person, identity).as_dict()["ids"])
+        for record in library.records(person):
+            if ids & {record.id, record.about.get("kept_with")}:
+                try:
+                    pieces.append((record, library.sound(person, record.id)))
+                except InputError:
+                    continue
         file = downloads.archive(pieces)
         forget = BackgroundTask(file.unlink, missing_ok=True)
         return FileResponse(

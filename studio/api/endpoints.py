@@ -192,6 +192,10 @@ async def _make(
     person, job = caller.person, None
     try:
         request = _request(studio, prompt, seconds, audio, settings)
+        if request.keep > 1 and not caller.browser:
+            raise InputError(
+                "keep", request.keep, "must be 1 where no browser's Library takes the others"
+            )
         submitting = asyncio.create_task(run_in_threadpool(studio.submit, person, request))
         try:
             job = await asyncio.shield(submitting)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError, StudioError
+from core.requests.checks import require_known_edit
 from core.requests.request import FIELDS, AudioPrompt, Edit, GenerationRequest
 from studio.context import Studio
 from studio.library.prompt_ideas import styles
@@ -195,6 +196,7 @@ def _say_what(studio: Studio, variant: str | None) -> str:
 def _check_studio(studio: Studio, request: GenerationRequest) -> None:
     """What this studio allows, before anything is queued."""
     studio.variant(request.variant)
+    require_known_edit(request)
 
 
 def _text(value: Any) -> str:

@@ -46,8 +46,9 @@ def plan_of(request: PlanRequest | FolderRequest) -> Any:
     from evaluation.metrics import recipe
 
     if isinstance(request, FolderRequest):
-        sides = (_path(request.generated), _path(request.reference), _path(request.captions))
-        return replace(folder_plan(*sides, request.recipe), incomplete=request.incomplete)
+        real, captions = _path(request.reference), _path(request.captions)
+        plan = folder_plan([_path(request.generated)], real, captions, request.recipe)
+        return replace(plan, incomplete=request.incomplete)
     dataset: dict[str, Any] = {
         name: str(_path(value)) for name in ("table", "audio") if (value := getattr(request, name))
     }

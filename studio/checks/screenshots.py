@@ -22,6 +22,7 @@ README_HEIGHT = {1280: 960, 390: 844}  # the top of the page, as a window shows 
 README_PICTURES = ("create-1280-light", "compare-1280-dark", "create-390-light", "library-390-dark")
 # What is seen of a tab that opens for whoever sits at the machine.
 OPENED = {"benchmark": "#benchmark-start", "train": "#train-state .card-facts"}
+FRAMED = {"rate": "#screen h1", "results": "table"}  # others that lie in a frame
 # Text smaller than SMALLEST_TEXT, and elements that stick out of the window.
 LOOK = """() => {
   const small = new Set(), out = new Set();
@@ -111,6 +112,8 @@ def _picture(page: Any, tab: str, file: Path) -> dict:
         frame = page.frame_locator(f"#panel-{tab} iframe")
         frame.locator(f"#{tab}-open").click()
         frame.locator(OPENED[tab]).first.wait_for()
+    elif tab in FRAMED:
+        page.frame_locator(f"#panel-{tab} iframe").locator(FRAMED[tab]).first.wait_for()
     time.sleep(SETTLE_SECONDS)
     page.screenshot(path=file, full_page=True)
     return page.evaluate(LOOK)

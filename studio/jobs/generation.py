@@ -16,12 +16,12 @@ from core.generation.job import Event
 from core.pipeline import Pipeline
 from core.requests.request import GenerationRequest
 from core.result import AudioChunk, GenerationResult, Progress
-from studio.jobs.protocol import Assignment, Failed, Finished, JobEvent, LiveSound, told
+from studio.jobs.protocol import Assignment, Failed, Finished, JobEvent, LiveSound, kept_file, told
 from studio.library.peaks import peaks
 
 KEPT_MODELS = 2
-SHARED = ("variant", "dtype", "compat")  # and the device, which is the worker's
-Key = tuple[str, str, str]
+SHARED = ("variant", "dtype", "compat", "lora")  # and the device, which is the worker's
+Key = tuple[str, str, str, tuple[str, ...]]
 
 
 class GenerationRunner:
@@ -34,10 +34,11 @@ class GenerationRunner:
         self._starting: list[tuple[Assignment, Callable[[], bool]]] = []
         self._batch: batching.RunningBatch[str] | None = None
         self._key: Key | None = None
+        self._kept: dict[str, list[dict[str, Any]]] = {}  # what is told of a job's kept pieces
 
     @property
     def loaded(self) -> tuple[str, ...]:
-        return tuple(name for name, _, _ in self._pipelines)
+        return tuple(key[0] for key in self._pipelines)
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -69,7 +70,7 @@ class GenerationRunner:
                 yield self._end(assignment.id, Failed(told(error)))
         if self._batch is not None:
             for identity, event in self._batch.turn():
-                if identity in self._taken:  # else it has its result: of several, the best is first
+                if identity in self._taken:  # else it has ended
                     yield from self._told(identity, event)
 
     def _told(
@@ -83,7 +84,9 @@ class GenerationRunner:
             yield self._end(identity, Failed(told(event.error)))
         else:
             yield identity, Progress("writing the file", 1.0, 0.0)
-            yield self._end(identity, self._written(identity, event))
+            ended = self._written(identity, event)
+            if ended is not None:
+                yield self._end(identity, ended)
 
     def _join(self, assignment: Assignment, should_stop: Callable[[], bool]) -> None:
         request, key = assignment.request, _key(assignment.request)
@@ -104,7 +107,9 @@ class GenerationRunner:
         self._pipelines[key] = Pipeline.load(*key)
         return self._pipelines[key]
 
-    def _written(self, identity: str, result: GenerationResult) -> Finished | Failed:
+    def _written(self, identity: str, result: GenerationResult) -> Finished | Failed | None:
+        """Write one of the pieces that are kept; the job's end with the last of them."""
+        kept, assignment = self._kept.setdefault(identity, []), self._taken[identity]
         try:
             if not np.isfinite(result.samples).all():
                 raise FailureError(
@@ -112,8 +117,12 @@ class GenerationRunner:
                     "that is no numbers",
                     "came out of this model; its weights are damaged, choose another",
                 )
-            audio.write(self._taken[identity].file, result.samples, result.sample_rate)
-            return Finished(_about(result))
+            file = kept_file(assignment.file, len(kept) + 1)
+            audio.write(file, result.samples, result.sample_rate)
+            kept.append(_about(result))
+            if len(kept) < assignment.request.keep:
+                return None
+            return Finished({**kept[0], "others": kept[1:]} if len(kept) > 1 else kept[0])
         except OSError as error:
             return Failed(
                 FailureError(
@@ -128,11 +137,12 @@ class GenerationRunner:
 
     def _end(self, identity: str, event: JobEvent) -> tuple[str, JobEvent]:
         self._taken.pop(identity, None)
+        self._kept.pop(identity, None)
         return identity, event
 
 
 def _key(request: GenerationRequest) -> Key:
-    return str(request.variant), request.dtype, request.device
+    return str(request.variant), request.dtype, request.device, request.lora
 
 
 def as_int16(samples: np.ndarray) -> bytes:

@@ -73,7 +73,7 @@ class Job:
         """Jobs of one model can run together in one worker."""
         request = self.request
         if isinstance(request, GenerationRequest):
-            return str(request.variant), request.dtype, request.compat or ""
+            return str(request.variant), request.dtype, request.compat or "", *request.lora
         return (self.kind.name, self.id)
 
     def as_dict(self, ahead: int, wait: float) -> dict[str, Any]:

@@ -49,9 +49,15 @@ class LiveSound:
 
 @dataclass(frozen=True)
 class Finished:
-    """It is done. `about`: what is to be kept of it, plain data."""
+    """It is done. `about`: what is to be kept of it, plain data. Of a job that keeps several
+    pieces, that of the best, and of each of the `others`, whose files `kept_file` names."""
 
     about: dict[str, Any]
+
+
+def kept_file(file: Path, rank: int) -> Path:
+    """Where a job's piece lies: its own file for the best, sound-2.wav for the second."""
+    return file if rank == 1 else file.with_name(f"{file.stem}-{rank}{file.suffix}")
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,27 @@ class Library:
         self._write(person, record)
         return record
 
+    def keep_beside(
+        self,
+        person: str,
+        identity: str,
+        file: Path,
+        request: GenerationRequest,
+        about: dict[str, Any],
+    ) -> Record:
+        """Keep a piece that was made together with a result, from a file in that one's folder.
+
+        Raises: FailureError when it cannot be written.
+        """
+        other = secrets.token_hex(12)
+        place = self._result(person, other)
+        try:
+            place.mkdir(parents=True)
+            os.replace(self._result(person, identity) / file.name, place / "sound.wav")
+        except OSError as error:
+            raise FailureError("disk", "", f"cannot be written ({error.strerror})") from error
+        return self.keep(person, other, request, about)
+
     def _write(self, person: str, record: Record) -> None:
         path = self._result(person, record.id) / "record.json"
         fresh = path.with_suffix(".new")

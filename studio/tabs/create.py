@@ -7,8 +7,11 @@ from html import escape
 import psutil
 
 from core import variants
+from core.checkpoints import adapters
+from core.errors import InputError
 from core.requests.request import FIELDS
 from core.variants import Variant
+from core.workspace import models_folder
 from studio.api.forms import MOST_VARIATIONS
 from studio.context import Studio
 from studio.tabs.fields import described, error_line, field, labelled, shown_fields
@@ -138,7 +141,7 @@ def _batch() -> str:
 def _more(studio: Studio) -> str:
     plain = "".join(map(field, shown_fields("structure")))
     return (
-        f'{_model(studio)}<div class="grid">{plain}'
+        f'{_model(studio)}{_adapters()}<div class="grid">{plain}'
         f"{''.join(map(field, shown_fields('sampling')))}</div>"
         '<button type="button" class="quiet" id="create-reset">Reset all fields</button>'
     )
@@ -149,7 +152,7 @@ def _model(studio: Studio) -> str:
     known = sorted(variants.known().values(), key=lambda v: not variants.installed(v))
     options = "".join(
         f'<option value="{escape(v.name)}" data-sentence="{escape(sentence(v))}" '
-        f'data-flow="{int(v.flow)}"'
+        f'data-flow="{int(v.flow)}" data-folder="{escape(v.folder)}"'
         f"{' selected' if v.name == studio.settings.first_variant else ''}>"
         f"{escape(_title(v))}</option>"
         for v in known
@@ -160,6 +163,33 @@ def _model(studio: Studio) -> str:
         f'<select id="create-variant-input" name="variant" {described(spec)}>{options}</select>'
     )
     return field(spec, control, sentence(studio.variant(studio.settings.first_variant)))
+
+
+def _adapters() -> str:
+    """A strength for each adapter; `web/form.js` shows those of the chosen model."""
+    rows = "".join(_adapter(name) for name in adapters.names())
+    if not rows:
+        return ""
+    spec = FIELDS["lora"]
+    return (
+        f'<fieldset class="field" id="create-lora" data-field="lora"><legend>{spec.label}</legend>'
+        f'{rows}<input type="hidden" id="create-lora-input" name="lora">'
+        '<small id="create-lora-hint">How strongly each is added to the model: 0 leaves it out, 1 '
+        f"is as trained</small>{error_line('lora')}</fieldset>"
+    )
+
+
+def _adapter(name: str) -> str:
+    try:
+        base = adapters.base_of(models_folder() / adapters.FOLDER / name)
+        folder = variants.get(base).folder if base else ""
+    except InputError:
+        return ""  # damaged, or of a model that is not known here
+    return (
+        f'<label class="adapter" data-base="{escape(folder)}"><span>{escape(name)}</span>'
+        f'<input type="range" min="0" max="1.5" step="0.05" value="0" '
+        f'data-adapter="{escape(name)}"><output>0</output></label>'
+    )
 
 
 def _title(variant: Variant) -> str:

@@ -8,8 +8,7 @@ from core.requests.fields import RequestField
 from core.requests.request import FIELDS
 
 FORM = "create"
-# These have a control of their own; `keep` is 1, as a job of the studio makes one piece.
-SHOWN_ELSEWHERE = ("prompt", "seconds", "variant", "sections", "keep")
+SHOWN_ELSEWHERE = ("prompt", "seconds", "variant", "sections", "lora")  # in controls of their own
 FLOW = ("preset", "steps")  # mean nothing to a model without flow matching
 
 

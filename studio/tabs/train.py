@@ -19,6 +19,7 @@ from studio.benchmark import require_permission
 from studio.context import Studio
 from studio.tabs.element import element
 from studio.tabs.field_errors import FieldErrors
+from studio.tabs.fine_tune import FineTuneDesk
 from studio.tabs.results import STYLE
 from studio.tabs.training_chart import LOSS, curves, figure_names
 from trainers.runs import folder as run_folder
@@ -31,9 +32,9 @@ LIVE_SECONDS = 600.0  # a validation or a sample may take as long between two ro
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 2}
 QUIET = {**PRIVATE, "show_progress": "hidden"}
 NOTE = (
-    '<p class="tab-note">What the trainers of this machine do. Nothing is started or stopped '
-    "here. It is for whoever knows the admin token; while none is set, for whoever sits at "
-    "the machine of this studio.</p>"
+    '<p class="tab-note">Fine-tune a model on your own music, and watch what the trainers of this '
+    "machine do. It is for whoever knows the admin token; while none is set, for whoever sits "
+    "at the machine of this studio.</p>"
 )
 
 
@@ -73,6 +74,8 @@ def build(studio: Studio) -> None:
         enter = gr.Button("Open", elem_id="train-open", min_width=120, scale=0)
     errors.line("form")
     with gr.Column(visible=False) as area:
+        tuning = FineTuneDesk(studio, token)
+        element("<h2>Runs of this machine</h2>")
         run = gr.Dropdown([], label="Run", elem_id="train-run", filterable=False)
         state = gr.HTML(elem_id="train-state", js_on_load=None)
         figure = gr.Dropdown(
@@ -83,8 +86,8 @@ def build(studio: Studio) -> None:
         samples = gr.HTML(elem_id="train-samples", js_on_load=None)
         timer = gr.Timer(WATCH_SECONDS, active=False)
     parts = _Parts(token, area, run, state, figure, chart, step, samples, gr.State(None), timer)
-    handlers = _Handlers(studio, errors, parts)
-    opened = [area, run, timer, *parts.shown, *errors.outputs]
+    handlers = _Handlers(studio, errors, parts, tuning)
+    opened = [area, run, timer, *parts.shown, *tuning.outputs, *errors.outputs]
     for event in (enter.click, token.submit):
         event(handlers.enter, token, opened, **PRIVATE)
     looked = [*parts.shown, *errors.outputs]
@@ -102,8 +105,10 @@ def build(studio: Studio) -> None:
 class _Handlers:
     """The tab's handlers; each asks for permission anew."""
 
-    def __init__(self, studio: Studio, errors: FieldErrors, parts: _Parts) -> None:
-        self.studio, self.errors, self.parts = studio, errors, parts
+    def __init__(
+        self, studio: Studio, errors: FieldErrors, parts: _Parts, tuning: FineTuneDesk
+    ) -> None:
+        self.studio, self.errors, self.parts, self.tuning = studio, errors, parts, tuning
 
     def enter(self, token: str, request: gr.Request) -> dict:
         parts = self.parts
@@ -118,6 +123,7 @@ class _Handlers:
             parts.timer: gr.Timer(active=bool(names)),
             parts.run: gr.Dropdown(names, value=first),
             **self._shown(first),
+            **self.tuning.opened(),
             **self.errors.clear(),
         }
 

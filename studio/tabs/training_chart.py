@@ -24,8 +24,8 @@ def curves(rows: Sequence[LogRow], name: str) -> go.Figure:
     """A figure over steps, in training, validation and samples; `loss` joins the loss that is
     taught with the one that is watched."""
     figure = go.Figure()
+    names = ("generator_loss", *WATCHED) if name == LOSS else (name,)
     for kind in COLOURS:
-        names = ("generator_loss", *WATCHED) if name == LOSS else (name,)
         points = [
             (row.step, next((row.figures[n] for n in names if n in row.figures), None))
             for row in rows
@@ -43,6 +43,12 @@ def curves(rows: Sequence[LogRow], name: str) -> go.Figure:
                     line={"color": COLOURS[kind]},
                 )
             )
+    first = next((row for row in rows if row.kind == VALIDATION and row.step == 0), None)
+    base = next((first.figures[n] for n in names if n in first.figures), None) if first else None
+    if base is not None:  # validated before the first step
+        figure.add_hline(
+            base, line={"color": COLOURS[VALIDATION], "dash": "dot"}, annotation_text="the base"
+        )
     figure.update_layout(
         height=360,
         margin={"l": 10, "r": 10, "t": 30, "b": 40},

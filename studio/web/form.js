@@ -58,9 +58,37 @@ function mark() {
 
 for (const each of form.querySelectorAll("select")) each.dataset.plain = each.value;
 
+// Adapters of the chosen model, and the field that says how strongly each is added.
+const strengths = [...form.querySelectorAll("[data-adapter]")];
+
+function drawAdapters(folder) {
+  const given = new Map(field("lora").value.split(",").map((part) => part.trim().split(":")));
+  for (const slider of strengths) {
+    const { base } = slider.parentNode.dataset;
+    slider.parentNode.hidden = Boolean(base) && base !== folder;
+    slider.value = slider.parentNode.hidden ? "0" : given.get(slider.dataset.adapter) || "0";
+    slider.nextElementSibling.value = slider.value;
+  }
+  byId("create-lora").hidden = strengths.every((slider) => slider.parentNode.hidden);
+  writeAdapters();
+}
+
+function writeAdapters() {
+  field("lora").value = strengths.filter(({ value }) => Number(value)).map((slider) => `${slider.dataset.adapter}:${slider.value}`).join(", ");
+}
+
+for (const slider of strengths) {
+  slider.addEventListener("input", () => {
+    slider.nextElementSibling.value = slider.value;
+    writeAdapters();
+    changed("lora");
+  });
+}
+
 function drawVariant() {
   const chosen = field("variant").selectedOptions[0];
   if (!chosen) return;
+  if (strengths.length) drawAdapters(chosen.dataset.folder);
   byId("create-variant-hint").textContent = chosen.dataset.sentence;
   for (const part of form.querySelectorAll("[data-flow]:not(option)")) {
     part.hidden = chosen.dataset.flow === "0";
@@ -212,4 +240,6 @@ if (kept) {
   fill(given);
   if (part) sound.takePart(part).catch(() => {});
 } else fill({});
+const model = new URLSearchParams(location.search).get("model"); // "Use this model" of the Train tab
+if ([...field("variant").options].some(({ value }) => value === model)) fill({ variant: model });
 drawIdeas().catch(() => {});

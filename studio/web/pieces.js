@@ -15,8 +15,14 @@ export function grouped(records) {
   const groups = new Map();
   for (const record of records) {
     const { seed, ...rest } = record.request;
-    const key = JSON.stringify(rest);
+    const together = record.about.kept_with; // kept of one job, the best first
+    const key = together || JSON.stringify(rest);
     const last = groups.get(key)?.at(-1);
+    if (together && last) {
+      last.push(record);
+      last.sort((a, b) => a.about.choice.rank - b.about.choice.rank);
+      continue;
+    }
     if (last && last[0].request.seed === seed + 1 && last.length < 4) last.unshift(record);
     else groups.set(key, [...(groups.get(key) || []), [record]]);
   }
@@ -59,7 +65,8 @@ export class PieceCard {
     const star = button("round star", icon("star"), attempt(() => this.change({ favourite: !favourite })),
       { "aria-pressed": String(favourite), "aria-label": favourite ? "Remove the star" : "Star" });
     const facts = [clock(about.seconds), "AI-generated", about.channels > 1 ? "stereo" : "mono", request.variant, `seed ${request.seed}`];
-    if (about.score !== undefined && about.score !== null) facts.push(`score ${Number(about.score).toFixed(2)}`);
+    const choice = about.choice;
+    if (choice) facts.push(`${choice.rank === 1 ? "best" : `no. ${choice.rank}`} of ${choice.of}: ${choice.by === "adherence" ? `${Math.round(100 * choice.score)} % as asked` : `${choice.score.toFixed(2)} nats a token`}`);
     if (edited) facts.push("edited");
     this.panel = make("div", { class: "piece-panel" });
     this.node.replaceChildren(
@@ -183,8 +190,10 @@ export class PieceCard {
     const { request, about, created } = this.record;
     const shown = (value) => (value === null || value === "" ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
     const rows = Object.entries(request).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, shown(value))));
+    const heard = about.choice?.heard || [];
     return make("div", { class: "details" }, make("p", { class: "hint" },
       `Made ${new Date(1000 * created).toLocaleString()} in ${(about.rtf * about.seconds).toFixed(1)} s of computing.`),
+      heard.length ? make("ul", { class: "heard" }, ...heard.map(({ name, asked, heard: said, score }) => make("li", {}, `${name}: ${asked} asked, ${said} heard (${Math.round(100 * score)} %)`))) : null,
       make("table", {}, make("tbody", {}, ...rows)));
   }
 }

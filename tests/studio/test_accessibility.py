@@ -18,6 +18,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, a, select, input
     .filter((node) => node.getBoundingClientRect().height < 43.5)
     .map((node) => node.outerHTML.slice(0, 120))"""
 FRAMED = ("Benchmark", "Results", "Train")
+OPENED = {"Benchmark": "#benchmark-start", "Results": "table", "Train": "#tune-look"}
 
 
 def _violations(page) -> list[str]:
@@ -69,14 +70,38 @@ def test_no_violation_on_any_tab(browser, studio_address, width, scheme):
 
 
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (390, "dark")])
+def test_no_violation_where_people_rate(browser, studio_address, width, scheme):
+    """The list, a trial's first page and the trial itself."""
+    with Visit(browser, studio_address, width, scheme) as visit:
+        visit.open("?tab=rate")
+        frame = visit.page.frame_locator("#panel-rate iframe")
+        begin = frame.get_by_role("link").or_(frame.get_by_role("button")).first
+        expect(begin).to_be_visible()
+        found = {"around": _violations(visit.page)}
+        [inside] = [f for f in visit.page.frames if f != visit.page.main_frame]
+        found["list"] = _violations(inside)
+        begin.click()
+        visit.page.wait_for_timeout(1500)
+        [inside] = [f for f in visit.page.frames if f != visit.page.main_frame]
+        found["study"] = _violations(inside)
+        assert {name: each for name, each in found.items() if each} == {}
+
+
+@pytest.mark.parametrize("width, scheme", [(1280, "light"), (390, "dark")])
 def test_no_violation_on_the_tabs_of_the_lab(browser, studio_address, width, scheme):
     with Visit(browser, studio_address, width, scheme) as visit:
         found = {}
         for tab in FRAMED:
             visit.open(f"?tab={tab.lower()}")
             frame = visit.page.frame_locator(f"#panel-{tab.lower()} iframe")
-            expect(frame.get_by_role("button", name="Open")).to_be_visible()
+            enter = frame.get_by_role("button", name="Open")
+            expect(enter.or_(frame.locator("table").first).first).to_be_visible()
             found[f"{tab}, around"] = _violations(visit.page)
             [inside] = [f for f in visit.page.frames if f != visit.page.main_frame]
             found[tab] = _violations(inside)
+            if enter.count():
+                enter.click()
+                frame.locator(OPENED[tab]).wait_for()
+                visit.page.wait_for_timeout(500)
+                found[f"{tab}, opened"] = _violations(inside)
         assert {name: each for name, each in found.items() if each} == {}

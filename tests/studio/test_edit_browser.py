@@ -67,6 +67,39 @@ def test_an_edit_that_cannot_be_made_is_told_in_its_panel(browser, studio_addres
         page.locator("#create-desk .edit .field-error").get_by_text("tempo").wait_for()
 
 
+def test_a_loop_is_whole_bars_long(browser, studio_address):
+    with Visit(browser, studio_address) as visit:
+        original = visit.make("house music with synth bass", 5)
+        before, rate = visit.sound(f"/studio/results/{original}/sound.wav")
+        visit.menu("Redo a part")
+        visit.page.locator("#create-desk .edit select").select_option("loop")
+        record = _edited(visit, loop="2", tempo="120")
+        assert record["request"]["edit"]["loop"] == 2 and record["request"]["tempo"] == 120
+        after, _ = visit.sound(f"/studio/results/{record['id']}/sound.wav")
+        assert len(after) == 4 * rate  # 2 bars of 4/4 at 120 bpm
+        middle = slice(rate, int(1.9 * rate))  # behind the join, before what is made anew
+        assert np.array_equal(after[middle], before[middle])
+        assert not np.array_equal(after[-rate // 2 :], before[4 * rate - rate // 2 : 4 * rate])
+
+
+def test_extending_before_the_start_is_said_to_be_unknown(browser, studio_address):
+    with Visit(browser, studio_address) as visit:
+        piece = visit.make()
+        visit.menu("Redo a part")
+        option = visit.page.locator("#create-desk .edit option", has_text="Extend before")
+        assert option.is_disabled() and "no model here can" in option.inner_text()
+        headers = {"X-Studio": "1"}
+        path = f"{visit.address}/studio/results/{piece}/as-prompt"
+        upload = visit.context.request.post(path, headers=headers).json()["upload"]
+        form = {"prompt": "house", "upload": upload, "before": "4"}
+        answer = visit.context.request.post(
+            f"{visit.address}/studio/form/submit", data=form, headers=headers
+        )
+        assert answer.status == 400
+        assert "not to lead into it" in answer.json()["errors"]["before"]
+        assert len(visit.get("/studio/jobs").json()) == 1  # nothing was queued
+
+
 def test_many_prompts_make_one_zip(browser, studio_address):
     with Visit(browser, studio_address) as visit:
         page = visit.page

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import torch
 from playwright.sync_api import expect
+from safetensors.torch import save_file
 from studio_visit import Visit
+
+from core import variants
+from core.checkpoints import opening
 
 
 def _error(visit: Visit, field: str):
@@ -122,3 +130,85 @@ def test_another_script_gets_a_word_of_warning(browser, studio_address):
         visit.page.locator("#create-warning").get_by_text("English").wait_for()
         visit.page.fill("#create-prompt-input", "calm piano")
         visit.page.locator("#create-warning").wait_for(state="hidden")
+
+
+def test_the_best_as_asked_are_kept_on_one_card(browser, studio_address):
+    with Visit(browser, studio_address) as visit:
+        page = visit.page
+        page.locator("#create-more-box summary").click()
+        page.select_option("#create-choose_by-input", "adherence")
+        page.fill("#create-best_of-input", "2")
+        page.fill("#create-keep-input", "2")
+        page.fill("#create-prompt-input", "something")
+        _error(visit, "choose_by").get_by_text("finds nothing to listen for").wait_for()
+        visit.ask_for("house music, 125 bpm, drums", 5)
+        result = visit.result()
+        card = visit.cards.first
+        expect(card.get_by_role("button", name="Variation B")).to_be_visible()
+        records = {r["id"]: r for r in visit.get("/studio/results").json()}
+        [other] = set(records) - {result}
+        best, second = (records[i]["about"]["choice"] for i in (result, other))
+        assert best["score"] >= second["score"] and (best["rank"], second["rank"]) == (1, 2)
+        assert {fact["name"] for fact in best["heard"]} == {"tempo", "drums", "style"}
+        expect(card.locator(".facts")).to_contain_text("best of 2")
+        expect(card.locator(".facts")).to_contain_text("% as asked")
+        card.get_by_role("button", name="Variation B").click()
+        expect(card.locator(".facts")).to_contain_text("no. 2 of 2")
+        visit.menu("Details")
+        expect(card.locator(".heard")).to_contain_text("125 bpm asked")
+        request = records[other]["request"]  # which makes the second alone
+        assert request["best_of"] == 1 and request["seed"] in (
+            records[result]["request"]["seed"],
+            records[result]["request"]["seed"] + 1,
+        )
+
+
+def test_an_adapter_is_added_as_strongly_as_its_slider_says(browser, studio_address, studio_folder):
+    for name in ("warm", "dry"):
+        write_adapter(studio_folder / "models" / "loras" / name)
+    with Visit(browser, studio_address) as visit:
+        page, made = visit.page, []
+        page.locator("#create-more-box summary").click()
+        page.fill("#create-seed-input", "5")
+        warm = page.get_by_label("warm")
+        for strength in ("0", "0.7", "0"):
+            warm.fill(strength)
+            visit.ask_for("house", 1)
+            record = visit.get(f"/studio/results/{visit.result()}").json()
+            made.append((record["request"]["lora"], record["about"]["sha256"]))
+        assert [lora for lora, _ in made] == [[], ["warm:0.7"], []]
+        assert made[0][1] == made[2][1] != made[1][1]
+        page.get_by_label("dry").fill("1.2")
+        warm.fill("0.5")
+        expect(page.locator("#create-lora-input")).to_have_value("dry:1.2, warm:0.5")
+        page.reload()
+        expect(page.locator("#create-lora-input")).to_have_value("dry:1.2, warm:0.5")
+        expect(page.get_by_label("dry")).to_have_value("1.2")
+        answer = visit.context.request.post(
+            studio_address + "/studio/form/submit",
+            data={"prompt": "house", "seconds": "1", "lora": "/etc:1"},
+            headers={"X-Studio": "1"},
+        )
+        assert answer.status == 400 and "no adapter here" in answer.json()["errors"]["lora"]
+
+
+def write_adapter(folder: Path) -> None:
+    """One of nano's size that changes what it says."""
+    variant = variants.folder_of(variants.get("nano"))
+    layer = "backbone.layers.0.mlp.down"
+    out, inside = (
+        opening.open_component(variant, "language_model").get_submodule(layer).weight.shape
+    )
+    draw = torch.Generator().manual_seed(len(folder.name))
+    key = f"base_model.model.{layer}.lora_"
+    folder.mkdir(parents=True)
+    tensors = {
+        "A": torch.randn(2, inside, generator=draw),
+        "B": torch.randn(out, 2, generator=draw),
+    }
+    save_file(
+        {f"{key}{side}.weight": 0.3 * tensor for side, tensor in tensors.items()},
+        folder / "adapter_model.safetensors",
+    )
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 2, "base_model_name_or_path": "nano"}
+    (folder / "adapter_config.json").write_text(json.dumps(config))

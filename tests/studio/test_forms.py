@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -30,7 +31,17 @@ def studio(tmp_path_factory) -> SimpleNamespace:
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1).filter(
     lambda text: "," not in text and len(text) < 50
 )
+KEY = st.none() | st.sampled_from(KEYS)
 TIMES = st.integers(2, 400).map(float)
+
+
+@st.composite
+def candidates(draw, seconds: float) -> dict:
+    """How many are made and kept, and by what; what is heard needs time and something asked for."""
+    best_of = draw(st.integers(1, 16))
+    heard = best_of > 1 and seconds >= 5 and draw(st.booleans())
+    chosen = {"choose_by": "adherence", "key": "D minor"} if heard else {"key": draw(KEY)}
+    return {"best_of": best_of, "keep": draw(st.integers(1, best_of)), **chosen}
 
 
 @st.composite
@@ -53,11 +64,11 @@ def requests(draw) -> GenerationRequest:
         temperature=draw(st.floats(0, 5)),
         negative=draw(st.just("") | WORDS),
         tempo=draw(st.none() | st.floats(30, 300)),
-        key=draw(st.none() | st.sampled_from(KEYS)),
         meter=draw(st.none() | st.sampled_from(METERS)),
         instruments=draw(st.lists(WORDS, max_size=3).map(tuple)),
         drums=draw(st.none() | st.booleans()),
-        best_of=draw(st.integers(1, 16)),
+        lora=draw(st.sampled_from([(), ("warm:0.7",), ("warm:0.7", "dry:-1")])),
+        **draw(candidates(seconds)),
     )
 
 
@@ -68,11 +79,19 @@ def test_a_form_written_and_read_is_the_same_request(studio, wanted):
     assert forms.read(studio, ANNE, form) == [wanted]
 
 
-def test_every_field_that_a_person_may_set_is_on_the_form():
-    markup = build(SimpleNamespace(settings=Settings(), variant=variants.get))
+def test_every_field_that_a_person_may_set_is_on_the_form(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_MODELS", str(tmp_path))
+    here = SimpleNamespace(settings=Settings(), variant=variants.get)
+    assert "create-lora" not in build(here)  # without an adapter there is nothing to set
+    for name, base in (("warm", "nano"), ("odd", "a model of nobody's")):
+        (tmp_path / "loras" / name).mkdir(parents=True)
+        config = {"peft_type": "LORA", "base_model_name_or_path": base}
+        (tmp_path / "loras" / name / "adapter_config.json").write_text(json.dumps(config))
+    markup = build(here)
+    assert 'data-adapter="warm"' in markup and 'data-adapter="odd"' not in markup
     for name, spec in FIELDS.items():
         shown = f'name="{name}"' in markup
-        assert shown == (spec.place not in ("machine", "given") and name != "keep"), name
+        assert shown == (spec.place not in ("machine", "given")), name
     assert set(SHOWN_ELSEWHERE) <= set(FIELDS)
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
+import numpy as np
 import pytest
+import soundfile
 import yaml
+from playwright.sync_api import expect
 from studio_visit import Visit
 
 from tests.trainers import tiny
 from trainers.runs import config as run_config
 from trainers.runs import folder as run_folder
 from trainers.runs.loop import Loop
+
+WAIT_MS = 300_000  # for a training on a machine that does other things too
 
 
 @pytest.fixture
@@ -75,3 +83,105 @@ def test_half_a_row_and_figures_that_are_not_finite_are_left_out(tmp_path):
     assert row.figures == {"rate": 1.0}
     assert run_folder.run_names(tmp_path) == ["a"]
     assert run_folder.sample_steps(tmp_path / "a") == []
+
+
+RATE, STEPS = 16_000, "20"
+
+
+def _tones() -> bytes:
+    """A ZIP of eight tones with captions, one file that is no sound, and what systems add."""
+    clock = np.arange(22 * RATE) / RATE
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(8):
+            sound = 0.3 * np.sin(2 * np.pi * 110 * 2 ** (number / 12) * clock)
+            wav = io.BytesIO()
+            soundfile.write(
+                wav, sound * np.exp(-(clock * (1 + number % 3) % 1)), RATE, format="WAV"
+            )
+            archive.writestr(f"tones/tone {number}.wav", wav.getvalue())
+            archive.writestr(f"tones/tone {number}.txt", f"a plain tone, number {number}")
+        archive.writestr("tones/broken.wav", b"no sound")
+        archive.writestr("__MACOSX/tones/._tone 0.wav", b"x")
+    return held.getvalue()
+
+
+@pytest.fixture
+def tiny_model(studio_folder, tmp_path):
+    """A tiny model to begin from, in the studio's models folder."""
+    tiny.shards(tmp_path / "text")
+    tiny.model_folder(studio_folder / "models/tiny", tmp_path / "text/tokenizer.json")
+
+
+def test_a_dropped_zip_becomes_a_model_that_is_used(browser, studio_address, tiny_model):
+    with Visit(browser, studio_address) as visit:
+        page = visit.page
+        visit.open("?tab=train")
+        frame = page.frame_locator("#panel-train iframe")
+        frame.locator("#train-open").click()
+        frame.locator("#tune-name input").fill("mine")
+        frame.locator("#tune-look").click()
+        frame.locator("#tune-error-music").get_by_text("drop a folder").wait_for()
+        music = {"name": "tones.zip", "mimeType": "application/zip", "buffer": _tones()}
+        frame.locator("#tune-zip input[type=file]").set_input_files(music)
+        frame.locator("#tune-zip").get_by_text("tones").first.wait_for()
+        frame.locator("#tune-look").click()
+        found = frame.locator("#tune-found")
+        expect(found).to_contain_text("8 pieces, 0.05 hours")
+        expect(found).to_contain_text("broken.wav")  # left out, with the reason
+
+        captions = frame.locator("#tune-captions textarea")
+        assert "tones/tone 3.wav | a plain tone, number 3" in captions.input_value()
+        edited = captions.input_value().replace("number 3", "the third")
+        captions.fill(edited.replace("tone 0.wav |", "tone 99.wav |"))
+        frame.locator("#tune-save").click()
+        frame.locator("#tune-error-captions").get_by_text("tone 99.wav").wait_for()
+        captions.fill(edited)
+        frame.locator("#tune-save").click()
+        expect(frame.locator("#tune-state")).to_contain_text("reading")
+        expect(found).to_contain_text("table")  # where captions are from now
+        assert "the third" in captions.input_value()
+
+        frame.locator("#tune-base input").click()
+        frame.get_by_role("option", name="tiny", exact=True).click()
+        frame.get_by_label("steps").check()
+        frame.locator("#tune-amount input").fill(STEPS)
+        frame.locator("#tune-start").click()
+        expect(frame.locator("#tune-state")).to_contain_text("of 4", timeout=WAIT_MS)
+        use = frame.locator(".use-model")
+        use.wait_for(timeout=WAIT_MS)
+        outcome = frame.locator("#tune-outcome")
+        expect(outcome).to_contain_text("tiny")
+        assert outcome.locator("audio").count() == 3 * 4  # held-out, base and new, side by side
+        assert frame.locator("#tune-chart .scatterlayer .trace").count() >= 2
+        expect(frame.locator("#tune-chart")).to_contain_text("the base")
+        use.click()
+        page.wait_for_url("**/?tab=create&model=mine")
+        expect(page.locator("#create-variant-input")).to_have_value("mine")
+
+
+def test_training_is_stopped_and_resumed_on_the_page(browser, studio_address, tiny_model):
+    with Visit(browser, studio_address) as visit:
+        visit.open("?tab=train")
+        frame = visit.page.frame_locator("#panel-train iframe")
+        frame.locator("#train-open").click()
+        frame.locator("#tune-name input").fill("stopped")
+        frame.locator("#tune-zip input[type=file]").set_input_files(
+            {"name": "tones.zip", "mimeType": "application/zip", "buffer": _tones()}
+        )
+        frame.locator("#tune-zip").get_by_text("tones").first.wait_for()
+        frame.locator("#tune-look").click()
+        expect(frame.locator("#tune-found")).to_contain_text("8 pieces")
+        frame.locator("#tune-base input").click()
+        frame.get_by_role("option", name="tiny", exact=True).click()
+        frame.get_by_label("steps").check()
+        frame.locator("#tune-amount input").fill("100000")
+        frame.locator("#tune-start").click()
+        state = frame.locator("#tune-state")
+        expect(state).to_contain_text("train step", timeout=WAIT_MS)
+        frame.locator("#tune-stop").click()
+        expect(state).to_contain_text("Train resumes it", timeout=WAIT_MS)
+        frame.locator("#tune-start").click()
+        expect(state).to_contain_text("train step", timeout=WAIT_MS)
+        frame.locator("#tune-stop").click()
+        expect(state).to_contain_text("Train resumes it", timeout=WAIT_MS)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.errors import InputError
 from core.workspace import work_folder
+from trainers.fine_tuning.verdict import FILE as VERDICT
 from trainers.fine_tuning.verdict import Verdict, read
 from trainers.runs import folder as run_folder
 
@@ -103,6 +104,8 @@ def watch(name: str) -> FineTuneStatus:
         raise InputError("fine-tuning", name, "was not begun here")
     rows = run_folder.read_log(run) if (run / run_folder.LOG).is_file() else []
     running, found = _running(place), read(run)
+    if found is not None and _younger(place / PID, run / VERDICT):
+        found = None  # of an earlier training, which was begun again since
     output = place / OUTPUT
     lines = (
         output.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
@@ -113,6 +116,11 @@ def watch(name: str) -> FineTuneStatus:
     state: State = "running" if running else "done" if found else "stopped"
     line = next((text for text in reversed(lines) if text.strip()), "")
     return FineTuneStatus(name, run, state, line, left, rows, None if running else found)
+
+
+def _younger(one: Path, other: Path) -> bool:
+    """Whether a file was written after another."""
+    return one.is_file() and one.stat().st_mtime_ns > other.stat().st_mtime_ns
 
 
 def _control(name: str) -> Path:

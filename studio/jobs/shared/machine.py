@@ -17,7 +17,7 @@ import procrastinate
 
 from studio.jobs.job import Job, error_as_dict
 from studio.jobs.kinds import GENERATION
-from studio.jobs.protocol import Failed, Finished, JobEvent, LiveSound, WorkerReport
+from studio.jobs.protocol import Failed, Finished, JobEvent, LiveSound, WorkerReport, kept_file
 from studio.jobs.shared import storage as places
 from studio.jobs.shared.storage import Storage
 from studio.jobs.shared.tables import LOST, RETURNED, TASK, Exchange, plain_url, queue_app
@@ -230,7 +230,8 @@ class _Making:
         return self._tell(**self._values, sample_rate=self._rate, chunks=self._chunks)
 
     def _finished(self, job: Job, event: Finished) -> None:
-        self._storage.put(job.file, places.sound_key(self._job))
+        for rank in range(1, 2 + len(event.about.get("others", ()))):
+            self._storage.put(kept_file(job.file, rank), places.sound_key(self._job, rank))
         self._tell(outcome={"done": event.about})
 
     def _tell(self, **values: Any) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.result import Progress
 from studio.jobs.job import RUNNING, Job, error_from_dict
 from studio.jobs.kinds import MODEL
-from studio.jobs.protocol import Failed, Finished, LiveSound, WorkerReport
+from studio.jobs.protocol import Failed, Finished, LiveSound, WorkerReport, kept_file
 from studio.jobs.schedule import Slot
 from studio.jobs.service import JobService
 from studio.jobs.shared import storage as places
@@ -133,7 +133,8 @@ class WorkerPool:
         self._chunks.pop(job.id, None)
         self._last.pop(job.id, None)
         if "done" in outcome:
-            self._storage.get(places.sound_key(job), job.file)
+            for rank in range(1, 2 + len(outcome["done"].get("others", ()))):
+                self._storage.get(places.sound_key(job, rank), kept_file(job.file, rank))
             self._say(worker, job, Finished(outcome["done"]))
         elif "failed" in outcome:
             error = error_from_dict(outcome["failed"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import fsspec
 
 from studio.jobs.job import Job
+from studio.jobs.protocol import kept_file
 
 
 class Storage:
@@ -63,8 +64,9 @@ def input_key(job: Job) -> str | None:
     return None if audio is None else f"{folder_of(job)}/input{Path(audio.path).suffix}"
 
 
-def sound_key(job: Job) -> str:
-    return f"{folder_of(job)}/sound.wav"
+def sound_key(job: Job, rank: int = 1) -> str:
+    """A piece of a job, by its rank among those that are kept."""
+    return f"{folder_of(job)}/{kept_file(Path('sound.wav'), rank)}"
 
 
 def live_key(job: Job, attempt: int, number: int) -> str:

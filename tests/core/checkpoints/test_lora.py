@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.checkpoints import opening, studio_layout
-from core.checkpoints.lora import CONFIG, WEIGHTS, Lora, add_loras, base_of, names
+from core.checkpoints.adapters import CONFIG, Lora, base_of, names
+from core.checkpoints.lora import WEIGHTS, add_loras
 from core.command import main
 from core.compatibility import ready_torchaudio, ready_torchvision
 from core.errors import InputError

@@ -19,6 +19,7 @@ from core.nn.bands import (
     streaming_decoder_of,
 )
 from core.nn.phase import PhaseRecovery
+from core.nn.vocos import CONTRAST_EDGE, CONTRAST_FADE, CONTRAST_HZ, MagnitudeHead
 from core.wavtokenizer import WavTokenizer
 from tests.core.codecs.test_hificodec import MAGNITUDE
 from tests.core.codecs.test_wavtokenizer import LOCAL, melodies
@@ -137,3 +138,56 @@ def test_bands_need_a_magnitude_head() -> None:
         dataclasses.replace(BANDED, head="istft")
     with pytest.raises(InputError, match="vocos_low_bands"):
         dataclasses.replace(BANDED_48, vocos_head="istft")
+
+
+@pytest.mark.parametrize("contrast", [1.0, 1.4])
+def test_contrast_sharpens_what_is_decoded_and_leaves_what_is_trained(contrast: float) -> None:
+    torch.manual_seed(3)
+    head = MagnitudeHead(16, TWO, contrast)
+    x = torch.randn(2, 9, 16)
+    said, decoded = head.training_output(x), head.local(x)
+    if contrast == 1:
+        assert torch.equal(said, decoded)
+        return
+    (low, high), (sharp, above) = (
+        v.split([band.stop - band.first for band in TWO], -1) for v in (said, decoded)
+    )
+    assert torch.equal(high, above)  # the upper band lies above the edge
+    spacing = TWO[0].rate / TWO[0].n_fft
+    faded = round((1 - CONTRAST_FADE) * CONTRAST_EDGE / spacing)
+    assert sharp[..., :faded].std(-1).mean() > 1.3 * low[..., :faded].std(-1).mean()
+    assert torch.allclose(sharp[..., -1], low[..., -1], atol=0.05)  # fades in: no step at the edge
+    reach, middle = round(CONTRAST_HZ / spacing), faded // 2
+    near = slice(middle - reach, middle + reach + 1)
+    around = low[..., near].mean(-1)
+    power = [v[..., near].mul(2).exp().mean(-1) for v in (low, sharp)]
+    assert (power[1] / power[0]).log().abs().mean() < 0.15  # about as loud as before
+    peak = low[..., near].argmax(-1, keepdim=True)
+    top = [v[..., near].gather(-1, peak)[..., 0] for v in (low, sharp)]
+    assert (top[1] > top[0]).float().mean() > 0.9 and (top[0] > around).all()
+    alone = head.local(x[1:, 4:5])  # of its own frame alone
+    assert torch.allclose(alone, decoded[1:, 4:5], atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 3.1, float("nan")])
+def test_a_contrast_out_of_range_is_named(value: float) -> None:
+    with pytest.raises(InputError, match="contrast"):
+        dataclasses.replace(BANDED, contrast=value)
+    with pytest.raises(InputError, match="vocos_contrast"):
+        dataclasses.replace(BANDED_48, vocos_contrast=value)
+
+
+def test_contrast_belongs_to_magnitude_heads() -> None:
+    with pytest.raises(InputError, match="magnitude head"):
+        dataclasses.replace(LOCAL, head="istft", contrast=1.4)
+
+
+def test_sharpened_sound_is_the_same_in_any_pieces() -> None:
+    model = WavTokenizer(dataclasses.replace(BANDED, contrast=1.6)).eval()
+    with torch.no_grad():
+        tokens = model.encode(melodies(2, 1.2, torch.Generator().manual_seed(1)))
+        whole = model.decode(tokens)
+        frames = model.decode_frames(tokens)
+    stage = model.streaming_decoder()
+    pieces = [stage.feed(piece) for piece in frames.split([5, 1, 30, frames.shape[1] - 36], 1)]
+    assert torch.equal(torch.cat([*pieces, stage.flush()], 1)[:, None], whole)

@@ -7,9 +7,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from core.audio import Sound
-from evaluation.nano import continuation, free, intervals, long, recognition, sections, spectra
+from evaluation.adherence import recognition, sections
+from evaluation.adherence.clip_features import ClipFeatures, chroma_of, tempo_of
+from evaluation.nano import continuation, free, intervals, long, spectra
 from evaluation.nano.bench import Made
-from evaluation.nano.clip_features import ClipFeatures, chroma_of, tempo_of
 
 RATE = 16000
 TIME = np.arange(10 * RATE) / RATE

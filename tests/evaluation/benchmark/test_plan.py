@@ -66,7 +66,7 @@ def test_dataset_can_be_replaced(tmp_path: Path) -> None:
         ({"colour": "red"}, "colour"),
         ({"recipe": "mine"}, "mine"),
         ({"recipe": None}, "recipe"),
-        ({"dataset": {"kind": "folder", "table": "a.csv"}}, "audio"),
+        ({"recipe": "offline", "dataset": {"kind": "folder", "table": "a.csv"}}, "audio"),
         ({"dataset": {**PLAN["dataset"], "kind": "tape"}}, "tape"),
         ({"dataset": {**PLAN["dataset"], "table": "$NO_SUCH_VARIABLE/a.csv"}}, "NO_SUCH"),
         ({"systems": [{"name": "a", "folder": "a", "task": "dancing"}]}, "dancing"),

@@ -21,7 +21,7 @@ from evaluation.source import source_digest
 TEMPO_HOP = 160  # 10 ms
 CHROMA_HOP = 512
 BASS_OCTAVES = 2  # from C1 to B2
-CODE = ("evaluation/nano/clip_features.py", "evaluation/metrics/musicnn.py", "core/audio.py")
+CODE = ("evaluation/adherence/clip_features.py", "evaluation/metrics/musicnn.py", "core/audio.py")
 
 
 @dataclass(frozen=True)
