@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -49,7 +48,7 @@ class ClapEmbedding:
 
     def crop_seed(self, item: str) -> int:
         """Seed of the item's random crops, the same in every run."""
-        return int.from_bytes(hashlib.sha256(f"{self.seed}/{item}".encode()).digest()[:4], "big")
+        return item_seed(self.seed, item)
 
     def variation(self, clip: AudioClip) -> str:
         """The item, for random crops."""

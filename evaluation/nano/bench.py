@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from core import audio, variants
 from core.audio import Sound
 from core.checkpoints import opening
 from core.errors import InputError
+from core.files import write_text
 from core.generation.rendering import WavTokenizerRenderer
 from core.pipeline import BATCH, Pipeline
 from core.requests.request import GenerationRequest
@@ -262,9 +262,7 @@ class Bench:
         if not path.is_file():
             figures = measure(self)
             path.parent.mkdir(exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_text(json.dumps(figures))
-            os.replace(part, path)
+            write_text(path, json.dumps(figures))
         return json.loads(path.read_text())
 
     def _clip(self, asked: str) -> Path:
