@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from evaluation.datasets.item import item_seed
 from evaluation.embeddings.base import Arrays, AudioClip
 from evaluation.metrics.clap import Clap, ten_second_windows
 from evaluation.metrics.preparation import CLAP_RATE, clap_signal

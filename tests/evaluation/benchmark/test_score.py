@@ -16,9 +16,10 @@ from PIL import Image
 from core.errors import InputError
 from evaluation.__main__ import main
 from evaluation.benchmark import RunResult, difference, needed, read_plan
-from evaluation.benchmark.generation import item_request, item_seed
+from evaluation.benchmark.generation import item_request
 from evaluation.benchmark.items import chosen_items
 from evaluation.datasets import inspect_folder, write_manifest
+from evaluation.datasets.item import item_seed
 
 RATE = 16_000
 IDS = ("-one", "two", "three", "four")
