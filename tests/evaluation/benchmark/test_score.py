@@ -341,16 +341,13 @@ def test_a_plan_says_what_it_needs_before_it_runs(made: Path, tmp_path: Path) ->
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
 def test_a_report_becomes_a_picture(made: Path, tmp_path: Path) -> None:
     score(made / "close", made, tmp_path)
-    assert main(["picture", str(tmp_path / "offline"), str(tmp_path / "page.png")]) == 0
+    page = str(tmp_path / "offline")
+    assert main(["picture", page, str(tmp_path / "page.png")]) == 0
     with Image.open(tmp_path / "page.png") as shown:
         pixels = np.asarray(shown.convert("L"))
     assert pixels.shape == (900, 1280)
     assert pixels.std() > 10  # something stands on it
-    assert (
-        main(["picture", str(tmp_path / "offline"), str(tmp_path / "top.png"), "--height", "300"])
-        == 0
-    )
-    with Image.open(tmp_path / "top.png") as top:
-        assert top.size == (1280, 300)
+    assert main(["picture", page, str(tmp_path / "top.png"), "--height", "300"]) == 0
+    assert Image.open(tmp_path / "top.png").size == (1280, 300)
     assert main(["picture", str(tmp_path / "absent"), str(tmp_path / "no.png")]) == 2
     assert not (tmp_path / "no.png").exists()
