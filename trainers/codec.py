@@ -35,7 +35,7 @@ OF_RESOLUTIONS = Bounds(
 
 @dataclass(frozen=True)
 class CodecTaskConfig:
-    """How a codec is taught.
+    """How a codec is trained.
 
     Attributes:
         batch, crop_seconds: shape of a step.
@@ -116,7 +116,7 @@ class CodecTask:
                     "adversarial_from",
                     config.adversarial_from,
                     "discriminators "
-                    "judge sound, and a magnitude head is not taught through sound; "
+                    "judge sound, and a magnitude head is not trained through sound; "
                     "leave it out",
                 )
         self.frames = round(config.crop_seconds * model.sample_rate / model.hop) * model.hop
