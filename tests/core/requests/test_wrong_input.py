@@ -108,7 +108,7 @@ def test_a_reader_that_left_is_one_line():
         stdout=write,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     os.close(write)
     assert done.returncode == 1
