@@ -35,7 +35,7 @@ OF_RESOLUTIONS = Bounds(
 
 @dataclass(frozen=True)
 class CodecTaskConfig:
-    """How a codec is taught.
+    """How a codec is trained.
 
     Attributes:
         batch, crop_seconds: shape of a step.
@@ -64,9 +64,7 @@ class CodecTaskConfig:
     crop_seconds: float = setting(0.85, POSITIVE)
     unquantized_steps: int = setting(300, NOT_NEGATIVE)
     quantizer_weight: float = setting(1.0, NOT_NEGATIVE)
-    resolutions: int = setting(
-        2, Bounds(lambda v: 1 <= v <= len(RESOLUTIONS), f"must be from 1 to {len(RESOLUTIONS)}")
-    )
+    resolutions: int = setting(2, OF_RESOLUTIONS)
     decoder_only: bool = False
     adversarial_from: int | None = setting(None, NOT_NEGATIVE)
     adversarial_weight: float = setting(0.05, NOT_NEGATIVE)
@@ -118,7 +116,7 @@ class CodecTask:
                     "adversarial_from",
                     config.adversarial_from,
                     "discriminators "
-                    "judge sound, and a magnitude head is not taught through sound; "
+                    "judge sound, and a magnitude head is not trained through sound; "
                     "leave it out",
                 )
         self.frames = round(config.crop_seconds * model.sample_rate / model.hop) * model.hop

@@ -22,7 +22,7 @@ KINDS = (".flac", ".wav", ".ogg", ".mp3")
 
 @dataclass(frozen=True)
 class Clip:
-    """A stretch of a piece that no model was taught.
+    """A stretch of a piece that no model was trained on.
 
     Attributes:
         name: the file's.

@@ -20,7 +20,7 @@ class LanguageModelConfig:
         mlp: inner width of the gated feed-forward layer.
         text_vocabulary: rows of the text embedding.
         audio_vocabulary: WavTokenizer codes V; the end token has the id V.
-        structures: structure names the model was taught (see `conditions.STRUCTURES`).
+        structures: structure names the model was trained on (see `conditions.STRUCTURES`).
         rope_theta: base of the rotary frequencies.
         eps: of every RMSNorm.
         context_tokens: audio tokens that decoding attends to at most, besides the prefix

@@ -147,9 +147,9 @@ class LanguageModel(nn.Module):
             states = self.backbone(sequence.inputs[real][None], sequence.lengths.tolist())
         else:
             states = self.backbone(sequence.inputs)
-        taught = targets != IGNORED
-        # Only the taught positions pay for the head.
-        return self.head(states[taught]), targets[taught], pieces[taught]
+        predicted = targets != IGNORED
+        # Only the predicted positions pay for the head.
+        return self.head(states[predicted]), targets[predicted], pieces[predicted]
 
 
 def _before(lengths: Tensor, width: int) -> Tensor:

@@ -6,7 +6,6 @@ Everything is heard at 16 kHz mono, so 24 kHz and 48 kHz systems are judged alik
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from core import audio
 from core.audio import Sound
+from core.files import replacing
 from evaluation.metrics.musicnn import SAMPLE_RATE, MusicNN
 from evaluation.source import source_digest
 
@@ -105,9 +105,7 @@ class Hearing:
         )
 
     def _write(self, path: Path, heard: ClipFeatures) -> None:
-        part = path.with_suffix(f".{os.getpid()}.part")
-        with open(part, "wb") as file:
+        with replacing(path) as part, open(part, "wb") as file:
             np.savez(
                 file, patches=heard.patches, tags=heard.tags, chroma=heard.chroma, tempo=heard.tempo
             )
-        os.replace(part, path)

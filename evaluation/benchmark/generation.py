@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from core.result import GenerationResult
 from evaluation.benchmark.plan import System
 from evaluation.benchmark.progress import Counter
 from evaluation.datasets import Item
+from evaluation.datasets.item import item_seed
 
 SETTINGS = "settings.json"
 RECORDS = "records"
@@ -40,11 +40,6 @@ class PipelineKeeper:
             self._pipeline = None  # two do not fit at once
             self._key, self._pipeline = key, Pipeline.load(*key)
         return self._pipeline
-
-
-def item_seed(seed: int, item: str) -> int:
-    """A seed of the item's own: the same for all systems, whatever else is made."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{item}".encode()).digest()[:4], "big")
 
 
 def item_request(system: System, item: Item, device: str) -> GenerationRequest:

@@ -9,7 +9,6 @@ from evaluation.datasets.comparison_checks import (
     check_comparison,
     load_reference_arrays,
     refuse,
-    usable_ids,
 )
 from evaluation.datasets.inspection import AudioFacts, FolderReport, inspect_folder
 from evaluation.datasets.item import Dataset, Item, Presence, check_id, check_unique
@@ -41,6 +40,5 @@ __all__ = [
     "read_musiccaps",
     "read_song_describer",
     "refuse",
-    "usable_ids",
     "write_manifest",
 ]

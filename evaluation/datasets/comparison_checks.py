@@ -17,7 +17,6 @@ import numpy as np
 
 from core.errors import InputError
 from evaluation.datasets.inspection import AudioFacts, FolderReport
-from evaluation.datasets.item import check_id, check_unique
 from evaluation.datasets.manifest import changed_files, read_manifest
 
 PICKLE_SUFFIXES = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"}
@@ -244,16 +243,6 @@ def refuse(problems: Sequence[ComparisonProblem], forced: bool = False) -> None:
     for problem in problems:
         if problem.consequence == "refuse" and not forced:
             raise InputError(problem.name, problem.side, problem.message)
-
-
-def usable_ids(ids: Sequence[str], problems: Sequence[ComparisonProblem]) -> list[str]:
-    """Ids that no excluding problem concerns.
-
-    Raises: InputError for an id with separators or one given twice.
-    """
-    check_unique(check_id(name) for name in ids)
-    out = {name for p in problems if p.consequence == "exclude" for name in p.ids}
-    return [name for name in ids if name not in out]
 
 
 def load_reference_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -151,3 +152,8 @@ class Dataset:
         """Which items have their reference here."""
         missing = tuple(item.id for item in self.items if item.reference is None)
         return Presence(len(self.items), missing)
+
+
+def item_seed(seed: int, item: str) -> int:
+    """A seed of the item's own: the same for all systems, whatever else is made or measured."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{item}".encode()).digest()[:4], "big")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from evaluation.datasets.item import item_seed
 from evaluation.embeddings.base import Arrays, AudioClip
 from evaluation.metrics.clap import Clap, ten_second_windows
 from evaluation.metrics.preparation import CLAP_RATE, clap_signal
@@ -49,7 +49,7 @@ class ClapEmbedding:
 
     def crop_seed(self, item: str) -> int:
         """Seed of the item's random crops, the same in every run."""
-        return int.from_bytes(hashlib.sha256(f"{self.seed}/{item}".encode()).digest()[:4], "big")
+        return item_seed(self.seed, item)
 
     def variation(self, clip: AudioClip) -> str:
         """The item, for random crops."""

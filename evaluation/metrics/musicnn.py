@@ -27,7 +27,7 @@ FFT, HOP = 512, 256
 PATCH_FRAMES = 187
 BATCH_PATCHES = 16
 NOTE = "musicnn hears 16 kHz mono"
-MEND = "pip install --no-deps musicnn==0.1.0"
+INSTALL = "pip install --no-deps musicnn==0.1.0"
 
 CHECKPOINT = KnownWeights(
     name="musicnn",
@@ -96,7 +96,7 @@ def package_folder() -> Path:
     """
     spec = importlib.util.find_spec("musicnn")
     if spec is None or not spec.submodule_search_locations:
-        raise FailureError("musicnn weights", "absent", MEND)
+        raise FailureError("musicnn weights", "absent", INSTALL)
     return Path(spec.submodule_search_locations[0]) / "MSD_musicnn"
 
 
@@ -173,8 +173,8 @@ def _shipped(path: Path) -> tuple[Weights, dict[str, torch.Tensor]]:
 def _published(folder: Path) -> tuple[Weights, dict[str, torch.Tensor]]:
     data, index = folder / CHECKPOINT.file, folder / ".index"
     if not (data.is_file() and index.is_file()):
-        raise FailureError("musicnn weights", folder, MEND)
+        raise FailureError("musicnn weights", folder, INSTALL)
     weights = check(CHECKPOINT, data)
     if sha256_of(index) != INDEX_SHA256:
-        raise InputError("musicnn weights", index, f"not the published index; {MEND}")
+        raise InputError("musicnn weights", index, f"not the published index; {INSTALL}")
     return weights, state_from_checkpoint(read_bundle(index, data))

@@ -15,9 +15,9 @@ from core import audio
 from core.audio import Sound
 from core.generation.candidates import HeardFact
 from core.requests.adherence import Asked
+from evaluation.adherence.clip_features import chroma_of, tempo_of
+from evaluation.adherence.recognition import TEMPO_TOLERANCE, TONICS
 from evaluation.metrics.musicnn import SAMPLE_RATE, TAG_NAMES, MusicNN
-from evaluation.nano.clip_features import chroma_of, tempo_of
-from evaluation.nano.recognition import TEMPO_TOLERANCE, TONICS
 
 # Krumhansl and Kessler's probe-tone ratings (Psychological Review 89, 1982), tonic first.
 PROFILES = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from core import audio, variants
 from core.audio import Sound
 from core.checkpoints import opening
 from core.errors import InputError
+from core.files import write_text
 from core.generation.rendering import WavTokenizerRenderer
 from core.pipeline import BATCH, Pipeline
 from core.requests.request import GenerationRequest
@@ -49,7 +49,7 @@ class Setting:
 
     Attributes:
         variant: variant or model folder.
-        corpus: folder the models were taught from; recognisers learn from its training split.
+        corpus: folder the models were trained on; recognisers learn from its training split.
         held_out: corpus folder of other seeds.
         real: folders of real music.
         captions: folder of `musiccaps-public.csv` and `song_describer.csv`.
@@ -113,8 +113,8 @@ class Bench:
     def held_out(self) -> list[ReferencePiece]:
         """Every held-out piece. Raises: InputError when one's seed is in the training corpus."""
         pieces = read_pieces(self.setting.held_out, None)
-        taught = {p.facts["seed"] for p in read_pieces(self.setting.corpus, None)}
-        known = [p.id for p in pieces if p.facts["seed"] in taught]
+        trained_on = {p.facts["seed"] for p in read_pieces(self.setting.corpus, None)}
+        known = [p.id for p in pieces if p.facts["seed"] in trained_on]
         if known:
             raise InputError(
                 "held-out corpus",
@@ -206,10 +206,10 @@ class Bench:
 
     @cached_property
     def training(self) -> tuple[list[ClipFeatures], list[ReferencePiece]]:
-        """What recognisers of every style's music learn from, see `taught`."""
-        return self.taught(None)
+        """What recognisers of every style's music learn from, see `training_clips`."""
+        return self.training_clips(None)
 
-    def taught(
+    def training_clips(
         self, styles: Sequence[str] | None
     ) -> tuple[list[ClipFeatures], list[ReferencePiece]]:
         """Training clips of these styles (None: of all) as heard, and each clip's piece. A pilot
@@ -262,9 +262,7 @@ class Bench:
         if not path.is_file():
             figures = measure(self)
             path.parent.mkdir(exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_text(json.dumps(figures))
-            os.replace(part, path)
+            write_text(path, json.dumps(figures))
         return json.loads(path.read_text())
 
     def _clip(self, asked: str) -> Path:

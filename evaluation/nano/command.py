@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--skip", nargs="*", default=[], metavar="PART", help="all but these")
     made.add_argument("--clips", type=int, help="at most so many clips in each place (a pilot)")
     made.add_argument(
-        "--corpus", type=Path, default=work / "corpus", help="what the models were taught from"
+        "--corpus", type=Path, default=work / "corpus", help="what the models were trained on"
     )
     made.add_argument(
         "--held-out",

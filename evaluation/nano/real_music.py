@@ -1,4 +1,4 @@
-"""Real music that no model here was taught from: what Debian packages install.
+"""Real music that no model here was trained on: what Debian packages install.
 
 `apt-get install wesnoth-1.16-music` (1.18 on Debian 13; or any other of PACKAGES), as root;
 without root `apt-get download NAME && dpkg -x NAME_*.deb FOLDER`, and `--real FOLDER`.

@@ -32,7 +32,7 @@ PROMPTS = {
 def measure(bench: Bench) -> dict[str, Any]:
     """Share of clips whose style is recognised: generated, ground truth, through the codecs."""
     styles = tuple(PROMPTS)
-    heard, pieces = bench.taught(styles)
+    heard, pieces = bench.training_clips(styles)
     recogniser = LabelRecogniser(heard, [p.style for p in pieces])
     held_out = [
         p

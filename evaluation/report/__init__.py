@@ -14,7 +14,7 @@ from evaluation.report.content import (
 )
 from evaluation.report.latex import escape as escape_latex
 from evaluation.report.latex import table_latex
-from evaluation.report.page import overview, table_html
+from evaluation.report.page import document, overview, table_html
 from evaluation.report.spreadsheet import safe_cell
 from evaluation.report.text import table_text
 from evaluation.report.writing import ReportFiles, write_report
@@ -29,6 +29,7 @@ __all__ = [
     "ReportFiles",
     "Row",
     "Table",
+    "document",
     "escape_latex",
     "interval_chart",
     "overview",

@@ -19,6 +19,21 @@ PLOTLY = "plotly.min.js"
 ClipFiles = Mapping[tuple[str, str], str]  # (item, label) -> file beside the page
 
 
+def document(title: str, body: str, head: str = "") -> str:
+    """A whole page in the reports' style.
+
+    Args:
+        title: text. body, head: HTML below the title's heading and at the head's end.
+    """
+    name = html.escape(title)
+    return (
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width, initial-scale=1'>"
+        f"<title>{name}</title><style>{_asset('page.css')}</style>{head}</head>"
+        f"<body><main><h1>{name}</h1>{body}</main></body></html>\n"
+    )
+
+
 def _asset(name: str) -> str:
     return resources.files("evaluation.report").joinpath(name).read_text(encoding="utf-8")
 
@@ -119,11 +134,9 @@ def page(report: Report, files: ClipFiles) -> str:
     tables = "".join(table_html(table) for table in report.tables)
     items = "".join(_item(item, files) for item in report.items)
     listening = f"<section><h2>Items</h2>{items}</section>" if items else ""
-    return (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        "<meta name=viewport content='width=device-width, initial-scale=1'>"
-        f"<title>{html.escape(report.title)}</title><style>{_asset('page.css')}</style>"
-        f"<script src='{PLOTLY}'></script></head><body><main><h1>{html.escape(report.title)}</h1>"
+    return document(
+        report.title,
         f"{summary}{tables}{_charts(report)}{listening}<section><h2>How it was measured</h2>"
-        f"<dl>{_facts(report)}</dl></section></main><script>{_asset('page.js')}</script></body></html>\n"
+        f"<dl>{_facts(report)}</dl></section><script>{_asset('page.js')}</script>",
+        head=f"<script src='{PLOTLY}'></script>",
     )

@@ -18,15 +18,6 @@ from core.variants import ASSETS
 
 FOLDER = ASSETS / "examples"
 COMMAND = "python -m studio examples"
-# What its card measured: ten of ten clips of rock, house, jazz, celtic and ambient are recognised,
-# five or six of piano ballads, string quartets and chiptunes; a tempo in the prompt is kept in half
-# of the clips, a key by chance.
-LIMITS = (
-    "nano makes short instrumental pieces from English prompts: bands, dance music and pads "
-    "come out best, solo piano, string quartets and chiptunes often sound like something "
-    "else. It keeps half of the tempos you name, and no keys. It cannot sing, and does not "
-    "understand other languages."
-)
 
 
 @dataclass(frozen=True)

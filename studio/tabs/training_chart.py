@@ -22,7 +22,7 @@ def figure_names(rows: Sequence[LogRow]) -> list[str]:
 
 def curves(rows: Sequence[LogRow], name: str) -> go.Figure:
     """A figure over steps, in training, validation and samples; `loss` joins the loss that is
-    taught with the one that is watched."""
+    trained with the one that is watched."""
     figure = go.Figure()
     names = ("generator_loss", *WATCHED) if name == LOSS else (name,)
     for kind in COLOURS:

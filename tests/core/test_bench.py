@@ -118,7 +118,7 @@ def test_peak_memory_is_of_this_process_and_not_of_its_parent():
 
 @pytest.fixture
 def music(tmp_path):
-    """Two held-out pieces of 3 s and one that was taught."""
+    """Two held-out pieces of 3 s and one that was trained."""
     time = np.arange(3 * 24000) / 24000
     for number, split in enumerate(("test", "train", "validation")):
         tone = 0.3 * np.sin(2 * np.pi * 220 * (number + 1) * time) * np.exp(-3 * (time % 0.5))

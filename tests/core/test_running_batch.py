@@ -10,7 +10,8 @@ import torch
 from core.errors import InputError
 from core.language_model import DecodeBatch, DecodeRequest, Lane, LanguageModel, PackedModel, decode
 from core.language_model.precision import MOST_ROWS
-from tests.core.test_language_model import CONFIG, SECTIONS
+from tests.core import test_language_model
+from tests.core.test_language_model import SECTIONS
 
 REQUESTS = [
     DecodeRequest((5, 9, 31, 2), SECTIONS, 23, 23, top_k=15, seed=1),
@@ -22,13 +23,7 @@ REQUESTS = [
 
 
 def built(context_tokens: int | None = None) -> LanguageModel:
-    torch.manual_seed(5)
-    model = LanguageModel(dataclasses.replace(CONFIG, context_tokens=context_tokens, token_rate=3))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(8)  # opinions strong enough to tell contexts apart
-    return model
+    return test_language_model.built(context_tokens=context_tokens, token_rate=3)
 
 
 def alone(packed: PackedModel, request: DecodeRequest) -> list[int]:

@@ -21,7 +21,7 @@ SIZES = {
     "wavtokenizer": 71.8e6,
     "hificodec": 64.7e6,
     "srfm": 75.4e6,
-}  # parameters that are taught
+}  # parameters that are trained
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_a_piece_that_was_trained_on_cannot_be_held_out(work, tmp_path, split, n
     with pytest.raises(InputError, match="1 held-out pieces b: .* trained on .*--as"):
         data.tokenise(corpus_split(corpus, a="train", b=split, c="test"), model, shards)
     assert (shards / "pieces-00000.tar").read_bytes() == before
-    # Nor after it was away; what was held out may be taught, and new pieces held out.
+    # Nor after it was away; what was held out may be trained, and new pieces held out.
     data.tokenise(corpus_split(corpus, a="train", c="train", d=split), model, shards)
     assert {p.id: p.split for p in read_pieces(shards)} == {"a": "train", "c": "train", "d": split}
     if noted:

@@ -1,4 +1,4 @@
-"""LoRA: what is taught is narrow, what comes out is a plain model."""
+"""LoRA: what is trained is narrow, what comes out is a plain model."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def test_a_fine_tuned_model_loads_and_sounds(work, kind, monkeypatch, capsys):
         settings = run_config.read(tiny.write(config, run, data, loop={"steps": steps}))
         loop = Loop(run_config.task_of(settings), settings.loop, out, settings.raw)
         loop.run()
-    taught = sum(p.numel() for group in loop.task.groups.values() for p in group)
+    trained = sum(p.numel() for group in loop.task.groups.values() for p in group)
     whole = sum(p.numel() for p in studio_layout.load(work / "base", "language_model").parameters())
-    assert (taught < 0.6 * whole) == (kind == "lora")
+    assert (trained < 0.6 * whole) == (kind == "lora")
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     validations = [row["cross_entropy"] for row in log if row["kind"] == "validation"]
     assert validations[-1] < validations[0]

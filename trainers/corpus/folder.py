@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 
 from core.errors import InputError
+from core.files import replacing, write_text
 from trainers.corpus.captions import captions, everyday_captions
 from trainers.corpus.composer import compose, piece_id, style_of
 from trainers.corpus.piece import Piece
@@ -89,10 +90,8 @@ def make(folder: Path, order: Order) -> str:
 
 def write_score(folder: Path, piece: Piece) -> None:
     """ID.notes.npy: `Piece.score`."""
-    part = folder / f".{piece.id}.{os.getpid()}.score"
-    with open(part, "wb") as file:
-        np.save(file, piece.score(), allow_pickle=False)
-    os.replace(part, folder / f"{piece.id}.notes.npy")
+    with replacing(folder / f"{piece.id}.notes.npy") as part:
+        np.save(part, piece.score(), allow_pickle=False)
 
 
 def _write_absent_score(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -140,15 +139,13 @@ def write_index(folder: Path) -> dict[str, Any]:
             _write_absent_score(folder, facts)
             text = json.dumps(facts, ensure_ascii=False)
             if path.read_text() != text:
-                _replace(path, text)
+                write_text(path, text)
     lines = "".join(json.dumps(facts, ensure_ascii=False) + "\n" for facts in entries)
-    _replace(folder / "corpus.jsonl", lines)
-    part = folder / ".corpus.csv.part"
-    with open(part, "w", newline="") as file:
+    write_text(folder / "corpus.jsonl", lines)
+    with replacing(folder / "corpus.csv") as part, open(part, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(_row(facts) for facts in entries)
-    os.replace(part, folder / "corpus.csv")
     return {
         "pieces": len(entries),
         "hours": round(sum(facts["duration_s"] for facts in entries) / 3600, 3),
@@ -165,9 +162,3 @@ def _row(facts: dict[str, Any]) -> dict[str, Any]:
     row["meter"] = "/".join(str(part) for part in facts["meter"])
     row["instruments"] = "; ".join(dict.fromkeys(p["instrument"] for p in facts["parts"]))
     return row
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text)
-    os.replace(part, path)

@@ -68,12 +68,6 @@ def chord(symbol: str) -> Chord:
     return Chord(symbol, root % 12, tones)
 
 
-def scale_pitches(tonic: int, mode: str, low: int, high: int) -> list[int]:
-    """MIDI pitches of the scale from `low` to `high`, both included."""
-    members = {(tonic + step) % 12 for step in MODES[mode]}
-    return [pitch for pitch in range(low, high + 1) if pitch % 12 in members]
-
-
 def _close_voicings(classes: tuple[int, ...], low: int, high: int) -> list[tuple[int, ...]]:
     """All close positions (every inversion and octave) within the range, and their drop-2."""
     found = []

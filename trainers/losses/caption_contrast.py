@@ -2,7 +2,7 @@
 
 A crop's loss hardly asks for such facts: knowing the key saves at most log 24 nats once, after
 which the music itself tells. A model that must tell the true caption from a false one feels them
-(maximum mutual information, as speech recognisers are taught).
+(maximum mutual information, as speech recognisers are trained).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core import audio
+from evaluation.report import document
 from trainers.data.files import write_atomic
 from trainers.preparation.figures import CountTable, summary, tables
 from trainers.preparation.records import Preparation, PreparedPiece
@@ -22,15 +23,10 @@ _SAMPLE_RATE = 24_000  # of the page's samples only: they are to recognise a pie
 _LISTED = 2000
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1d2330;--paper:#fff;--line:#d5d9e2;--bar:#7c83ff}
-@media(prefers-color-scheme:dark){:root{--ink:#e8eaf0;--paper:#14161c;--line:#343945}}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0 auto;
-max-width:70rem;padding:1rem}
-table{border-collapse:collapse;width:100%}caption{text-align:left;font-weight:600;padding:.3rem 0}
-th,td{text-align:left;padding:.2rem .6rem .2rem 0;border-bottom:1px solid var(--line);
-vertical-align:top;overflow-wrap:anywhere}
+table{width:100%}
+th,td{text-align:left;vertical-align:top;white-space:normal;overflow-wrap:anywhere}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1.5rem;align-items:start}
-.bar{display:inline-block;height:.7em;background:var(--bar);margin-left:.5em}
+.bar{display:inline-block;height:.7em;background:#7c83ff;margin-left:.5em}
 figure{margin:0 0 1.5rem}audio{width:100%}.big{font-size:1.2rem}
 """
 
@@ -41,7 +37,6 @@ def write_report(prepared: Preparation, out: Path) -> Path:
     left_out = [r for r in prepared.remarks if r.outcome == "left out"]
     others = [r for r in prepared.remarks if r.outcome != "left out"]
     body = [
-        f"<h1>Prepared: {escape(prepared.folder)}</h1>",
         f"<p class=big>{figures['hours']:.2f} hours in {figures['pieces']} pieces of "
         f"{figures['files']} audio files; {len(left_out)} files left out.</p>",
         "<p>Every piece is 48 kHz mono FLAC with its captions and sections beside it in a JSON "
@@ -57,12 +52,7 @@ def write_report(prepared: Preparation, out: Path) -> Path:
         "<h2>Used or ignored, with a remark</h2>",
         _remarks([(r.file, r.outcome, r.reason) for r in others], ("file", "outcome", "reason")),
     ]
-    page = (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        '<meta name=viewport content="width=device-width,initial-scale=1">'
-        f"<title>Prepared: {escape(prepared.folder)}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(body)}</body></html>\n"
-    )
+    page = document(f"Prepared: {prepared.folder}", "".join(body), f"<style>{_STYLE}</style>")
     write_atomic(out / FILE, page)
     return out / FILE
 

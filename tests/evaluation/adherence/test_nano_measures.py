@@ -94,9 +94,9 @@ def test_key_is_learned_in_some_tonics_and_known_in_all() -> None:
         both = np.roll(weight / weight.sum(), tonic)
         return np.concatenate([both, both]).astype(np.float32)
 
-    taught = [(t, m, s) for t in (0, 2, 7) for m in (False, True) for s in range(10)]
+    trained = [(t, m, s) for t in (0, 2, 7) for m in (False, True) for s in range(10)]
     recogniser = recognition.KeyRecogniser(
-        [heard(scale(*case)) for case in taught], [t + 12 * m for t, m, _ in taught]
+        [heard(scale(*case)) for case in trained], [t + 12 * m for t, m, _ in trained]
     )
     asked = [(t, m, 99) for t in range(12) for m in (False, True)]
     assert list(recogniser([heard(scale(*case)) for case in asked])) == [

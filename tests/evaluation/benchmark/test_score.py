@@ -16,9 +16,10 @@ from PIL import Image
 from core.errors import InputError
 from evaluation.__main__ import main
 from evaluation.benchmark import RunResult, difference, needed, read_plan
-from evaluation.benchmark.generation import item_request, item_seed
+from evaluation.benchmark.generation import item_request
 from evaluation.benchmark.items import chosen_items
 from evaluation.datasets import inspect_folder, write_manifest
+from evaluation.datasets.item import item_seed
 
 RATE = 16_000
 IDS = ("-one", "two", "three", "four")
@@ -340,16 +341,13 @@ def test_a_plan_says_what_it_needs_before_it_runs(made: Path, tmp_path: Path) ->
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
 def test_a_report_becomes_a_picture(made: Path, tmp_path: Path) -> None:
     score(made / "close", made, tmp_path)
-    assert main(["picture", str(tmp_path / "offline"), str(tmp_path / "page.png")]) == 0
+    page = str(tmp_path / "offline")
+    assert main(["picture", page, str(tmp_path / "page.png")]) == 0
     with Image.open(tmp_path / "page.png") as shown:
         pixels = np.asarray(shown.convert("L"))
     assert pixels.shape == (900, 1280)
     assert pixels.std() > 10  # something stands on it
-    assert (
-        main(["picture", str(tmp_path / "offline"), str(tmp_path / "top.png"), "--height", "300"])
-        == 0
-    )
-    with Image.open(tmp_path / "top.png") as top:
-        assert top.size == (1280, 300)
+    assert main(["picture", page, str(tmp_path / "top.png"), "--height", "300"]) == 0
+    assert Image.open(tmp_path / "top.png").size == (1280, 300)
     assert main(["picture", str(tmp_path / "absent"), str(tmp_path / "no.png")]) == 2
     assert not (tmp_path / "no.png").exists()
