@@ -12,7 +12,8 @@ export class Sliders {
       make("p", { class: "question" }, axis.question),
       make("div", { class: "scale-ends", "aria-hidden": "true" },
         make("span", {}, `${low} ${axis.points[0]}`),
-        make("span", {}, `${high} ${axis.points.at(-1)}`)),
+        ...axis.points.slice(1, -1).map((point) => make("span", { class: "between" }, point)),
+        make("span", {}, `${axis.points.at(-1)} ${high}`)),
       ...clips.map((_, index) => this.row(index)))];
   }
 
