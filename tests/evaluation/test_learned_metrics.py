@@ -28,6 +28,7 @@ from evaluation.metrics.encoders.audiobox import Audiobox, AudioboxSizes
 from evaluation.metrics.weights import KnownWeights, sha256_of
 from evaluation.metrics.windows import consecutive
 from evaluation.suite import MauveDivergence, MetricData, PredictedRatings, recipes
+from evaluation.suite.frechet_infinity import FrechetInfinity
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RATE = 24_000
@@ -134,6 +135,30 @@ def test_mad_grows_with_the_difference_and_needs_twenty_clips():
     assert 0 <= near.estimate < 0.5 * far.estimate
     assert near.low is None and "two halves of the real clips (30 each)" in near.note
     assert mad(0.0, clips=19) == []
+
+
+def test_infinity_compares_two_systems_on_the_same_real_clips():
+    draw = np.random.default_rng(4)
+    items = tuple(Item(str(number), "", None, str(number)) for number in range(48))
+    real = {item.id: {"frames": draw.normal(size=(6, 4))} for item in items}
+    metric = FrechetInfinity("FAD-inf", HiddenStates("muq", 12))
+
+    def system(shift: float) -> MetricData:
+        own = {
+            key: {"frames": arrays["frames"] + shift + draw.normal(size=(6, 4)) * 0.3}
+            for key, arrays in real.items()
+        }
+        return MetricData(items, own, real)
+
+    near, far = system(0.0), system(0.5)
+    left, right, interval, p, test = metric.difference(near, far, swaps=1, seed=0)
+    assert metric.score(near)[0].estimate == left
+    assert interval.low < left - right < interval.high < 0 and p < 0.001
+    assert test == "jackknife over 24 blocks of clips"
+    assert metric.difference(near, near, swaps=1, seed=0)[3] == 1.0
+    [result] = metric.score(far)
+    assert result.low < result.estimate < result.high and result.clips == 48
+    assert metric.score(MetricData(items[:23], near.generated, real)) == []
 
 
 def test_everything_that_is_missing_is_said_at_once(tmp_path, monkeypatch):
