@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 
 from core.errors import FailureError, InputError
 from evaluation import score
+from evaluation.benchmark import read_plan
 from evaluation.datasets import Item
 from evaluation.embeddings import (
     AudioboxRatings,
@@ -193,7 +195,7 @@ def test_a_recipe_rates_a_folder_with_weights_that_were_checked(tmp_path, monkey
     monkeypatch.setitem(models.DOWNLOADED, "audiobox", small)
     ratings = PredictedRatings("Audiobox", AudioboxRatings())
     made = recipes.Recipe("small", "a test", (), "", (ratings,))
-    monkeypatch.setitem(recipes.RECIPES, "small", made)
+    monkeypatch.setattr(recipes, "RECIPES", {"small": made})
     folder = tmp_path / "generated"
     folder.mkdir()
     for number in range(3):
@@ -204,6 +206,29 @@ def test_a_recipe_rates_a_folder_with_weights_that_were_checked(tmp_path, monkey
     found = score(folder, recipe="small")
     assert list(found.table["metric"]) == [f"Audiobox {axis}" for axis in ("CE", "CU", "PC", "PQ")]
     assert len(found.items) == 3
+    empty = dataclasses.replace(made, name="empty", metrics=())
+    monkeypatch.setattr(recipes, "RECIPES", {"small": made, "empty": empty})
+    again = score(folder, recipe="empty", metrics=["Audiobox"])
+    assert list(again.table["value"]) == list(found.table["value"])
+
+
+def test_a_metric_of_another_recipe_is_named(tmp_path):
+    [named] = recipes.metrics_of("Audiobox")
+    assert named == recipes.recipe("reference-free").metrics[1]
+    assert recipes.metrics_of("FD-openl3") == recipes.recipe("paper").metrics[:1]
+    with pytest.raises(InputError, match="paper, sam-2024.*choose one of these recipes"):
+        recipes.metrics_of("CLAP")
+    with pytest.raises(InputError, match="name a Python file or one of .*MAD"):
+        recipes.metrics_of("PESQ")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"recipe: offline\nmetrics: [Audiobox, MAD]\n"
+        f"dataset: {{kind: folder, table: a.csv, audio: real}}\n"
+        f"systems: [{{name: one, folder: {tmp_path}}}]\n"
+    )
+    read = read_plan(plan).recipe  # names need no leave to run programs
+    assert [metric.name for metric in read.metrics][-2:] == ["Audiobox", "MAD"]
+    assert read.models == ["musicnn", "audiobox", "mert-330m"]
 
 
 def test_the_recipes_need_references_only_where_they_compare():
