@@ -206,10 +206,13 @@ def test_a_recipe_rates_a_folder_with_weights_that_were_checked(tmp_path, monkey
     found = score(folder, recipe="small")
     assert list(found.table["metric"]) == [f"Audiobox {axis}" for axis in ("CE", "CU", "PC", "PQ")]
     assert len(found.items) == 3
-    empty = dataclasses.replace(made, name="empty", metrics=())
-    monkeypatch.setattr(recipes, "RECIPES", {"small": made, "empty": empty})
-    again = score(folder, recipe="empty", metrics=["Audiobox"])
-    assert list(again.table["value"]) == list(found.table["value"])
+    other = dataclasses.replace(
+        made, name="other", metrics=(PredictedRatings("A", AudioboxRatings()),)
+    )
+    monkeypatch.setattr(recipes, "RECIPES", {"small": made, "other": other})
+    both = score(folder, recipe="other", metrics=["Audiobox"]).table
+    assert list(both["metric"])[3:5] == ["A PQ", "Audiobox CE"]
+    assert list(both["value"])[4:] == list(found.table["value"])
 
 
 def test_a_metric_of_another_recipe_is_named(tmp_path):
