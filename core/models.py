@@ -77,3 +77,22 @@ class Models:
         if self.flow is None:
             raise InputError("variant", name, "has no flow; choose another")
         return self.flow
+
+
+def flow_dtype(dtype: str, device: str) -> torch.dtype:
+    """What the flow computes in when the language model has this dtype: bf16 under fewer bits,
+    where that is quicker (a GPU, or a CPU with matrix units), else fp32."""
+    quick = torch.device(device).type != "cpu" or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if dtype != "fp32" and quick else torch.float32
+
+
+def require_device(name: str) -> None:
+    """Raises: InputError when torch cannot compute there (no such name, build or hardware)."""
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError) as error:  # torch raises either, by device
+        raise InputError(
+            "device",
+            name or "(empty)",
+            f"cannot be used with this torch ({type(error).__name__}); 'cpu' works everywhere",
+        ) from error

@@ -31,7 +31,7 @@ from core.generation.threads import (
 )
 from core.language_model import DecodeRequest, PackedModel
 from core.language_model.precision import thread_count
-from core.models import Flow, Models
+from core.models import Flow, Models, flow_dtype, require_device
 from core.requests.caption import CaptionTemplate
 from core.requests.request import MIN_PROMPT_AUDIO_SECONDS, GenerationRequest
 from core.result import GenerationResult
@@ -46,13 +46,6 @@ OFFICIAL_LATENTS_PER_TOKEN = 2  # of 24 kHz models too: their music comes at hal
 SRFM_HISTORY_SECONDS = 2.0  # of an audio prompt, as context of the first window
 ENCODED_TOKENS = 2250  # 30 s of sound pass through the encoder at a time
 BATCH = 4  # requests that decode together where many are asked
-
-
-def flow_dtype(dtype: str, device: str) -> torch.dtype:
-    """What the flow computes in when the language model has this dtype: bf16 under fewer bits,
-    where that is quicker (a GPU, or a CPU with matrix units), else fp32."""
-    quick = torch.device(device).type != "cpu" or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if dtype != "fp32" and quick else torch.float32
 
 
 class Pipeline:
@@ -98,7 +91,7 @@ class Pipeline:
         """
         began = time.perf_counter()
         variant, loras = variants.get(name), loras_of(lora)
-        _check_device(device)
+        require_device(device)
         folder = variants.folder_of(variant)
         held = torch.float32 if dtype == "fp32" else torch.bfloat16
         models = Models.load(variant, folder, held, flow_dtype(dtype, device), device)
@@ -351,15 +344,3 @@ class Pipeline:
             request.seed,
             given.negative_ids,
         )
-
-
-def _check_device(name: str) -> None:
-    """Raises: InputError when torch cannot compute there (no such name, build or hardware)."""
-    try:
-        torch.zeros(1, device=name).item()
-    except (RuntimeError, AssertionError) as error:  # torch raises either, by device
-        raise InputError(
-            "device",
-            name or "(empty)",
-            f"cannot be used with this torch ({type(error).__name__}); 'cpu' works everywhere",
-        ) from error

@@ -32,7 +32,7 @@ from evaluation.benchmark import (
 )
 from evaluation.benchmark.plan import DatasetKind
 from evaluation.report import interval_chart, table_latex
-from evaluation.suite import Metric
+from evaluation.suite import Metric, metrics_of
 
 PathLike = str | os.PathLike[str]
 
@@ -100,7 +100,7 @@ def score(
     *,
     kind: DatasetKind = "folder",
     name: str | None = None,
-    metrics: Sequence[Metric] = (),
+    metrics: Sequence[Metric | str] = (),
     slices: Sequence[str] = (),
     out: PathLike | None = None,
     incomplete: bool = False,
@@ -119,7 +119,7 @@ def score(
         recipe: a recipe's name.
         kind: which dataset the table is.
         name: of the system in tables; by default the folder's.
-        metrics: further metrics of your own.
+        metrics: further ones: names of other recipes' ("Audiobox") or objects of your own.
         slices: columns by whose values the items are measured apart too; "length" is the clips'.
         out: folder of the report; by default one of its own below `$STUDIO_WORK/benchmark`.
         incomplete: allow means over less than the recipe's share of items.
@@ -128,7 +128,7 @@ def score(
     Raises: InputError or FailureError naming what stands in the way, all of it at once.
     """
     systems = {name or Path(generated).resolve().name: generated}
-    options = (kind, metrics, slices, out, incomplete, fetch, device, progress)
+    options = (kind, _metrics(metrics), slices, out, incomplete, fetch, device, progress)
     return _run(systems, reference, captions, recipe, *options)
 
 
@@ -139,7 +139,7 @@ def compare(
     recipe: str = "offline",
     *,
     kind: DatasetKind = "folder",
-    metrics: Sequence[Metric] = (),
+    metrics: Sequence[Metric | str] = (),
     slices: Sequence[str] = (),
     out: PathLike | None = None,
     incomplete: bool = False,
@@ -152,11 +152,19 @@ def compare(
     Args:
         systems: name -> folder. All else as in `score`.
     """
-    options = (kind, metrics, slices, out, incomplete, fetch, device, progress)
+    further = _metrics(metrics)
+    options = (kind, further, slices, out, incomplete, fetch, device, progress)
     found = _run(systems, reference, captions, recipe, *options)
     if len(systems) < 2:
         return found
-    return dataclasses.replace(found, differences=all_pairs(found.result, metrics=metrics))
+    return dataclasses.replace(found, differences=all_pairs(found.result, metrics=further))
+
+
+def _metrics(given: Sequence[Metric | str]) -> list[Metric]:
+    """Names of other recipes' metrics become these metrics."""
+    return [
+        metric for one in given for metric in (metrics_of(one) if isinstance(one, str) else (one,))
+    ]
 
 
 def _run(

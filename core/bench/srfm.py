@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.bench.measuring import RUNS, alternate, ceilings, report
 from core.errors import FailureError
-from core.pipeline import flow_dtype
+from core.models import flow_dtype
 from core.result import peak_memory_bytes
 from core.srfm import PRESETS, SRFM, FrameNoise, Preset, SRFMConfig, WindowPlan, generate_windows
 from core.srfm.flow import integrate

@@ -17,7 +17,7 @@ from core.workspace import work_folder
 from evaluation.benchmark.plan import DATASET_KINDS, DatasetChoice, Plan, System, Task
 from evaluation.datasets import audio_files_of
 from evaluation.metrics import Span
-from evaluation.suite import ContinuationChoice, read_metrics, recipe
+from evaluation.suite import ContinuationChoice, metrics_of, recipe
 
 SHIPPED = Path(__file__).parent / "plans"
 PLAN_FIELDS = {
@@ -66,8 +66,8 @@ def read_plan(
     tasks = _tasks(stored.get("tasks") or {"text-to-music": {}})
     default = stored.get("generation") or {}
     chosen = recipe(str(_need(stored, "recipe")))
-    for own in _metric_files(stored, path.parent, own_metrics):
-        chosen = chosen.adding(read_metrics(own))
+    for further in _metrics(stored, path.parent, own_metrics):
+        chosen = chosen.adding(metrics_of(further))
     return Plan(
         name=path.stem,
         title=str(stored.get("title") or path.stem),
@@ -88,13 +88,15 @@ def _names(field: str, given: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _metric_files(stored: Mapping[str, Any], base: Path, allowed: bool) -> list[Path]:
-    files = stored.get("metrics") or []
-    if not isinstance(files, list):
-        raise InputError("metrics", files, "write a list of Python files: [my_metric.py]")
+def _metrics(stored: Mapping[str, Any], base: Path, allowed: bool) -> list[str | Path]:
+    """Names of the recipes' metrics as they stand, files of a person's own by their paths."""
+    given = stored.get("metrics") or []
+    if not isinstance(given, list):
+        raise InputError("metrics", given, "write a list of names or files: [MAD, my_metric.py]")
+    files = [one for one in given if str(one).endswith(".py")]
     if files and not allowed:
         raise InputError("metrics", files[0], "own metrics run on the command line only")
-    return [_path(file, base) for file in files]
+    return [_path(one, base) if one in files else str(one) for one in given]
 
 
 def _need(stored: Mapping[str, Any], name: str) -> Any:

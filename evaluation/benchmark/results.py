@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from evaluation.suite import MetricResult
+from evaluation.benchmark.plan import System
+from evaluation.suite import MetricResult, Recipe
 
 FILE = "results.json"
 
@@ -71,6 +72,13 @@ class SystemResult:
     not_run: str = ""
     spans: str = ""
     slices: tuple[SliceResult, ...] = ()
+
+    @classmethod
+    def not_made(cls, system: System, recipe: Recipe, reason: str) -> SystemResult:
+        """Of a system that was not run, and why."""
+        labels, published = dict(system.labels), dict(system.published)
+        named = (system.name, system.task.name, labels, recipe.name, recipe.digest, published)
+        return cls(*named, not_run=reason)
 
     @property
     def title(self) -> str:

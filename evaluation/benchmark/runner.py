@@ -122,7 +122,8 @@ class Run:
         results = []
         for system in self.plan.systems:
             if system.slug in absent:
-                results.append(_not_run(system, self._recipe(system), absent[system.slug]))
+                recipe = self._recipe(system)
+                results.append(SystemResult.not_made(system, recipe, absent[system.slug]))
                 continue
             scored, sets[system.slug] = self._score(system, sets[system.slug], embedder)
             results.append(scored)
@@ -340,15 +341,3 @@ class Run:
         files = write_report(report, folder, self.options.caption, self.options.label)
         self.listener(Step("report", self.plan.title, 1, 1, 0.0))
         return files
-
-
-def _not_run(system: System, recipe: Recipe, reason: str) -> SystemResult:
-    return SystemResult(
-        system.name,
-        system.task.name,
-        dict(system.labels),
-        recipe.name,
-        recipe.digest,
-        dict(system.published),
-        not_run=reason,
-    )

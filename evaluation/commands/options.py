@@ -14,7 +14,7 @@ from evaluation.benchmark.plan import Plan
 from evaluation.benchmark.runner import Run, RunOptions
 from evaluation.metrics.models import DOWNLOADED
 from evaluation.report import table_text
-from evaluation.suite import RECIPES, read_metrics
+from evaluation.suite import RECIPES, metrics_of
 
 
 def weights_help() -> str:
@@ -40,9 +40,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--metric",
         action="append",
         default=[],
-        type=Path,
-        metavar="FILE.py",
-        help="a metric of your own (METRIC = ...); the file is run as a program",
+        metavar="NAME or FILE.py",
+        help="another recipe's metric by its name (Audiobox, MAD ...), or one of your own "
+        "(METRIC = ...), whose file is run as a program",
     )
     parser.add_argument("--playable", type=int, default=6, help="items that the page plays")
     parser.add_argument(
@@ -111,8 +111,8 @@ def execute(plan: Plan, args: argparse.Namespace, available: bool = False) -> in
     """Run it; print the table, every problem of the files, the recipes and the page's place (or
     all of it as JSON) on stdout."""
     recipe = plan.recipe
-    for file in args.metric:
-        recipe = recipe.adding(read_metrics(file))
+    for chosen in args.metric:
+        recipe = recipe.adding(metrics_of(chosen))
     plan = dataclasses.replace(
         plan,
         recipe=recipe,

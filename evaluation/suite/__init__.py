@@ -15,7 +15,8 @@ from evaluation.suite.metric import (
     read_metrics,
 )
 from evaluation.suite.ratings import PredictedRatings
-from evaluation.suite.recipes import RECIPES, Recipe, package_versions, recipe
+from evaluation.suite.recipe_type import Recipe, package_versions
+from evaluation.suite.recipes import RECIPES, metrics_of, recipe
 from evaluation.suite.result import MetricResult
 from evaluation.suite.text import TextSimilarity
 
@@ -36,6 +37,7 @@ __all__ = [
     "Recipe",
     "TextSimilarity",
     "is_own",
+    "metrics_of",
     "package_versions",
     "read_metrics",
     "recipe",

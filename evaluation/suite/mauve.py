@@ -37,7 +37,7 @@ class MauveDivergence:
         """The divergence, and what halves of the reference show; nothing for too few clips."""
         require_finite(data, "frames")
         own = np.concatenate([data.generated[item.id]["frames"] for item in data.items])
-        real = np.concatenate(data.references("frames"))
+        real = np.concatenate(list(data.references("frames")))
         if min(len(own), len(real)) < FEWEST_CLIPS:
             return []
         seed = data.bootstrap.seed

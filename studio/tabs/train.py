@@ -19,7 +19,7 @@ from studio.benchmark import require_permission
 from studio.context import Studio
 from studio.tabs.element import element
 from studio.tabs.field_errors import FieldErrors
-from studio.tabs.fine_tune import FineTuneDesk
+from studio.tabs.fine_tune import FineTuneHandlers
 from studio.tabs.results import STYLE
 from studio.tabs.training_chart import LOSS, curves, figure_names
 from trainers.runs import folder as run_folder
@@ -74,7 +74,7 @@ def build(studio: Studio) -> None:
         enter = gr.Button("Open", elem_id="train-open", min_width=120, scale=0)
     errors.line("form")
     with gr.Column(visible=False) as area:
-        tuning = FineTuneDesk(studio, token)
+        tuning = FineTuneHandlers(studio, token)
         element("<h2>Runs of this machine</h2>")
         run = gr.Dropdown([], label="Run", elem_id="train-run", filterable=False)
         state = gr.HTML(elem_id="train-state", js_on_load=None)
@@ -106,7 +106,7 @@ class _Handlers:
     """The tab's handlers; each asks for permission anew."""
 
     def __init__(
-        self, studio: Studio, errors: FieldErrors, parts: _Parts, tuning: FineTuneDesk
+        self, studio: Studio, errors: FieldErrors, parts: _Parts, tuning: FineTuneHandlers
     ) -> None:
         self.studio, self.errors, self.parts, self.tuning = studio, errors, parts, tuning
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 
 from core.errors import FailureError, InputError
 from evaluation import score
+from evaluation.benchmark import read_plan
 from evaluation.datasets import Item
 from evaluation.embeddings import (
     AudioboxRatings,
@@ -28,6 +30,7 @@ from evaluation.metrics.encoders.audiobox import Audiobox, AudioboxSizes
 from evaluation.metrics.weights import KnownWeights, sha256_of
 from evaluation.metrics.windows import consecutive
 from evaluation.suite import MauveDivergence, MetricData, PredictedRatings, recipes
+from evaluation.suite.frechet_infinity import FrechetInfinity
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RATE = 24_000
@@ -136,6 +139,30 @@ def test_mad_grows_with_the_difference_and_needs_twenty_clips():
     assert mad(0.0, clips=19) == []
 
 
+def test_infinity_compares_two_systems_on_the_same_real_clips():
+    draw = np.random.default_rng(4)
+    items = tuple(Item(str(number), "", None, str(number)) for number in range(48))
+    real = {item.id: {"frames": draw.normal(size=(6, 4))} for item in items}
+    metric = FrechetInfinity("FAD-inf", HiddenStates("muq", 12))
+
+    def system(shift: float) -> MetricData:
+        own = {
+            key: {"frames": arrays["frames"] + shift + draw.normal(size=(6, 4)) * 0.3}
+            for key, arrays in real.items()
+        }
+        return MetricData(items, own, real)
+
+    near, far = system(0.0), system(0.5)
+    left, right, interval, p, test = metric.difference(near, far, swaps=1, seed=0)
+    assert metric.score(near)[0].estimate == left
+    assert interval.low < left - right < interval.high < 0 and p < 0.001
+    assert test == "jackknife over 24 blocks of clips"
+    assert metric.difference(near, near, swaps=1, seed=0)[3] == 1.0
+    [result] = metric.score(far)
+    assert result.low < result.estimate < result.high and result.clips == 48
+    assert metric.score(MetricData(items[:23], near.generated, real)) == []
+
+
 def test_everything_that_is_missing_is_said_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("STUDIO_WORK", str(tmp_path / "work"))
@@ -168,7 +195,7 @@ def test_a_recipe_rates_a_folder_with_weights_that_were_checked(tmp_path, monkey
     monkeypatch.setitem(models.DOWNLOADED, "audiobox", small)
     ratings = PredictedRatings("Audiobox", AudioboxRatings())
     made = recipes.Recipe("small", "a test", (), "", (ratings,))
-    monkeypatch.setitem(recipes.RECIPES, "small", made)
+    monkeypatch.setattr(recipes, "RECIPES", {"small": made})
     folder = tmp_path / "generated"
     folder.mkdir()
     for number in range(3):
@@ -179,6 +206,32 @@ def test_a_recipe_rates_a_folder_with_weights_that_were_checked(tmp_path, monkey
     found = score(folder, recipe="small")
     assert list(found.table["metric"]) == [f"Audiobox {axis}" for axis in ("CE", "CU", "PC", "PQ")]
     assert len(found.items) == 3
+    other = dataclasses.replace(
+        made, name="other", metrics=(PredictedRatings("A", AudioboxRatings()),)
+    )
+    monkeypatch.setattr(recipes, "RECIPES", {"small": made, "other": other})
+    both = score(folder, recipe="other", metrics=["Audiobox"]).table
+    assert list(both["metric"])[3:5] == ["A PQ", "Audiobox CE"]
+    assert list(both["value"])[4:] == list(found.table["value"])
+
+
+def test_a_metric_of_another_recipe_is_named(tmp_path):
+    [named] = recipes.metrics_of("Audiobox")
+    assert named == recipes.recipe("reference-free").metrics[1]
+    assert recipes.metrics_of("FD-openl3") == recipes.recipe("paper").metrics[:1]
+    with pytest.raises(InputError, match="paper, sam-2024.*choose one of these recipes"):
+        recipes.metrics_of("CLAP")
+    with pytest.raises(InputError, match="name a Python file or one of .*MAD"):
+        recipes.metrics_of("PESQ")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"recipe: offline\nmetrics: [Audiobox, MAD]\n"
+        f"dataset: {{kind: folder, table: a.csv, audio: real}}\n"
+        f"systems: [{{name: one, folder: {tmp_path}}}]\n"
+    )
+    read = read_plan(plan).recipe  # names need no leave to run programs
+    assert [metric.name for metric in read.metrics][-2:] == ["Audiobox", "MAD"]
+    assert read.models == ["musicnn", "audiobox", "mert-330m"]
 
 
 def test_the_recipes_need_references_only_where_they_compare():

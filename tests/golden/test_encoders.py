@@ -112,6 +112,19 @@ def test_mulan_hears_and_reads_as_its_package(tmp_path, tokenizer):
         Mulan(saved(tmp_path, "w.bin", tensors("mulan")), sizes=sizes)
 
 
+def test_mulan_s_towers_may_have_no_layers(tmp_path, tokenizer):
+    kept = {k: v for k, v in tensors("mulan").items() if "text.transformer" not in k}
+    model = Mulan(saved(tmp_path, "w.bin", kept), sizes=MULAN_SIZES)
+    [read] = model.text(["w35 w7"])
+    network = model.network
+    hidden = network.text.model(input_ids=torch.tensor([[35, 7]])).last_hidden_state
+    latent = network.text_to_latents(hidden.mean(dim=1))[0]
+    close(read, (latent / latent.norm()).numpy())
+    with pytest.raises(InputError, match="text tower.*lacks"):
+        del kept["mulan.text_to_latents.weight"]
+        Mulan(saved(tmp_path, "w.bin", kept), sizes=MULAN_SIZES)
+
+
 def test_mulan_says_which_tokenizer_to_fetch(tmp_path, monkeypatch):
     monkeypatch.setattr(mulan, "try_to_load_from_cache", lambda *_: None)
     with pytest.raises(FailureError, match="hf download xlm-roberta-base tokenizer.json"):

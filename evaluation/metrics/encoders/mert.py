@@ -119,7 +119,7 @@ class Mert:
         name = self.kind.checkpoint.name
         state = renamed(read_state(weights.path, name), WEIGHT_NORM)
         self.network = build_mert(self.kind)
-        fill(self.network, state, weights.path, name)
+        fill(self.network, state, weights.path, name, unused="masked_spec_embed")
         self.network.to(self.device)
 
     def hidden(self, audio: np.ndarray, layer: int) -> np.ndarray:

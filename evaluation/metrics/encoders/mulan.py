@@ -50,17 +50,20 @@ class TowerSizes:
     head_width: int = 64
 
     @classmethod
-    def of(cls, state: Mapping[str, Tensor]) -> TowerSizes:
-        """Read off a tower's own tensors (`transformer.*`)."""
-        norms = [key for key in state if key.endswith(".0.norm.learned_gamma")]
-        if not norms:
-            raise InputError("MuQ-MuLan tower", "no layers", "this is not MuQ-MuLan's state")
-        first = "transformer.layers.0.0."
-        head_width = len(state[f"{first}q_scale"])
-        rows = len(state[f"{first}to_q.weight"])
-        return cls(
-            len(state[f"{first}norm.learned_gamma"]), len(norms), rows // head_width, head_width
-        )
+    def of(cls, state: Mapping[str, Tensor], side: str) -> TowerSizes:
+        """Read off the tensors of "audio" or "text", which may have no layers.
+
+        Raises: InputError for another network's state.
+        """
+        latents = state.get(f"mulan.{side}_to_latents.weight")
+        if latents is None:
+            raise InputError("MuQ-MuLan weights", f"{side} tower", "the state lacks it")
+        own = below(state, f"mulan.{side}.transformer.layers.")
+        count = len([key for key in own if key.endswith(".0.norm.learned_gamma")])
+        if not count:
+            return cls(latents.shape[1], 0)
+        head_width = len(own["0.0.q_scale"])
+        return cls(latents.shape[1], count, len(own["0.0.to_q.weight"]) // head_width, head_width)
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,7 @@ class Mulan:
         self.tokenizer.enable_truncation(LONGEST)
         self.weights, self.device = weights, torch.device(device)
         state = read_state(weights.path, CHECKPOINT.name)
-        audio, text = (TowerSizes.of(below(state, f"mulan.{side}.")) for side in ("audio", "text"))
+        audio, text = (TowerSizes.of(state, side) for side in ("audio", "text"))
         self.network = MulanNetwork(dataclasses.replace(sizes, audio=audio, text=text))
         # MuQ's own module holds its network below `model.`, as the tower does
         muq = {f"audio.model.{key}": value for key, value in below(state, MUQ_PREFIX).items()}
