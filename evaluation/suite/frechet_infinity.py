@@ -114,10 +114,11 @@ class FrechetInfinity:
         return frechet_infinity(own, real, data.bootstrap.seed, data.on_step)
 
     def score(self, data: MetricData) -> list[MetricResult]:
-        """The intercept with its interval; nothing where there are too few clips."""
+        """The intercept with its interval; where there are too few clips, a line that says so."""
         require_finite(data, "frames")
         clips = len({item.reference_id for item in data.items})
         if clips < FEWEST_CLIPS:
+            data.tell(f"{self.name}: not measured, needs {FEWEST_CLIPS} clips; there are {clips}")
             return []
         found = self._extrapolated(data)
         interval = jackknife(found.estimate, found.without, clips, data.bootstrap.level)
