@@ -19,8 +19,15 @@ def _verdict(one: Difference) -> str:
     return "first is better" if lower == (one.better == "lower") else "second is better"
 
 
-def _row(one: Difference) -> Row:
-    titles = one.first if one.first == one.second else f"{one.first} / {one.second}"
+def _titles(one: Difference, tasks: set[str]) -> str:
+    """The two systems, without the task where all have the same."""
+    names = [one.first, one.second]
+    if len(tasks) == 1:
+        names = [name.removesuffix(f", {task}") for name in names for task in tasks]
+    return " / ".join(dict.fromkeys(names))
+
+
+def _row(one: Difference, tasks: set[str]) -> Row:
     apart, interval = one.value_first - one.value_second, one.interval
     cells = (
         Cell(one.value_first),
@@ -31,7 +38,7 @@ def _row(one: Difference) -> Row:
         Cell(one.p_holm),
         Cell(text=_verdict(one)),
     )
-    return Row((titles, one.metric), cells)
+    return Row((_titles(one, tasks), one.metric), cells)
 
 
 def difference_report(one: RunResult, two: RunResult, found: Sequence[Difference]) -> Report:
@@ -45,13 +52,15 @@ def difference_report(one: RunResult, two: RunResult, found: Sequence[Difference
         Column("p (Holm)", note=f"over all {len(found)} tests", charted=False, p_value=True),
         Column("at 5 %", charted=False),
     )
-    title = f"{one.title} against {two.title}"
+    same = one is two
+    title = f"{one.title}: pairs of systems" if same else f"{one.title} against {two.title}"
+    tasks = {system.task for run in (one, two) for system in run.systems}
     table = Table(
         title,
         ("system", "metric"),
         columns,
-        tuple(map(_row, found)),
-        f"first: {one.plan}; second: {two.plan}; items that both have",
+        tuple(_row(each, tasks) for each in found),
+        "items that both have" if same else f"first: {one.plan}; second: {two.plan}; shared items",
     )
     data = [dataclasses.asdict(each) for each in found]
     left_out = sorted(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from core import variants
 from core.errors import FailureError, InputError, StudioError
-from evaluation.benchmark.items import chosen_items, items_of
 from evaluation.benchmark.plan import Plan, System
+from evaluation.benchmark.sets.items import chosen_items, items_of
 from evaluation.datasets import AudioFolder, Item
 from evaluation.metrics.models import missing_parts, whereabouts
 

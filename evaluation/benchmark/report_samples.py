@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evaluation.benchmark.paired_sets import PairedSets
 from evaluation.benchmark.plan import System
 from evaluation.benchmark.results import SystemResult
+from evaluation.benchmark.sets.paired_sets import PairedSets
 from evaluation.datasets import Item
 from evaluation.report import PlayableClip, PlayableItem
 

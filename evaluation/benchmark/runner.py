@@ -18,17 +18,16 @@ from evaluation.benchmark.difference import all_pairs
 from evaluation.benchmark.difference_report import difference_report
 from evaluation.benchmark.embedder import Embedder, open_models
 from evaluation.benchmark.generation import PipelineKeeper, generate, is_made, made_with
-from evaluation.benchmark.items import chosen_items, items_of
-from evaluation.benchmark.paired_sets import PairedSets, pair_sets, problem_text
 from evaluation.benchmark.plan import Plan, System
 from evaluation.benchmark.preflight import Preflight, require_weights, why_absent
 from evaluation.benchmark.progress import Counter, Listener, Step, to_stderr
-from evaluation.benchmark.reference_statistics import ReferenceStatistics, without_audio
 from evaluation.benchmark.report_samples import report_samples
 from evaluation.benchmark.reporting import run_report
-from evaluation.benchmark.results import FILE, ClipPair, RunResult, SliceResult, SystemResult
-from evaluation.benchmark.scoring import SetArrays, embed_sets, near_copies, score_sets
-from evaluation.benchmark.slices import slices
+from evaluation.benchmark.results import FILE, ClipPair, RunResult, SystemResult
+from evaluation.benchmark.scoring import embed_sets, near_copies, score_sets, score_slices
+from evaluation.benchmark.sets.items import chosen_items, items_of
+from evaluation.benchmark.sets.paired_sets import PairedSets, pair_sets, problem_text
+from evaluation.benchmark.sets.reference_statistics import ReferenceStatistics, without_audio
 from evaluation.benchmark.workers import Workers
 from evaluation.datasets import Dataset, Item
 from evaluation.embeddings import digest
@@ -232,7 +231,9 @@ class Run:
             recipe, sets, arrays, embedder, ScoreCache(), self.statistics, tell, told.append
         )
         notes = told + near_copies(recipe, sets, arrays)
-        parts, more = self._slices(recipe, sets, arrays, embedder, tell)
+        parts, more = score_slices(
+            self.plan.slices, recipe, sets, arrays, embedder, self.statistics, tell
+        )
         real = {clip.id: clip for clip in sets.reference}
         pairs = {}
         for item, clip in zip(sets.items, sets.generated):
@@ -260,33 +261,6 @@ class Run:
             slices=parts,
         )
         return result, sets
-
-    def _slices(
-        self,
-        recipe: Recipe,
-        sets: PairedSets,
-        arrays: SetArrays,
-        embedder: Embedder,
-        tell: Callable[[int, int], None],
-    ) -> tuple[tuple[SliceResult, ...], list[str]]:
-        """The same metrics over parts of the items, and which parts are too small."""
-        parts, notes = [], []
-        for column in self.plan.slices:
-            values, note = slices(sets, column)
-            notes += [note] if note else []
-            for value, items in values.items():
-                found = score_sets(
-                    recipe,
-                    sets.only({item.id for item in items}),
-                    arrays,
-                    embedder,
-                    ScoreCache(),
-                    self.statistics,
-                    tell,
-                )
-                plain = tuple(dataclasses.replace(one, per_item={}, weights={}) for one in found)
-                parts.append(SliceResult(column, value, len(items), plain))
-        return tuple(parts), notes
 
     def _result(
         self, dataset: Dataset, embedder: Embedder, systems: tuple[SystemResult, ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -12,8 +13,10 @@ from scipy.spatial.distance import pdist
 from core.errors import InputError
 from evaluation.benchmark.cache import ScoreCache, hash_of
 from evaluation.benchmark.embedder import Embedder
-from evaluation.benchmark.paired_sets import PairedSets
-from evaluation.benchmark.reference_statistics import ReferenceStatistics
+from evaluation.benchmark.results import SliceResult
+from evaluation.benchmark.sets.paired_sets import PairedSets
+from evaluation.benchmark.sets.reference_statistics import ReferenceStatistics
+from evaluation.benchmark.sets.slices import slices
 from evaluation.embeddings import Arrays, choices, digest
 from evaluation.metrics.frechet_blocks import Moments
 from evaluation.suite import Metric, MetricData, MetricResult, Recipe, is_own
@@ -85,6 +88,28 @@ def score_sets(
         found += results
         on_step(done, len(recipe.metrics))
     return tuple(found)
+
+
+def score_slices(
+    columns: Sequence[str],
+    recipe: Recipe,
+    sets: PairedSets,
+    arrays: SetArrays,
+    embedder: Embedder,
+    statistics: ReferenceStatistics | None,
+    on_step: Callable[[int, int], None],
+) -> tuple[tuple[SliceResult, ...], list[str]]:
+    """The same metrics over parts of the items, and which parts are too small."""
+    parts, notes = [], []
+    for column in columns:
+        values, note = slices(sets, column)
+        notes += [note] if note else []
+        for value, items in values.items():
+            part = sets.only({item.id for item in items})
+            found = score_sets(recipe, part, arrays, embedder, ScoreCache(), statistics, on_step)
+            plain = tuple(dataclasses.replace(one, per_item={}, weights={}) for one in found)
+            parts.append(SliceResult(column, value, len(items), plain))
+    return tuple(parts), notes
 
 
 def _seldom(on_step: Callable[[int, int], None]) -> Callable[[int, int], None]:

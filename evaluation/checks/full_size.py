@@ -134,7 +134,7 @@ def _child(step: str, folder: Path, music: str) -> int:
     names = [name for name in ("fd", "kad", "kl") if music or name != "kl"]
     if step == "diff":
         metrics = [_metric(name, music) for name in names]
-        for name in names:
+        for name in (name for name in names if (folder / "run" / name).is_dir()):
             run = RunResult.read(folder / "run" / name)
             for one in all_pairs(run, metrics=metrics):
                 interval = one.interval
@@ -168,42 +168,54 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--clips", type=int, default=5521)
     parser.add_argument("--music", type=Path, metavar="DIR", help="real clips that musicnn hears")
+    parser.add_argument("--folder", type=Path, help="keep everything here; steps can be continued")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.child:
         return _child(args.child[0], Path(args.child[1]), args.child[2])
+    if args.folder:
+        args.folder.mkdir(parents=True, exist_ok=True)
+        _steps(args.folder, args)
+        return 0
     with tempfile.TemporaryDirectory(prefix="full-size-") as made:
-        folder = Path(made)
-        music = str(_hear(args.music, folder)) if args.music else ""
-        for place, side in enumerate(SHIFT):
-            (folder / side).mkdir()
-            for number in range(args.clips):
-                noise = np.random.default_rng([place, number]).normal(size=800) / 9
-                soundfile.write(folder / side / f"{number}.wav", noise, 4000)
-        size = "musicnn's frames of 10 s" if music else f"{FRAMES} frames of {WIDTH} dimensions"
-        threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
-        print(f"{args.clips} clips of two systems and their real clips, {size}; {threads} threads")
-        print("| step | wall s | CPU s | peak GB | figures |\n| --- | --- | --- | --- | --- |")
-        for step in STEPS:
-            if step == "fd":
-                _step("fd, killed (SIGKILL)", step, folder, music, kill="two")
-            if step != "kl" or music:
-                _step("fd, started again" if step == "fd" else step, step, folder, music)
+        _steps(Path(made), args)
     return 0
 
 
-def _hear(folder: Path, made: Path) -> Path:
-    """musicnn's arrays of the first 10 s of the clips there."""
+def _steps(folder: Path, args: argparse.Namespace) -> None:
+    music = folder / "music.npz"
+    if args.music and not music.is_file():
+        _hear(args.music, music)
+    for place, side in enumerate(SHIFT):
+        (folder / side).mkdir(exist_ok=True)
+        for number in range(args.clips):
+            file = folder / side / f"{number}.wav"
+            if not file.is_file():
+                noise = np.random.default_rng([place, number]).normal(size=800) / 9
+                soundfile.write(file, noise, 4000)
+    size = "musicnn's frames of 10 s" if args.music else f"{FRAMES} frames of {WIDTH} dimensions"
+    threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
+    print(f"{args.clips} clips of two systems and their real clips, {size}; {threads} threads")
+    print("| step | wall s | CPU s | peak GB | figures |\n| --- | --- | --- | --- | --- |")
+    heard = str(music) if args.music else ""
+    for step in args.steps:
+        if step == "fd":
+            _step("fd, killed (SIGKILL)", step, folder, heard, kill="two")
+        if step != "kl" or heard:
+            _step("fd, started again" if step == "fd" else step, step, folder, heard)
+
+
+def _hear(folder: Path, target: Path) -> None:
+    """Write musicnn's arrays of the first 10 s of the clips there."""
     model, found = MusicNN(), []
     for file in list(AudioFolder(folder).files.values())[:MOST_MUSIC]:
         sound = audio.read(file, 0, SECONDS)
         if sound.seconds >= SECONDS - 0.01:
             found.append(model.hear(audio.resample(sound.mono(), sound.sample_rate, SAMPLE_RATE)))
-    target = made / "music.npz"
     arrays = {"frames": [one.penultimate for one in found], "logits": [one.logits for one in found]}
     np.savez(target, **{name: np.stack(each) for name, each in arrays.items()})
     print(f"{len(found)} clips of music")
-    return target
 
 
 def _step(title: str, step: str, folder: Path, music: str, kill: str = "") -> None:

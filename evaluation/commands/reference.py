@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evaluation.benchmark.cache import EmbeddingCache
 from evaluation.benchmark.embedder import Embedder, open_models
-from evaluation.benchmark.reference_statistics import make_statistics
+from evaluation.benchmark.sets.reference_statistics import make_statistics
 from evaluation.commands.options import add_recipe, add_weights, weights_of
 from evaluation.suite import recipe
 

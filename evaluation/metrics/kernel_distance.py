@@ -22,7 +22,7 @@ SCALE = 100.0
 TILE_FRAMES = 2048  # rows and columns of the kernel matrix held at a time
 BANDWIDTH_FRAMES = 5000  # frames that the median is taken over
 DOUBLE_FRAMES = 20_000  # above it the kernel is computed in float32, its sums in float64
-MOST_FRAMES = 40_000  # of a set; of larger sets some frames of every clip are drawn
+MOST_FRAMES = 25_000  # of a set; of larger sets some frames of every clip are drawn
 ROWS = 256  # of a matrix of all pairs of clips, worked on at a time
 
 OnTile = Callable[[], None]

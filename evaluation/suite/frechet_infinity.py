@@ -48,28 +48,33 @@ class Extrapolation:
 
 def frechet_infinity(
     generated: Sequence[np.ndarray],
-    reference: Sequence[np.ndarray],
+    reference: Sequence[np.ndarray] | Moments,
     seed: int = 0,
     on_step: OnStep = lambda done, total: None,
 ) -> Extrapolation:
     """The distance at infinitely many generated clips; the whole reference is used throughout.
 
     Args:
-        generated, reference: [frames, d] a clip, in the same order.
+        generated: [frames, d] a clip.
+        reference: the same in the same order; its moments alone are held fixed.
         on_step: told (blocks left out so far, blocks); it may raise to stop.
     Raises: InputError for fewer than 24 clips.
     """
     if len(generated) < FEWEST_CLIPS:
         raise InputError("clips", len(generated), f"FAD-infinity needs at least {FEWEST_CLIPS}")
     block = np.random.default_rng(seed).permutation(len(generated)) % BLOCKS
-    own, real = BlockSums(generated, block), BlockSums(reference, block)
-    clips = np.bincount(block)
-    estimate, explained = _intercept(own, real.moments(), clips, np.arange(BLOCKS))
+    own, clips = BlockSums(generated, block), np.bincount(block)
+    if isinstance(reference, Moments):
+        sums, totals, real = None, None, reference
+    else:
+        sums = BlockSums(reference, block)
+        totals, real = sums.totals(), sums.moments()
+    estimate, explained = _intercept(own, real, clips, np.arange(BLOCKS))
     without = np.empty(BLOCKS)
-    totals = real.totals()
     for left_out in range(BLOCKS):
-        kept = np.delete(np.arange(BLOCKS), left_out)
-        without[left_out], _ = _intercept(own, real.without(left_out, totals), clips, kept)
+        if sums and totals:
+            real = sums.without(left_out, totals)
+        without[left_out], _ = _intercept(own, real, clips, np.delete(np.arange(BLOCKS), left_out))
         on_step(left_out + 1, BLOCKS)
     return Extrapolation(estimate, explained, without)
 
@@ -110,14 +115,19 @@ class FrechetInfinity:
     needs_equal_clips: ClassVar[bool] = False
 
     def _extrapolated(self, data: MetricData) -> Extrapolation:
-        own, real = data.generated_by_reference("frames"), data.references("frames")
+        own = data.generated_by_reference("frames")
+        real = data.references("frames") if data.statistics is None else data.statistics
+        if isinstance(real, Moments) and own[0].shape[1] != len(real.mean):
+            hint = f"the embedding has {own[0].shape[1]} dimensions; give statistics of {self.name}"
+            raise InputError("reference statistics", len(real.mean), hint)
         return frechet_infinity(own, real, data.bootstrap.seed, data.on_step)
 
     def score(self, data: MetricData) -> list[MetricResult]:
-        """The intercept with its interval; nothing where there are too few clips."""
+        """The intercept with its interval; where there are too few clips, a line that says so."""
         require_finite(data, "frames")
         clips = len({item.reference_id for item in data.items})
         if clips < FEWEST_CLIPS:
+            data.tell(f"{self.name}: not measured, needs {FEWEST_CLIPS} clips; there are {clips}")
             return []
         found = self._extrapolated(data)
         interval = jackknife(found.estimate, found.without, clips, data.bootstrap.level)
@@ -125,6 +135,8 @@ class FrechetInfinity:
             f"line through the distances of 1 to {PARTS[-1]} parts, R2 {found.explained:.2f}; "
             "the reference's own bias stays in it"
         )
+        if data.statistics is not None:
+            note += "; its statistics are held fixed: the interval is over generated clips alone"
         result = MetricResult.of(self.name, self.name, "lower", interval)
         return [dataclasses.replace(result, note=note)]
 

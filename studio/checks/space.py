@@ -81,7 +81,9 @@ def _walk(browser: Any, address: str) -> dict[str, list[str]]:
         tab.click()
         panel = page.locator(f"#{tab.get_attribute('aria-controls')}")
         if panel.locator("iframe").count():
-            panel.frame_locator("iframe").locator("h1:visible, h2:visible, a:visible").first.wait_for()
+            panel.frame_locator("iframe").locator(
+                "h1:visible, h2:visible, a:visible"
+            ).first.wait_for()
         page.wait_for_timeout(SETTLE_MS)
         found[tab.inner_text().strip()] = list(errors)
     return found

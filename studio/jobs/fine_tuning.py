@@ -100,9 +100,8 @@ def _trained(
     began = time.monotonic()
     while (status := control.watch(name)).state == "running":
         left, spent = status.left_seconds or 0.0, time.monotonic() - began
-        yield Progress(
-            status.line[:160] or "reading", spent / (spent + left) if left else 0.0, left
-        )
+        line = "finishing" if status.line.startswith("{") else status.line[:160] or "reading"
+        yield Progress(line, spent / (spent + left) if left else 0.0, left)
         if should_stop():
             with contextlib.suppress(InputError):  # it is still saving
                 control.stop(name, STOP_SECONDS)

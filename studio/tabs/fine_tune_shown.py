@@ -49,7 +49,7 @@ def state_html(state: FineTuneState) -> str:
     if not text and training is not None and training.verdict is None:
         text = f"stopped; Train resumes it. {training.line}"
     left = training.left_seconds if training is not None and state.busy else None
-    ahead = f" · about {left / 60:.0f} min of training left" if left else ""
+    ahead = f" · about {left / 60:.0f} min left" if left else ""
     return f'<p class="job-status" role="status">{html.escape(text + ahead)}</p>' if text else ""
 
 
@@ -65,8 +65,10 @@ def outcome_html(studio: Studio, state: FineTuneState) -> str:
         if state.name in variants.known()
         else ""
     )
+    advice = f"What to try: {'; '.join(verdict.advice)}." if verdict.advice else ""
+    told = " ".join((*verdict.sentences, advice)).strip()
     return (
-        f"<h3>{html.escape(verdict.headline)}</h3><p>{html.escape(verdict.text)}</p>{use}"
+        f"<h3>{html.escape(verdict.headline)}</h3><p>{html.escape(told)}</p>{use}"
         f"{_samples(state.training.run / 'report', state.name)}"
     )
 

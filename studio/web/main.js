@@ -31,7 +31,8 @@ function load(holder) {
   frame.addEventListener("load", () => {
     const inside = frame.contentDocument.documentElement;
     inside.lang ||= "en";
-    new ResizeObserver(() => { frame.style.height = `${frame.contentDocument.body.scrollHeight + 8}px`; }).observe(frame.contentDocument.body);
+    const { body } = frame.contentDocument; // nothing in it is as high as its window, which would grow with it
+    new ResizeObserver(() => { frame.style.height = `${Math.ceil(body.getBoundingClientRect().height)}px`; }).observe(body);
   });
   holder.append(frame);
 }

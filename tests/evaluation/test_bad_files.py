@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from evaluation.benchmark import System, Task
-from evaluation.benchmark.paired_sets import pair_sets
+from evaluation.benchmark.sets.paired_sets import pair_sets
 from evaluation.datasets import read_captioned_folder
 from evaluation.suite import recipe
 from tests.evaluation.test_wild_layouts import FFMPEG, RATE, sound

@@ -27,6 +27,7 @@ from evaluation.embeddings import (
 from evaluation.metrics import Span, models
 from evaluation.metrics.encoders import mulan, muq_eval
 from evaluation.metrics.encoders.audiobox import Audiobox, AudioboxSizes
+from evaluation.metrics.frechet_blocks import BlockSums
 from evaluation.metrics.weights import KnownWeights, sha256_of
 from evaluation.metrics.windows import consecutive
 from evaluation.suite import MauveDivergence, MetricData, PredictedRatings, recipes
@@ -161,6 +162,10 @@ def test_infinity_compares_two_systems_on_the_same_real_clips():
     [result] = metric.score(far)
     assert result.low < result.estimate < result.high and result.clips == 48
     assert metric.score(MetricData(items[:23], near.generated, real)) == []
+    whole = BlockSums([real[item.id]["frames"] for item in items], np.zeros(48, int)).moments()
+    [fixed] = metric.score(MetricData(items, far.generated, statistics=whole))
+    assert fixed.estimate == pytest.approx(result.estimate, rel=1e-9)
+    assert "held fixed" in fixed.note and fixed.low != result.low
 
 
 def test_everything_that_is_missing_is_said_at_once(tmp_path, monkeypatch):

@@ -3,10 +3,14 @@ estimate, and intervals hold the truth as often as they say."""
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import pytest
 
 from core.errors import InputError
+from evaluation.datasets import Item
 from evaluation.metrics.frechet import bias_at, frechet_distance
 from evaluation.metrics.frechet_blocks import (
     BlockSums,
@@ -17,7 +21,9 @@ from evaluation.metrics.frechet_blocks import (
     jackknife,
 )
 from evaluation.metrics.kernel_distance import compare_kernels, kad
-from evaluation.metrics.kernel_interval import kad_difference, kad_interval
+from evaluation.metrics.kernel_interval import kad_difference, kad_interval, score_interval
+from evaluation.suite import FrechetDistance, KernelDistance, MetricData
+from evaluation.suite.recipes import MUSICNN
 
 WIDTH = 8
 BANDWIDTH = float(np.sqrt(2 * WIDTH))
@@ -146,3 +152,62 @@ def test_a_step_may_stop_the_jackknife():
 
     with pytest.raises(KeyboardInterrupt):
         block_distances(BlockSums(one, block), BlockSums(two, block), stop)
+
+
+def test_of_large_sets_some_frames_of_every_clip_are_drawn(monkeypatch):
+    """Unbiased still, the same every time, and near what all frames give."""
+    generator = np.random.default_rng(9)
+    found = []
+    for _ in range(20):
+        one, two = pairs(generator, 40, 0.5, 0.3, frames=8)
+        whole = kad(one, two, BANDWIDTH, paired=True)
+        with monkeypatch.context() as patched:
+            patched.setattr("evaluation.metrics.kernel_distance.MOST_FRAMES", 120)
+            drawn = kad(one, two, BANDWIDTH, paired=True)
+            assert drawn == kad(one, two, BANDWIDTH, paired=True)
+        found.append(drawn - whole)
+    assert 0 < np.std(found) < 0.6
+    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(len(found))
+
+
+def test_a_kad_interval_judges_every_distance_by_its_own_variance():
+    for estimate in (-0.01, 0.0, 0.004, 0.02, 0.5):
+        jackknife_variance, quadratic, trace = 3e-5 + 0.001 * max(0, estimate), 1e-5, 0.02
+        low, high = score_interval(estimate, jackknife_variance, quadratic, trace, 2.0)
+        assert low <= estimate <= max(high, 0) and high >= 0
+        scaled = score_interval(
+            7 * estimate, 49 * jackknife_variance, 49 * quadratic, 7 * trace, 2.0
+        )
+        assert scaled == pytest.approx((7 * low, 7 * high))
+    # at 0 only the quadratic part is left: no true distance lies further below than t sqrt(Q)
+    assert score_interval(0.0, 2e-5, 1e-5, 0.02, 2.0)[0] == pytest.approx(-2 * np.sqrt(1e-5))
+    far = score_interval(0.5, 1e-3, 1e-5, 0.02, 2.0)
+    assert far[1] - far[0] == pytest.approx(4 * np.sqrt(1e-3 - 1e-5), rel=0.02)
+
+
+def test_large_sets_are_read_clip_by_clip():
+    """No metric of whole sets holds all frames of a large set at once."""
+    generator = np.random.default_rng(10)
+    alive: set[int] = set()
+    most = 0
+
+    class Stored(Mapping):
+        def __getitem__(self, name: str) -> dict[str, np.ndarray]:
+            nonlocal most
+            frames = generator.normal(size=(4, 6)).astype(np.float32)
+            alive.add(id(frames))
+            weakref.finalize(frames, alive.discard, id(frames))
+            most = max(most, len(alive))
+            return {"frames": frames}
+
+        def __iter__(self) -> Iterator[str]:
+            return map(str, range(300))
+
+        def __len__(self) -> int:
+            return 300
+
+    items = tuple(Item(str(n), "", None, str(n)) for n in range(300))
+    data = MetricData(items, Stored(), Stored())
+    FrechetDistance("FD", MUSICNN).score(data)
+    KernelDistance("KAD", MUSICNN).score(data)
+    assert most < 40

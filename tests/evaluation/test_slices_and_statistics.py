@@ -14,8 +14,8 @@ import soundfile
 from core.errors import InputError
 from evaluation import score
 from evaluation.__main__ import main
-from evaluation.benchmark.reference_statistics import ReferenceStatistics
-from evaluation.benchmark.slices import length_of, values_of
+from evaluation.benchmark.sets.reference_statistics import ReferenceStatistics
+from evaluation.benchmark.sets.slices import length_of, values_of
 from evaluation.datasets import Item, audio_files_of, read_captioned_folder
 from evaluation.datasets.table import read_rows
 from evaluation.embeddings import OpenL3Embedding

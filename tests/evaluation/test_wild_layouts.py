@@ -16,8 +16,8 @@ import soundfile
 
 from core.errors import InputError
 from evaluation.benchmark import DatasetChoice, Plan, System, Task, preflight
-from evaluation.benchmark.items import chosen_items
-from evaluation.benchmark.paired_sets import PairedSets, pair_sets
+from evaluation.benchmark.sets.items import chosen_items
+from evaluation.benchmark.sets.paired_sets import PairedSets, pair_sets
 from evaluation.datasets import AudioFolder, read_captioned_folder, read_musiccaps
 from evaluation.datasets.song_describer import read_song_describer
 from evaluation.suite import recipe

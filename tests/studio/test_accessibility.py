@@ -104,4 +104,8 @@ def test_no_violation_on_the_tabs_of_the_lab(browser, studio_address, width, sch
                 frame.locator(OPENED[tab]).wait_for()
                 visit.page.wait_for_timeout(500)
                 found[f"{tab}, opened"] = _violations(inside)
+            holder = visit.page.locator(f"#panel-{tab.lower()} iframe")
+            height = holder.bounding_box()["height"]
+            visit.page.wait_for_timeout(300)
+            assert holder.bounding_box()["height"] == height < 6000  # it does not grow with itself
         assert {name: each for name, each in found.items() if each} == {}

@@ -152,7 +152,8 @@ def test_a_dropped_zip_becomes_a_model_that_is_used(browser, studio_address, tin
         use.wait_for(timeout=WAIT_MS)
         outcome = frame.locator("#tune-outcome")
         expect(outcome).to_contain_text("tiny")
-        assert outcome.locator("audio").count() == 3 * 4  # held-out, base and new, side by side
+        players = outcome.locator("audio").count()  # held-out, base and new, side by side
+        assert players >= 3 * 4 and players % 3 == 0
         assert frame.locator("#tune-chart .scatterlayer .trace").count() >= 2
         expect(frame.locator("#tune-chart")).to_contain_text("the base")
         use.click()

@@ -17,7 +17,7 @@ from core.errors import InputError
 from evaluation.__main__ import main
 from evaluation.benchmark import RunResult, difference, needed, read_plan
 from evaluation.benchmark.generation import item_request
-from evaluation.benchmark.items import chosen_items
+from evaluation.benchmark.sets.items import chosen_items
 from evaluation.datasets import inspect_folder, write_manifest
 from evaluation.datasets.item import item_seed
 

@@ -6,7 +6,7 @@ import ast
 import json
 
 from core.errors import InputError
-from evaluation.benchmark.paired_sets import PairedSets
+from evaluation.benchmark.sets.paired_sets import PairedSets
 from evaluation.datasets import Item
 
 LENGTH = "length"

@@ -23,6 +23,7 @@ from evaluation.embeddings import AudioClip, Embedding, OpenL3Embedding, choices
 from evaluation.metrics import Span
 from evaluation.metrics.frechet_blocks import BlockSums, Moments
 from evaluation.suite import ClipArrays, FrechetDistance, Recipe
+from evaluation.suite.frechet_infinity import FrechetInfinity
 
 SAM_MEAN, SAM_COVARIANCE = "mu_ref", "sigma_ref"
 
@@ -162,7 +163,8 @@ def without_audio(recipe: Recipe, known: ReferenceStatistics | None) -> tuple[Re
     kept = tuple(
         metric
         for metric in recipe.metrics
-        if not metric.needs_reference or (known is not None and isinstance(metric, FrechetDistance))
+        if not metric.needs_reference
+        or (known is not None and isinstance(metric, FrechetDistance | FrechetInfinity))
     )
     out = [metric.name for metric in recipe.metrics if metric not in kept]
     if not kept:
