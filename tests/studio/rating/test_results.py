@@ -12,6 +12,24 @@ from evaluation.listening import new_token, report_tables, results, screening_ta
 from evaluation.report import table_html
 from studio.rating import AdminGate, Studies, result_charts
 
+# Legends that leave their chart, and tables whose last columns no scrolling reaches.
+CUT_OFF = """() => {
+  const out = [];
+  for (const legend of document.querySelectorAll('#results-forest .legend')) {
+    const own = legend.getBoundingClientRect();
+    const plot = legend.closest('.svg-container').getBoundingClientRect();
+    if (own.left < plot.left - 1 || own.right > plot.right + 1 || own.top < plot.top - 1)
+      out.push('legend');
+  }
+  for (const table of document.querySelectorAll('#results-tables table')) {
+    const frame = table.parentElement;
+    frame.scrollLeft = 1e6;
+    const last = table.querySelector('thead tr').lastElementChild.getBoundingClientRect();
+    if (last.right > frame.getBoundingClientRect().right + 2) out.push('table');
+    frame.scrollLeft = 0;
+  }
+  return out;
+}"""
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -170,7 +188,8 @@ def test_tab_answers_the_token_alone(browser, address, tmp_path):
     page.locator("#results-tables").get_by_text("Mean by system").first.wait_for()
     assert page.locator("#results-tables img").count() == 0  # a label stays text
     page.locator("#results-progress").get_by_text("4 finished").wait_for()
-    page.locator("#results-forest .js-plotly-plot").wait_for()
+    page.locator("#results-forest .js-plotly-plot .legend").wait_for()
+    assert page.evaluate(CUT_OFF) == []
     with page.expect_download() as waiting:
         page.click("#results-download")
     file = tmp_path / "results.zip"
