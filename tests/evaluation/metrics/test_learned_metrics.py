@@ -33,7 +33,7 @@ from evaluation.metrics.windows import consecutive
 from evaluation.suite import MauveDivergence, MetricData, PredictedRatings, recipes
 from evaluation.suite.frechet_infinity import FrechetInfinity
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 RATE = 24_000
 
 
