@@ -27,7 +27,7 @@ PROFILES = {
 TAGS = tuple(name.lower() for name in TAG_NAMES)
 FFT, HOP = 1024, 256
 MARGIN = (1.0, 3.0)  # what is percussive stands out so much over what is not
-# Held-out pieces of the corpus, 25 clips of 10 s: 19 of 20 with drums above it, all 5 without below.
+# Of 25 held-out clips of 10 s, 19 of 20 with drums lie above it, all 5 without below.
 DRUMS_SHARE, DRUMS_SLOPE = 0.013, 2.0
 
 

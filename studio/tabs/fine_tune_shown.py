@@ -96,8 +96,8 @@ def _samples(report: Path, name: str) -> str:
     )
     return (
         "<h3>The same captions and seeds, before and after</h3>"
-        f'<div class="training table-scroll" tabindex="0" role="region" aria-label="Samples"><table>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        '<div class="training table-scroll" tabindex="0" role="region" aria-label="Samples">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
