@@ -8,9 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# At the end of each call Gradio makes a table of the last ten thousand for a page that is closed.
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(2**31))
 
-import gradio as gr  # noqa: E402 - the line above must come first
+import gradio as gr  # noqa: E402 - the lines above must come first
 from fastapi import FastAPI  # noqa: E402
+from gradio.utils import LRUCache  # noqa: E402
 from starlette.middleware.gzip import GZipMiddleware  # noqa: E402
 from starlette.responses import HTMLResponse, Response  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
@@ -32,6 +36,8 @@ from studio.theme import theme  # noqa: E402
 
 # A named endpoint holds one of Gradio's places until its job ends: more of them than jobs can be.
 PLACES = MOST_JOBS + 100
+MOST_QUEUED = 1000  # calls that wait for a place
+REMEMBERED_SESSIONS = 2000  # with messages to fetch, as Gradio has it
 SESSIONS = 100  # whose updated fields Gradio remembers, at about 0.4 MB each
 CACHE_SECONDS = (600, 3600)  # Gradio's own copies of uploads: looked at, deleted after
 # The tabs that are Gradio pages.
@@ -84,7 +90,7 @@ def application(studio: Studio) -> FastAPI:
     app.add_middleware(RouteGuard, hosts=settings.host_names)  # the outermost
     add_routes(app, studio)
     add_rating(app, studio.studies, studio.admin)
-    add_benchmarks(app, studio.benchmarks)
+    add_benchmarks(app, studio.benchmarks, studio.heavy)
 
     @app.api_route("/", methods=["GET", "HEAD"], response_class=HTMLResponse)
     def page() -> HTMLResponse:
@@ -95,7 +101,9 @@ def application(studio: Studio) -> FastAPI:
     blocks = build(studio)
     blocks.max_threads = PLACES
     blocks.state_session_capacity = SESSIONS
-    blocks.queue(default_concurrency_limit=None)
+    blocks.queue(default_concurrency_limit=None, max_size=MOST_QUEUED)
+    # Gradio forgets messages that nobody fetches, but never whose they were.
+    blocks._queue.pending_event_ids_session = LRUCache(2 * REMEMBERED_SESSIONS)
     return gr.mount_gradio_app(
         app,
         blocks,

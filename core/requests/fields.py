@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InputError
-from core.requests.parts import AudioPrompt, Edit, Section, parse_sections
+from core.requests.parts import AudioPrompt, Edit, Section, is_number, parse_sections
 
 # Where a field shows: the first two stand open on the page, the next two under More, "machine"
 # only on the command line and in files, "given" is what the command or tab itself supplies.
@@ -170,8 +170,7 @@ class RequestField:
     _check_variant = _check_text
 
     def _check_number(self, value: Any) -> None:
-        real = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (real and math.isfinite(value) and self.low <= value <= self.high):
+        if not (is_number(value) and self.low <= value <= self.high):
             raise self._wrong(value, self._range())
 
     def _check_whole(self, value: Any) -> None:

@@ -11,7 +11,7 @@ from core.errors import InputError, StudioError
 from studio.api.people import person_of
 
 NOT_FOUND = ("result", "job", "audio to continue")
-PRIVATE = {"Cache-Control": "private, no-store"}
+PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def asking_person(request: Request) -> str:

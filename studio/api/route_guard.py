@@ -39,7 +39,6 @@ GRADIO = (
     (WRITE, r"/gradio_api/call/(v2/)?[^/]+/?"),
     (READ, r"/gradio_api/call/(v2/)?[^/]+/[^/]+"),
     (WRITE, r"/gradio_api/upload"),
-    (READ, r"/gradio_api/upload_progress"),
     (READ, r"/gradio_api/file=.+|/gradio_api/file/.+"),
 )
 

@@ -28,6 +28,7 @@ ID = re.compile(r"[0-9a-f]{24}")
 PERSON = re.compile(r"[0-9a-f]{32}")
 TITLE_CHARACTERS = 80
 LEAST_FREE_BYTES = 64 * 2**20
+UNNAMED_SECONDS = 86400.0  # that an upload is kept without a result that goes on from it
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,7 @@ class Library:
     def _drop_uploads(self, person: str, excess: int, needed: set[str]) -> int:
         """Delete uploads that no record and no job names, oldest first and never the youngest,
         until `excess` bytes are free. Returns how many came free."""
-        given = [r.request["audio"] for r in self.records(person) if r.request.get("audio")]
-        named = needed | {audio["path"] for audio in given}
-        found = []
+        named, found = needed | self._named(person), []
         for path in self._of(person, "uploads").glob("*"):
             try:
                 state = path.stat()
@@ -297,10 +296,14 @@ class Library:
             )
 
     def sweep(self, needed: set[str], now: float | None = None) -> int:
-        """Delete what is older than `keep_seconds`, and unfinished results, but nothing that a
-        job still needs (by name). Returns how many were deleted."""
+        """Delete what is older than `keep_seconds`, unfinished results, and uploads of the day
+        before that no result names, but nothing that a job still needs (by name). Returns how
+        many were deleted."""
         now = time.time() if now is None else now
         count = 0
+        for folder in self.folder.glob("*/uploads"):
+            if PERSON.fullmatch(folder.parent.name):
+                count += self._sweep_uploads(folder.parent.name, needed, now)
         for path in self.folder.glob("*/*/*"):
             if path.name in needed:
                 continue
@@ -317,6 +320,22 @@ class Library:
                 continue
             count += 1
         return count
+
+    def _sweep_uploads(self, person: str, needed: set[str], now: float) -> int:
+        count, named = 0, self._named(person) | needed
+        for path in self._of(person, "uploads").glob("*"):
+            try:
+                if path.name not in named and now - path.stat().st_mtime > UNNAMED_SECONDS:
+                    self.delete_upload(person, path.name)
+                    count += 1
+            except OSError:  # deleted meanwhile
+                continue
+        return count
+
+    def _named(self, person: str) -> set[str]:
+        """Names of the uploads that this person's results go on from."""
+        given = [r.request["audio"] for r in self.records(person) if r.request.get("audio")]
+        return {audio["path"] for audio in given}
 
 
 def folder_bytes(folder: Path) -> int:

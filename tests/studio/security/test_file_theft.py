@@ -175,7 +175,7 @@ def routes(router, prefix: str = ""):
 # Of the installed Gradio: known, used by nothing on the page, and closed.
 CLOSED = re.compile(
     r"/(login|logout|openapi\.json|pwa_icon|monitoring).*"
-    r"|/gradio_api/(user|login_check|token|dev/reload|deep_link|runs|run-history|custom_component"
+    r"|/gradio_api/(upload_progress|user|login_check|token|dev/reload|deep_link|runs|run-history|custom_component"
     r"|proxy=|stream|queue/status|run/|api/|component_server|process_recording|vibe|undo-vibe|profiling|logo|app_id_check).*"
     r"|/(svelte|assets|static)/.*"
 )
