@@ -30,7 +30,7 @@ http {{
     listen 127.0.0.1:{front}; client_max_body_size 100m;
     location /music/ {{
       proxy_pass http://127.0.0.1:{back}/; proxy_http_version 1.1; proxy_buffering off;
-      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr;
     }}
     location /plain/ {{ proxy_pass http://127.0.0.1:{back}/; }}
   }}

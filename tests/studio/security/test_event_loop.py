@@ -30,7 +30,7 @@ from studio.library.peaks import peaks
 from studio.settings import Settings
 
 SLOW_SECONDS = 0.05
-anyio.open_file  # imported at its first use, and pytest then takes long over rewriting it
+assert anyio.open_file  # imported at its first use, over which pytest takes long
 RATE, PIECE_SECONDS, GIVEN_MINUTES = 48000, 180, 10
 
 
