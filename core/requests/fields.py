@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,6 +163,13 @@ class RequestField:
             raise self._wrong(value, "must be text")
         if len(value) > self.longest:
             raise self._wrong(f"of {len(value)} characters", f"is too long; at most {self.longest}")
+        # The tokenizer writes out what stands for several letters: U+FDFA is 18 of them.
+        written = len(unicodedata.normalize("NFKC", value))
+        if written > self.longest:
+            raise self._wrong(
+                f"of {len(value)} characters, {written} when written out",
+                f"is too long; at most {self.longest}",
+            )
         if any("\ud800" <= c <= "\udfff" for c in value):
             raise self._wrong(
                 ascii(value)[:60], "holds half a character (a lone surrogate); type it anew"

@@ -27,8 +27,9 @@ def add(router: APIRouter, studio: Studio) -> None:
     @router.post("/batches", response_model=None)
     def start(asked: Annotated[dict[str, Any], Body()], person: Person) -> Any:
         """{"text": lines or CSV, "form": the other fields} -> {"id"}; 400 {"errors"}."""
-        form = dict(asked.get("form") or {})
-        requests = []
+        form, requests = asked.get("form") or {}, []
+        if not isinstance(form, dict):
+            return JSONResponse({"errors": {"batch": "The form must be a JSON object."}}, 400)
         try:
             for number, prompt in enumerate(prompts_of(str(asked.get("text") or "")), 1):
                 try:

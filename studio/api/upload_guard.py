@@ -6,6 +6,7 @@ the studio's own routes write a body to disk while it comes.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections import OrderedDict
@@ -27,6 +28,7 @@ PEOPLE = 10_000  # remembered at most
 OF_PERSON, OF_ADDRESS = 3, 30  # uploads of the largest size in an hour
 LEAST_BYTES = 10_000  # that each upload counts; also the form around a file
 BODY_BYTES = 2_000_000  # of a request that is no upload: a list of a hundred long prompts fits
+BODY_SECONDS = 60.0  # in which all of it must have come
 
 
 class UploadGuard:
@@ -68,17 +70,23 @@ class UploadGuard:
             self._coming -= size
 
     async def _short(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, but no more of its body than is allowed."""
-        request, left = Request(scope), BODY_BYTES
+        """Pass a request on, but no more of its body than is allowed, and for no longer."""
+        request, left, whole = Request(scope), BODY_BYTES, False
+        until = time.monotonic() + BODY_SECONDS
         too_long = InputError("request", "", f"is longer than {BODY_BYTES // 10**6} MB")
         if _length(request) > BODY_BYTES:
             await _refused(request, 413, too_long)(scope, receive, send)
             return
 
         async def limited() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
+            nonlocal left, whole
+            if whole:  # what may still come is that the client goes
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+            except TimeoutError:
+                raise InputError("request", "", "came too slowly; send it again") from None
+            left, whole = left - len(message.get("body", b"")), not message.get("more_body")
             if left < 0:
                 raise too_long
             return message

@@ -191,6 +191,13 @@ def test_every_route_of_the_installed_gradio_is_known(application):
     assert {"/gradio_api/process_recording", "/monitoring/summary"} <= closed
 
 
+def test_what_cannot_be_the_name_of_a_file_is_not_found(web):
+    """Gradio asks the disk for it, and the answer was an error with a trace in the log."""
+    for base in ("/static/", "/assets/", "/svelte/", "/studio/web/", "/gradio_api/file="):
+        for name in ("a" * 5000, "a%00b"):
+            assert web.get(base + name).status_code == 404, (base, name[:9])
+
+
 def test_routes_nobody_uses_are_closed(web):
     for path in (
         "/monitoring",

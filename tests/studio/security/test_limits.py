@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,29 @@ def test_a_long_body_is_refused_before_it_is_read(address, path, declared):
             return  # closed in the middle
     assert connection.getresponse().status in (400, 413)
     connection.close()
+
+
+@pytest.mark.parametrize("path", ["/studio/form/check", "/gradio_api/queue/join"])
+@pytest.mark.parametrize(
+    "body", [b'["\\ud800"]', b"[1e400]", bytes(range(256)), b"[" * 100_000, b'"x"', b"{"]
+)
+def test_a_wrong_body_is_no_error_of_the_server(address, path, body):
+    """FastAPI repeats what was sent, and fails where that cannot be sent back."""
+    headers = {"X-Studio": "1", "Content-Type": "application/json"}
+    with httpx.Client(base_url=address, headers=headers, cookies=COOKIE) as web:
+        answer = web.post(path, content=body)
+    assert answer.status_code in (400, 422) and answer.json()["detail"]
+
+
+def test_a_body_that_never_comes_frees_its_connection(address, monkeypatch):
+    monkeypatch.setattr(upload_guard, "BODY_SECONDS", 0.5)
+    place = ("127.0.0.1", int(address.rpartition(":")[2]))
+    with socket.create_connection(place, timeout=30) as one:
+        one.sendall(
+            b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+            b"Content-Type: application/json\r\n\r\n{"
+        )
+        assert one.recv(100).startswith(b"HTTP/1.1 400")
 
 
 @pytest.mark.parametrize("path", [upload_guard.OWN, upload_guard.VERIFY + "?name=a.wav"])
