@@ -301,16 +301,14 @@ class Library:
         many were deleted."""
         now = time.time() if now is None else now
         count = 0
-        for folder in self.folder.glob("*/uploads"):
-            if PERSON.fullmatch(folder.parent.name):
-                count += self._sweep_uploads(folder.parent.name, needed, now)
         for path in self.folder.glob("*/*/*"):
             if path.name in needed:
                 continue
             try:
                 age = now - path.stat().st_mtime
                 unfinished = path.is_dir() and not (path / "record.json").exists()
-                if age <= self.keep_seconds and not (unfinished and age > 3600):
+                old = age > self.keep_seconds or self._unnamed(path, age)
+                if not old and not (unfinished and age > 3600):
                     continue
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
@@ -321,16 +319,10 @@ class Library:
             count += 1
         return count
 
-    def _sweep_uploads(self, person: str, needed: set[str], now: float) -> int:
-        count, named = 0, self._named(person) | needed
-        for path in self._of(person, "uploads").glob("*"):
-            try:
-                if path.name not in named and now - path.stat().st_mtime > UNNAMED_SECONDS:
-                    self.delete_upload(person, path.name)
-                    count += 1
-            except OSError:  # deleted meanwhile
-                continue
-        return count
+    def _unnamed(self, path: Path, age: float) -> bool:
+        """Whether it is an upload of the day before that no result goes on from."""
+        is_old = path.parent.name == "uploads" and age > UNNAMED_SECONDS
+        return is_old and path.name not in self._named(path.parents[1].name)
 
     def _named(self, person: str) -> set[str]:
         """Names of the uploads that this person's results go on from."""
