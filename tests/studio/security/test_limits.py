@@ -29,7 +29,7 @@ from studio.jobs.batches import Batches
 from studio.jobs.job import DONE, RUNNING, WAITING, Job
 from studio.jobs.kinds import GENERATION, MODEL
 from studio.jobs.schedule import Slot, assign
-from studio.jobs.service import JobService, Limits
+from studio.jobs.service import JobLimits, JobService
 from studio.jobs.store import JobStore
 from studio.jobs.worker import WorkerConfig
 from studio.library import downloads
@@ -289,7 +289,9 @@ def test_lists_of_prompts_are_bounded(monkeypatch):
 
 def test_ended_jobs_are_remembered_up_to_a_number(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "MOST_ENDED", 3)
-    service = JobService(JobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}"), Limits(99, 99, 99), {})
+    service = JobService(
+        JobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}"), JobLimits(99, 99, 99), {}
+    )
     for number in range(6):
         identity, file = f"{number:024x}", tmp_path / str(number) / "sound.wav"
         file.parent.mkdir()
