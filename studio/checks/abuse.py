@@ -64,7 +64,7 @@ def check_abuse(minutes: float) -> dict:
     variables = {"STUDIO_ADMIN_TOKEN": TOKEN, "STUDIO_UPLOAD_MB": "20"}
     with (
         ProcessPoolExecutor(1, mp_context=spawn) as strangers,
-        Server(log=True, **variables) as server,
+        Server(None, log="server.log", **variables) as server,
     ):
         server.wait_until_loaded()
         honest = Person(server)

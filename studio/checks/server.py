@@ -33,10 +33,10 @@ class Server:
         self,
         folder: Path | None = None,
         python: str = sys.executable,
-        log: bool = False,
+        log: str = "",
         **variables: str,
     ) -> None:
-        """`log`: keep what it says in a file of its folder instead of passing it on."""
+        """`log`: name of a file in its folder to keep what it says in, instead of passing it on."""
         self._python = python
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="studio-check-")
         self.folder = folder or Path(self._temporary.name)  # type: ignore[union-attr]
@@ -44,7 +44,7 @@ class Server:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self.log = self.folder / "server.log" if log else None
+        self.log = self.folder / log if log else None
         self._environment = {
             **os.environ,
             "STUDIO_WORK": str(self.folder),
