@@ -128,12 +128,12 @@ def _file(label: str) -> gr.File:
     """A file field whose files are hashed and copied in a thread: Gradio does it on the loop."""
     field = gr.File(label=label, type="filepath")
 
-    async def move(path: str | Path) -> str | None:
+    async def move(path: str | Path | None) -> str | None:
         if str(path).startswith(("http:", "https:")):  # refused before it comes so far
             raise InputError(label, path, "must be a file")
         return await run_in_threadpool(field.move_resource_to_block_cache, path)
 
-    field.async_move_resource_to_block_cache = move
+    field.async_move_resource_to_block_cache = move  # type: ignore[method-assign]
     return field
 
 

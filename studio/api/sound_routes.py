@@ -47,7 +47,7 @@ def add(router: APIRouter, studio: Studio) -> None:
         job = studio.queue.job(person, identity)
         given, total = given_seconds(job), whole_seconds(job)
         try:
-            samples = np.memmap(job.live, "<i2", "r")
+            samples: np.ndarray = np.memmap(job.live, "<i2", "r")
         except (FileNotFoundError, ValueError):  # not there yet, or empty
             samples = np.zeros(0, "<i2")
         share = len(samples) / max(1.0, total * job.sample_rate)
