@@ -133,7 +133,7 @@ def _file(label: str) -> gr.File:
             raise InputError(label, path, "must be a file")
         return await run_in_threadpool(field.move_resource_to_block_cache, path)
 
-    field.async_move_resource_to_block_cache = move  # type: ignore[method-assign]
+    field.async_move_resource_to_block_cache = move  # type: ignore[method-assign, assignment]
     return field
 
 
