@@ -23,7 +23,7 @@ from core.result import Progress
 from studio import context, page
 from studio.api import connections
 from studio.jobs.kinds import MODEL
-from studio.jobs.protocol import Finished, LiveSound, Report
+from studio.jobs.protocol import Finished, LiveSound, WorkerReport
 from studio.jobs.schedule import Slot
 from studio.jobs.worker import WorkerConfig
 from studio.library.peaks import peaks
@@ -49,14 +49,13 @@ class Instant:
         threading.Thread(target=self._make, args=(job,), daemon=True).start()
 
     def _make(self, job) -> None:
-        self.heard(self, Report(job.id, Progress("tokens", 0.5, 1.0)))
-        self.heard(
-            self, Report(job.id, LiveSound((self.sound * 32767).astype("<i2").tobytes(), RATE))
-        )
+        self.heard(self, WorkerReport(job.id, Progress("tokens", 0.5, 1.0)))
+        live = LiveSound((self.sound * 32767).astype("<i2").tobytes(), RATE)
+        self.heard(self, WorkerReport(job.id, live))
         assert self.may_end.wait(300)
         audio.write(job.file, self.sound, RATE)
         about = {"seconds": PIECE_SECONDS, "peaks": peaks(self.sound), "sample_rate": RATE}
-        self.heard(self, Report(job.id, Finished(about)))
+        self.heard(self, WorkerReport(job.id, Finished(about)))
 
     def stop(self, job) -> None: ...
     def start(self) -> None: ...
