@@ -43,6 +43,7 @@ def serve(settings: Settings) -> None:
     """
     _open_standard_streams()
     _require_port(settings)
+    temporary = settings.temporary  # a place where nothing can be written is said before all else
     Credentials.of_studio()  # made at the first start; a wrong one is said before anyone comes
     leave_environment()
     import uvicorn
@@ -52,7 +53,7 @@ def serve(settings: Settings) -> None:
     from studio.page import application
 
     log.configure()
-    tempfile.tempdir = str(settings.temporary)  # also Gradio's: what is left there is swept
+    tempfile.tempdir = str(temporary)  # also Gradio's: what is left there is swept
     studio = Studio(settings)
     LimitedProtocol.is_proxy = settings.is_proxy
     print(f"studio: http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)

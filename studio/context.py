@@ -18,6 +18,7 @@ from core.checkpoints import adapters
 from core.errors import InputError, StudioError
 from core.requests.request import GenerationRequest
 from core.variants import Variant
+from studio.api.heavy_work import HeavyWork
 from studio.api.metrics import Metrics
 from studio.api.people import Addresses
 from studio.api.upload_guard import sweep_uploads
@@ -44,6 +45,9 @@ SWEEP_SECONDS = 600.0
 WARM_UP_SECONDS = 2.0
 WARM_UP = "0" * 32  # whose the job is that loads the first model
 MOST_JOBS = GENERATION.all_jobs  # of all people, waiting or running
+MOST_STEPS = 100  # of a visitor's flow matching; the preset "best" takes 32
+MOST_MADE = 2  # times the longest piece: all candidates of one job together
+MOST_LOG_BYTES = 20_000_000  # of jobs.jsonl, which then begins anew beside the one before
 log = logging.getLogger("studio")
 
 
@@ -56,7 +60,7 @@ class Studio:
         self.library = Library(
             self.folder / "people", settings.person_megabytes * 10**6, settings.keep_days * 86400
         )
-        self.addresses, self.metrics = Addresses(), Metrics()
+        self.addresses, self.metrics, self.heavy = Addresses(), Metrics(), HeavyWork()
         self.benchmarks = Benchmarks(self.folder / "benchmarks")
         shared = credential(JOBS_DATABASE)
         self.queue = JobService(
@@ -133,6 +137,16 @@ class Studio:
             name, _ = adapters.split(text)
             if name not in adapters.names():  # core also takes any folder, which a page must not
                 raise adapters.unknown(name)
+        made, most = request.seconds * request.best_of, MOST_MADE * self.settings.max_seconds
+        if made > most:
+            raise InputError(
+                "best-of",
+                request.best_of,
+                f"of {request.seconds:g} s is more than this studio makes for one piece "
+                f"({most:g} s); make it smaller, or the piece shorter",
+            )
+        if request.steps is not None and request.steps > MOST_STEPS:
+            raise InputError("steps", request.steps, f"must be at most {MOST_STEPS} here")
         variant = self.variant(str(request.variant))
         if not variants.installed(variant):
             raise InputError(
@@ -231,8 +245,12 @@ class Studio:
             "error": job.error.name if job.error else None,
         }
         try:
-            with open(self.folder / "jobs.jsonl", "a", encoding="utf-8") as file:
+            path = self.folder / "jobs.jsonl"
+            with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+                full = file.tell() > MOST_LOG_BYTES
+            if full:
+                os.replace(path, path.with_suffix(".before.jsonl"))
         except OSError as error:
             log.warning("job log cannot be written: %s", error)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InputError
-from core.requests.parts import AudioPrompt, Edit, Section, parse_sections
+from core.requests.parts import AudioPrompt, Edit, Section, is_number, parse_sections
 
 # Where a field shows: the first two stand open on the page, the next two under More, "machine"
 # only on the command line and in files, "given" is what the command or tab itself supplies.
@@ -162,6 +163,13 @@ class RequestField:
             raise self._wrong(value, "must be text")
         if len(value) > self.longest:
             raise self._wrong(f"of {len(value)} characters", f"is too long; at most {self.longest}")
+        # The tokenizer writes out what stands for several letters: U+FDFA is 18 of them.
+        written = len(unicodedata.normalize("NFKC", value))
+        if written > self.longest:
+            raise self._wrong(
+                f"of {len(value)} characters, {written} when written out",
+                f"is too long; at most {self.longest}",
+            )
         if any("\ud800" <= c <= "\udfff" for c in value):
             raise self._wrong(
                 ascii(value)[:60], "holds half a character (a lone surrogate); type it anew"
@@ -170,8 +178,7 @@ class RequestField:
     _check_variant = _check_text
 
     def _check_number(self, value: Any) -> None:
-        real = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (real and math.isfinite(value) and self.low <= value <= self.high):
+        if not (is_number(value) and self.low <= value <= self.high):
             raise self._wrong(value, self._range())
 
     def _check_whole(self, value: Any) -> None:

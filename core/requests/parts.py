@@ -76,10 +76,10 @@ class Edit:
             ("redo-from", self.redo_from, 0.0),
             ("before", self.before, MIN_EDIT_SECONDS),
         ):
-            if value is not None and not (_is_number(value) and low <= value <= MAX_SECONDS):
+            if value is not None and not (is_number(value) and low <= value <= MAX_SECONDS):
                 raise InputError(name, value, f"must be from {low:g} to {MAX_SECONDS:g} s")
         if self.redo is not None:
-            if not (len(self.redo) == 2 and all(map(_is_number, self.redo))):
+            if not (len(self.redo) == 2 and all(map(is_number, self.redo))):
                 raise InputError("redo", self.redo, "needs two seconds, a start and an end")
             start, end = self.redo
             if not (0 <= start and end - start >= MIN_EDIT_SECONDS - 1e-9):
@@ -118,8 +118,12 @@ def check_edit(edit: Edit, audio: AudioPrompt | None) -> None:
         raise InputError("audio", audio.path, "is edited whole; give no span of it")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number that a float can hold."""
+    try:
+        return not isinstance(value, bool) and math.isfinite(value)
+    except (TypeError, OverflowError):  # no number; one of hundreds of digits
+        return False
 
 
 def check_plan(sections: Sequence[Section], seconds: float) -> None:
@@ -130,12 +134,10 @@ def check_plan(sections: Sequence[Section], seconds: float) -> None:
             raise InputError(
                 "section", section.structure, "must be one of " + ", ".join(STRUCTURES)
             )
+        if not (is_number(section.start) and is_number(section.end)):
+            raise InputError("section", section.structure, "needs a start and an end in seconds")
         shown = f"{section.structure}:{section.start:g}-{section.end:g}"
-        if not (
-            math.isfinite(section.start)
-            and math.isfinite(section.end)
-            and section.end > section.start >= 0
-        ):
+        if not section.end > section.start >= 0:
             raise InputError("section", shown, "needs a start before its end, both from 0 on")
         if abs(section.start - before) > 1e-6:
             raise InputError(

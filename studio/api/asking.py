@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from core.errors import InputError, StudioError
 from studio.api.people import person_of
 
 NOT_FOUND = ("result", "job", "audio to continue")
-PRIVATE = {"Cache-Control": "private, no-store"}
+PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def asking_person(request: Request) -> str:
@@ -38,6 +39,19 @@ def answer_errors(app: FastAPI) -> None:
         status = 404 if error.name in NOT_FOUND else 400 if isinstance(error, InputError) else 503
         told = {**error.as_dict(), "text": str(error)}
         return JSONResponse({"error": {k: utf8(v) for k, v in told.items()}}, status)
+
+
+def answer_wrong_bodies(app: FastAPI) -> None:
+    """Answer a body that does not fit with 422 and what is wrong, but without what was sent:
+    FastAPI repeats it, and fails where it is no JSON (halves of characters, infinity, bytes)."""
+
+    @app.exception_handler(RequestValidationError)
+    async def answer(request: Request, error: RequestValidationError) -> JSONResponse:
+        found = [
+            {"loc": [utf8(str(part)) for part in each["loc"]], "msg": utf8(each["msg"])}
+            for each in error.errors()
+        ]
+        return JSONResponse({"detail": found}, 422)
 
 
 def utf8(text: str) -> str:

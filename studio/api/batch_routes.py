@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
 
 from core import provenance
 from core.errors import InputError, StudioError
@@ -23,13 +22,14 @@ from studio.library import downloads
 
 def add(router: APIRouter, studio: Studio) -> None:
     """Add the routes of lists of prompts, and of reading a file's provenance."""
-    batches = Batches(studio.submit, studio.queue.cancel)
+    batches = Batches(studio.submit, studio.queue.cancel, studio.addresses.of)
 
     @router.post("/batches", response_model=None)
     def start(asked: Annotated[dict[str, Any], Body()], person: Person) -> Any:
         """{"text": lines or CSV, "form": the other fields} -> {"id"}; 400 {"errors"}."""
-        form = dict(asked.get("form") or {})
-        requests = []
+        form, requests = asked.get("form") or {}, []
+        if not isinstance(form, dict):
+            return JSONResponse({"errors": {"batch": "The form must be a JSON object."}}, 400)
         try:
             for number, prompt in enumerate(prompts_of(str(asked.get("text") or "")), 1):
                 try:
@@ -57,17 +57,21 @@ def add(router: APIRouter, studio: Studio) -> None:
         return batches.get(person, identity).as_dict()
 
     @router.get("/batches/{identity}/music.zip")
-    def archive(identity: str, person: Person) -> FileResponse:
+    async def archive(identity: str, person: Person, request: Request) -> FileResponse:
         """All its pieces that are made and not deleted since."""
-        library, pieces = studio.library, []
-        ids = set(batches.get(person, identity).as_dict()["ids"])
-        for record in library.records(person):
-            if ids & {record.id, record.about.get("kept_with")}:
-                try:
-                    pieces.append((record, library.sound(person, record.id)))
-                except InputError:
-                    continue
-        file = downloads.archive(pieces)
+        library, ids = studio.library, set(batches.get(person, identity).as_dict()["ids"])
+
+        def pack() -> Path:
+            pieces = []
+            for record in library.records(person):
+                if ids & {record.id, record.about.get("kept_with")}:
+                    try:
+                        pieces.append((record, library.sound(person, record.id)))
+                    except InputError:
+                        continue
+            return downloads.archive(pieces)
+
+        file = await studio.heavy.run(request, pack)
         forget = BackgroundTask(file.unlink, missing_ok=True)
         return FileResponse(
             file,
@@ -85,5 +89,5 @@ def add(router: APIRouter, studio: Studio) -> None:
             raise InputError("file", suffix, "must be a WAV, FLAC or MP3 file")
         with tempfile.NamedTemporaryFile(prefix="studio-verify-", suffix=suffix) as file:
             await receive(request, file, studio.settings.upload_megabytes)
-            found = await run_in_threadpool(provenance.verify, Path(file.name))
+            found = await studio.heavy.run(request, provenance.verify, Path(file.name))
         return found.as_dict()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
 from core import audio
@@ -14,16 +15,22 @@ from studio.library.comparison import ONE_AT_A_TIME, compare
 from studio.library.votes import Votes
 from studio.tabs import plots
 
+LONGEST_SECONDS = 24 * 3600.0
+
 
 def add(router: APIRouter, studio: Studio) -> None:
     """Add the routes of comparing."""
     library, votes = studio.library, Votes(studio.library)
 
     @router.get("/compare")
-    def comparison(person: Person, ids: str = "") -> dict[str, Any]:
+    async def comparison(person: Person, request: Request, ids: str = "") -> dict[str, Any]:
         """`ids`: two to four of this person's results, separated by commas."""
         chosen = [i for i in ids.split(",") if i]
-        return compare([(library.record(person, i), library.sound(person, i)) for i in chosen])
+
+        def look() -> dict[str, Any]:
+            return compare([(library.record(person, i), library.sound(person, i)) for i in chosen])
+
+        return await studio.heavy.run(request, look)
 
     @router.post("/votes")
     def vote(person: Person, given: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
@@ -46,12 +53,19 @@ def add(router: APIRouter, studio: Studio) -> None:
         return Response(status_code=204)
 
     @router.get("/results/{identity}/spectrogram.png")
-    def spectrogram(
-        identity: str, person: Person, seconds: Annotated[float, Query(ge=0.0)] = 0.0
+    async def spectrogram(
+        identity: str,
+        person: Person,
+        request: Request,
+        seconds: Annotated[float, Query(ge=0.0, le=LONGEST_SECONDS)] = 0.0,
     ) -> Response:
         """`seconds`: what the whole width stands for; 0: the piece's own length."""
         file = library.sound(person, identity)
-        with ONE_AT_A_TIME:
-            sound = audio.read(file)
-            picture = plots.spectrogram(sound, max(seconds, sound.seconds))
+        picture = await studio.heavy.run(request, _spectrogram, file, seconds)
         return Response(picture, media_type="image/png", headers=PRIVATE)
+
+
+def _spectrogram(file: Path, seconds: float) -> bytes:
+    with ONE_AT_A_TIME:
+        sound = audio.read(file)
+        return plots.spectrogram(sound, max(seconds, sound.seconds))

@@ -18,6 +18,7 @@ from typing import Any
 
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from core.errors import Cancelled, InputError, StudioError
 from core.requests.request import FIELDS, AudioPrompt, GenerationRequest
@@ -58,11 +59,11 @@ def build(studio: Studio) -> None:
     assert blocks is not None
     with gr.Column(visible=False):
         prompt, seconds = _field("prompt"), gr.Number(10, label="seconds")
-        audio = gr.File(label="audio", type="filepath")
+        audio = _file("audio")
         start, end = gr.Number(0, label="start"), gr.Number(None, label="end")
         only_new = gr.Checkbox(False, label="only_new")
         settings = [_field(name) for name in SETTINGS]
-        file, about = gr.File(label="file"), gr.JSON(label="about")
+        file, about = _file("file"), gr.JSON(label="about")
         make, follow = gr.Button("generate"), gr.Button("continue")
 
     async def generate(
@@ -85,7 +86,8 @@ def build(studio: Studio) -> None:
             if not audio:
                 raise InputError("audio", "", "give a file to continue")
             caller, library = _caller(request, blocks), studio.library
-            given = await run_in_threadpool(
+            given = await studio.heavy.run(
+                caller.asked,
                 accept,
                 library,
                 caller.person,
@@ -122,6 +124,19 @@ def _field(name: str) -> gr.components.Component:
     return gr.Number(spec.default, label=name) if number else gr.Textbox("", label=name)
 
 
+def _file(label: str) -> gr.File:
+    """A file field whose files are hashed and copied in a thread: Gradio does it on the loop."""
+    field = gr.File(label=label, type="filepath")
+
+    async def move(path: str | Path | None) -> str | None:
+        if str(path).startswith(("http:", "https:")):  # refused before it comes so far
+            raise InputError(label, path, "must be a file")
+        return await run_in_threadpool(field.move_resource_to_block_cache, path)
+
+    field.async_move_resource_to_block_cache = move  # type: ignore[method-assign, assignment]
+    return field
+
+
 def _signature(function: Any) -> inspect.Signature:
     """The function's signature with every setting by its own name, as programs give it."""
     own = inspect.signature(function)
@@ -148,6 +163,7 @@ class _Caller:
         listens: whether somebody still waits for the answer.
     """
 
+    asked: Request
     person: str
     browser: bool
     listens: Callable[[], bool]
@@ -163,7 +179,8 @@ def _caller(request: gr.Request, blocks: gr.Blocks) -> _Caller:
 
     asked = request.request
     assert asked is not None
-    return _Caller(asking_person(asked), person_of(asked.cookies) is not None, listens)
+    browser = person_of(asked.cookies) is not None
+    return _Caller(asked, asking_person(asked), browser, listens)
 
 
 def _request(
@@ -209,7 +226,7 @@ async def _make(
             await asyncio.sleep(POLL_SECONDS)
         if job.error is not None:
             raise job.error
-        return await run_in_threadpool(_handed_over, studio, job)
+        return await studio.heavy.run(caller.asked, _handed_over, studio, job)
     except asyncio.CancelledError:
         if job is not None:
             studio.queue.cancel(person, job.id)

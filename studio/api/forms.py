@@ -138,7 +138,7 @@ def _collecting(errors: dict[str, str], field: str) -> Iterator[None]:
 def _count(value: Any) -> int:
     try:
         count = int(value or 1)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         count = 0
     if not 1 <= count <= MOST_VARIATIONS:
         raise InputError("variations", value, f"must be from 1 to {MOST_VARIATIONS}")
@@ -149,7 +149,7 @@ def _seconds(name: str, value: Any) -> float | None:
     value = clock(value)
     try:
         return None if value in (None, "") else float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(name, value, "must be a number of seconds, or minutes:seconds") from error
 
 
@@ -173,7 +173,8 @@ def _edit(form: Mapping[str, Any]) -> Edit | None:
             low, _, high = str(value).partition("-")
             values[name] = (_seconds(name, low), _seconds(name, high))
         elif name == "loop":
-            values[name] = int(value) if str(value).isdecimal() else value
+            text = str(value)
+            values[name] = int(text) if text.isdecimal() and len(text) < 10 else value
         else:
             values[name] = _seconds(name, value)
     return Edit(**values)

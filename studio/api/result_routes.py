@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
@@ -25,9 +25,13 @@ def add(router: APIRouter, studio: Studio) -> None:
         return [asdict(r) for r in library.records(person)]
 
     @router.get("/results.zip")
-    def export(person: Person) -> FileResponse:
-        pieces = [(r, library.sound(person, r.id)) for r in library.records(person)]
-        return _once(downloads.archive(pieces), "application/zip", "my-music.zip")
+    async def export(person: Person, request: Request) -> FileResponse:
+        def pack() -> Path:
+            return downloads.archive(
+                (r, library.sound(person, r.id)) for r in library.records(person)
+            )
+
+        return _once(await studio.heavy.run(request, pack), "application/zip", "my-music.zip")
 
     @router.get("/results/{identity}")
     def result(identity: str, person: Person) -> dict[str, Any]:
@@ -64,10 +68,13 @@ def _add_files(router: APIRouter, studio: Studio) -> None:
         )
 
     @router.get("/results/{identity}/download")
-    def download(identity: str, person: Person, format: str = "wav") -> FileResponse:
+    async def download(
+        identity: str, person: Person, request: Request, format: str = "wav"
+    ) -> FileResponse:
         """The piece as wav, flac or mp3, with its request and "AI-generated" in the tags."""
         record = library.record(person, identity)
-        file = downloads.tagged(record, library.sound(person, identity), format)
+        sound = library.sound(person, identity)
+        file = await studio.heavy.run(request, downloads.tagged, record, sound, format)
         return _once(
             file, f"audio/{'mpeg' if format == 'mp3' else format}", _file_name(record, format)
         )

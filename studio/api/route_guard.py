@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+LONGEST_PATH = 1000
 READ, WRITE = ("GET", "HEAD"), ("POST",)
 # What the studio itself answers; each of its routes checks who asks.
 OWN = (
@@ -39,13 +40,14 @@ GRADIO = (
     (WRITE, r"/gradio_api/call/(v2/)?[^/]+/?"),
     (READ, r"/gradio_api/call/(v2/)?[^/]+/[^/]+"),
     (WRITE, r"/gradio_api/upload"),
-    (READ, r"/gradio_api/upload_progress"),
     (READ, r"/gradio_api/file=.+|/gradio_api/file/.+"),
 )
 
 
 def allowed(method: str, path: str) -> bool:
     """Whether a visitor's request may go on."""
+    if len(path) > LONGEST_PATH or "\0" in path:  # no name of a file
+        return False
     return any(
         method in methods and re.fullmatch(pattern, path) for methods, pattern in (*OWN, *GRADIO)
     )

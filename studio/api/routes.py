@@ -6,6 +6,7 @@ person's address answers as if it did not exist.
 
 from __future__ import annotations
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, FastAPI, Response
 
 from studio.api import batch_routes as batches
@@ -17,21 +18,27 @@ from studio.api import result_routes as results
 from studio.api import share_routes as shares
 from studio.api import sound_routes as sounds
 from studio.api import upload_routes as uploads
-from studio.api.asking import answer_errors
+from studio.api.asking import answer_errors, answer_wrong_bodies
 from studio.context import Studio
+
+LOOKS = 2  # threads of /health and /metrics alone, which must not wait behind visitors
 
 
 def add_routes(app: FastAPI, studio: Studio) -> None:
     """Add /health, /metrics and everything under /studio/ to the app."""
     answer_errors(app)
+    answer_wrong_bodies(app)
+
+    looking = CapacityLimiter(LOOKS)
 
     @app.get("/health")
-    def health() -> dict:
-        return studio.health()
+    async def health() -> dict:
+        return await to_thread.run_sync(studio.health, limiter=looking)
 
     @app.get("/metrics")
-    def metrics() -> Response:
-        return Response(studio.metrics.text(), media_type="text/plain; version=0.0.4")
+    async def metrics() -> Response:
+        text = await to_thread.run_sync(studio.metrics.text, limiter=looking)
+        return Response(text, media_type="text/plain; version=0.0.4")
 
     router = APIRouter(prefix="/studio")
     for room in (jobs, uploads, results, comparison, form, sounds, models, shares, batches):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from core.errors import InputError
 from studio.api.asking import PRIVATE, Person
@@ -72,9 +73,10 @@ def add_public(app: FastAPI, studio: Studio) -> None:
         return HTMLResponse(_page(record.title, _piece(token, record), root), headers=PRIVATE)
 
     @app.get("/share/{token}/sound.mp3")
-    def sound(token: str) -> FileResponse:
-        _, file = shares.find(token)
-        return FileResponse(downloads.playable(file), media_type="audio/mpeg", headers=PRIVATE)
+    async def sound(token: str, request: Request) -> FileResponse:
+        _, file = await run_in_threadpool(shares.find, token)
+        played = await studio.heavy.run(request, downloads.playable, file)
+        return FileResponse(played, media_type="audio/mpeg", headers=PRIVATE)
 
 
 def _piece(token: str, record: Record) -> str:

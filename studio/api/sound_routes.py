@@ -13,29 +13,31 @@ import numpy as np
 import soundfile
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from core import audio
 from studio.api.asking import PRIVATE, Person
 from studio.context import Studio
 from studio.jobs.job import Job
 from studio.library import downloads
-from studio.library.peaks import peaks
+from studio.library.comparison import ONE_AT_A_TIME
 
 HEADER_BYTES = 44
 READ_BYTES = 1 << 16
 TAIL_SECONDS = 0.02
 BEFORE_JOIN_SECONDS = 3.0  # of the sound given, heard before what is new
-RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
 
 
 def add(router: APIRouter, studio: Studio) -> None:
     """Add the routes of playing."""
 
     @router.get("/results/{identity}/play.mp3")
-    def play(identity: str, person: Person) -> FileResponse:
+    async def play(identity: str, person: Person, request: Request) -> FileResponse:
         """A result as MP3, small enough for a slow line."""
         sound = studio.library.sound(person, identity)
-        return FileResponse(downloads.playable(sound), media_type="audio/mpeg", headers=PRIVATE)
+        file = await studio.heavy.run(request, downloads.playable, sound)
+        return FileResponse(file, media_type="audio/mpeg", headers=PRIVATE)
 
     @router.get("/jobs/{identity}/heard")
     def heard(
@@ -45,12 +47,12 @@ def add(router: APIRouter, studio: Studio) -> None:
         job = studio.queue.job(person, identity)
         given, total = given_seconds(job), whole_seconds(job)
         try:
-            samples = np.fromfile(job.live, "<i2")
-        except FileNotFoundError:
+            samples: np.ndarray = np.memmap(job.live, "<i2", "r")
+        except (FileNotFoundError, ValueError):  # not there yet, or empty
             samples = np.zeros(0, "<i2")
         share = len(samples) / max(1.0, total * job.sample_rate)
         made = round(parts * min(1.0, share))
-        shape = peaks(samples / 32768, made) if made else []
+        shape = _outline(samples, made) if made else []
         return {
             "peaks": shape + [0] * (parts - made),
             "seconds": round(total, 3),
@@ -63,7 +65,8 @@ def add(router: APIRouter, studio: Studio) -> None:
         job = studio.queue.job(person, identity)
         while job.active and not job.sound_bytes:
             await asyncio.sleep(TAIL_SECONDS)
-        whole = HEADER_BYTES + 2 * round(whole_seconds(job) * job.sample_rate)
+        seconds = await run_in_threadpool(whole_seconds, job)
+        whole = HEADER_BYTES + 2 * round(seconds * job.sample_rate)
         asked = RANGE.fullmatch(request.headers.get("range", ""))
         start = min(int(asked[1]), whole) if asked else 0
         end = min(int(asked[2]), whole - 1) if asked and asked[2] else whole - 1
@@ -123,8 +126,9 @@ async def _samples(job: Job, start: int) -> AsyncIterator[bytes]:
     try:
         file = open(job.live, "rb")
     except FileNotFoundError:  # made already
-        for part in _finished(job.file, start):
-            yield part
+        finished = await run_in_threadpool(_finished, job.file)
+        for at in range(start, len(finished), READ_BYTES):
+            yield bytes(finished[at : at + READ_BYTES])
         return
     with file:
         file.seek(start)
@@ -139,8 +143,18 @@ async def _samples(job: Job, start: int) -> AsyncIterator[bytes]:
                 await asyncio.sleep(TAIL_SECONDS)
 
 
-def _finished(file: Path, start: int) -> list[bytes]:
+def _finished(file: Path) -> memoryview:
+    """The samples of a piece that is made, as they were sent while it was."""
     if not file.is_file():
-        return []
-    samples = np.clip(audio.read(file).mono(), -1, 1) * 32767
-    return [samples.astype("<i2").tobytes()[start:]]
+        return memoryview(b"")
+    with ONE_AT_A_TIME:
+        samples = np.clip(audio.read(file).mono(), -1, 1) * 32767
+    return memoryview(samples.astype("<i2").tobytes())
+
+
+def _outline(samples: np.ndarray, count: int) -> list[int]:
+    """`peaks` of int16 samples, without a copy of all of them as floats."""
+    edges = np.linspace(0, len(samples), count + 1).astype(int)
+    parts = [samples[a : max(b, a + 1)] for a, b in zip(edges, edges[1:])]
+    levels = [max(int(part.max(initial=0)), -int(part.min(initial=0))) for part in parts]
+    return [round(100 * min(1.0, level / 32768)) for level in levels]

@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
-from starlette.concurrency import run_in_threadpool
 
 from core.errors import FailureError, InputError
 from studio.api.asking import PRIVATE, Person
@@ -31,22 +30,21 @@ def add(router: APIRouter, studio: Studio) -> None:
         """The body is the file itself."""
         with tempfile.NamedTemporaryFile(prefix="studio-upload-") as file:
             await receive(request, file, settings.upload_megabytes)
-            return await run_in_threadpool(keep, person, Path(file.name))
+            return await studio.heavy.run(request, keep, person, Path(file.name))
 
     @router.post("/results/{identity}/as-prompt")
-    def from_result(identity: str, person: Person) -> dict[str, Any]:
+    async def from_result(identity: str, person: Person, request: Request) -> dict[str, Any]:
         """One of this person's results as the sound to continue."""
-        return accept(
-            library,
-            person,
-            library.sound(person, identity),
-            settings.upload_minutes,
-            studio.queue.needed(),
-        )
+
+        def keep_result() -> dict[str, Any]:
+            sound, needed = library.sound(person, identity), studio.queue.needed()
+            return accept(library, person, sound, settings.upload_minutes, needed)
+
+        return await studio.heavy.run(request, keep_result)
 
     @router.get("/uploads/{name}/about")
-    def about(name: str, person: Person) -> dict[str, Any]:
-        return describe(library, person, name)
+    async def about(name: str, person: Person, request: Request) -> dict[str, Any]:
+        return await studio.heavy.run(request, describe, library, person, name)
 
     @router.get("/uploads/{name}")
     def sound(name: str, person: Person) -> FileResponse:

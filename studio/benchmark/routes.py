@@ -7,26 +7,27 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from core.errors import InputError
 from studio.api.asking import PRIVATE, Person
+from studio.api.heavy_work import HeavyWork
 from studio.benchmark.runs import Benchmarks
 
 FILE = re.compile(r"index\.html|plotly\.min\.js|clips/\d{3,}-\d{2,}\.mp3")
 TAKEN = re.compile(rf"{FILE.pattern}|(report|results|items)\.(md|csv|json|tex)")
 
 
-def add_benchmarks(app: FastAPI, benchmarks: Benchmarks) -> None:
+def add_benchmarks(app: FastAPI, benchmarks: Benchmarks, heavy: HeavyWork) -> None:
     """Add the routes under /studio/benchmarks."""
     router = APIRouter(prefix="/studio/benchmarks")
 
     @router.get("/{identity}/report.zip")
-    def download(identity: str, person: Person) -> FileResponse:
+    async def download(identity: str, person: Person, request: Request) -> FileResponse:
         """The report's page, tables, scores of items and clips."""
-        packed = _packed(benchmarks.report(person, identity))
+        packed = await heavy.run(request, _packed, benchmarks.report(person, identity))
         return FileResponse(
             packed,
             media_type="application/zip",

@@ -3,44 +3,47 @@ nothing grows."""
 
 from __future__ import annotations
 
-import io
-import random
-import socket
+import multiprocessing
+import os
+import statistics
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import psutil
-import soundfile
 
+from studio.checks import floods
 from studio.checks.server import Person, Server
 
-STRANGER = "127.0.0.2"  # the strangers' address; the honest visitor has another
 TOKEN = "the-operator-alone-knows-it"
 PIECE_SECONDS = 10.0
+FLOOD_SECONDS = 15.0
 HEALTH_SECONDS, HONEST_FACTOR = 1.0, 3.0
-VISITS, VISIT_BYTES = 1000, 60 * 2**20
-GROWN_BYTES, GROWN_DESCRIPTORS, GROWN_THREADS = 150 * 2**20, 20, 20
+VISITS, WARM_VISITS, VISIT_BYTES = 1000, 10, 60 * 2**20
+GROWN_MEMORY, GROWN_DESCRIPTORS, GROWN_THREADS = 150 * 2**20, 20, 20
+GROWN_FILES, LOG_BYTES = 50, 2**20
 SETTLE_SECONDS = 25.0  # longer than a silent connection lives
-LONGEST_PROMPT = "\ufdfa" * 2000  # 2,000 characters, 66,000 tokens
+IDLE_SECONDS = 60.0  # after a flood, until its jobs must have ended
+SAMPLE_SECONDS, PIECE_EVERY_SECONDS = 30.0, 60.0
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What the web process holds."""
+    """What the studio holds: of the web process, the workers' memory, files on disk."""
 
     memory: int
+    workers_memory: int
     descriptors: int
     threads: int
     temporary_files: int
+    log_bytes: int
 
 
 @dataclass
@@ -52,59 +55,97 @@ class Watch:
 
 
 def check_abuse(minutes: float) -> dict:
-    """Every flood in turn with an honest visitor beside it, then `minutes` of random actions."""
-    found: dict[str, Any] = {}
-    with Server(STUDIO_ADMIN_TOKEN=TOKEN, STUDIO_UPLOAD_MB="20") as server:
+    """Every flood in turn with an honest visitor beside it, then `minutes` of random actions.
+
+    The honest visitor's time beside a flood is compared with the median of their times alone,
+    before the floods and after each.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    variables = {"STUDIO_ADMIN_TOKEN": TOKEN, "STUDIO_UPLOAD_MB": "20"}
+    with (
+        ProcessPoolExecutor(1, mp_context=spawn) as strangers,
+        Server(None, log="server.log", **variables) as server,
+    ):
         server.wait_until_loaded()
         honest = Person(server)
-        quiet = _piece(honest)
+        quiet = [_piece(honest) for _ in range(3)]
         before = _usage(server)
-        with _watching(server) as watch:
-            floods: dict[str, Callable[[Server], None]] = {
-                "long prompts": _long_prompts,
-                "waiting calls": _waiting_calls,
-                "wrong tokens": _wrong_tokens,
-                "half-open connections": _half_open,
-                "aborted uploads": _aborted_uploads,
-            }
-            for name, flood in floods.items():
-                print(f"{name} ...", file=sys.stderr, flush=True)
-                found[name] = _beside(server, honest, flood)
-            print("visits ...", file=sys.stderr, flush=True)
-            grown = _visits(server)
-            print("soak ...", file=sys.stderr, flush=True)
-            errors = _soak(server, minutes)
-            while server.health()["jobs"]:
-                time.sleep(0.5)
+        _say("before", {**asdict(before), "quiet_piece": quiet})
+        beside: dict[str, list[float]] = {}
+        counted: dict[str, Any] = {}
+        idle: dict[str, float] = {}
+        health: dict[str, Watch] = {}
+
+        def follow(name: str, seconds: float, flood: Callable[..., Any], *args: Any) -> Any:
+            with _watching(server) as health[name]:
+                running = strangers.submit(flood, server.address, *args)
+                beside[name] = _pieces(honest, seconds, running.done)
+                counted[name] = running.result(timeout=seconds + 300)
+                idle[name] = _seconds_until_idle(server)
+            quiet.append(_piece(honest))
+            slowest = max(health[name].seconds, default=0.0)
+            _say(name, {"pieces": beside[name], "health": slowest, "idle": idle[name]})
+            _say(name, counted[name])
+            return counted[name]
+
+        for name, flood in floods.FLOODS.items():
+            follow(name, FLOOD_SECONDS, flood, FLOOD_SECONDS)
+        with _watching(server) as health["visits"]:
+            grown = _visits(server, strangers)
+        with _sampling(server) as samples:
+            soaked = follow("soak", 60 * minutes, floods.soak, 60 * minutes)
         time.sleep(SETTLE_SECONDS)
         after = _usage(server)
-        right = httpx.get(
-            f"{server.address}/rate/results/none", headers={"X-Admin-Token": TOKEN}, timeout=30
-        ).text
-    slowest = max(watch.seconds)
+        right = _with_token(server, TOKEN)
+    usual = statistics.median(quiet)
+    slowest = {name: max(watch.seconds, default=0.0) for name, watch in health.items()}
+    factors = {name: max(found) / usual for name, found in beside.items()}
     return {
-        "quiet_piece": round(quiet, 1),
-        "honest_piece": {name: round(seconds, 1) for name, seconds in found.items()},
-        "health_slowest": round(slowest, 2),
-        "health_failures": watch.failures,
-        "health_asked": len(watch.seconds),
+        "quiet_piece": {"median": usual, "all": quiet},
+        "honest_piece": beside,
+        "honest_factor": {name: round(factor, 2) for name, factor in factors.items()},
+        "health_slowest": {name: round(seconds, 3) for name, seconds in slowest.items()},
+        "health_asked": sum(len(watch.seconds) for watch in health.values()),
+        "health_failures": sum(watch.failures for watch in health.values()),
+        "seconds_until_idle": idle,
+        "counted": counted,
         "memory_grown_by_visits": grown,
-        "before": vars(before),
-        "after": vars(after),
+        "before": asdict(before),
+        "after": asdict(after),
         "soak_minutes": minutes,
-        "soak_server_errors": errors,
+        "soak_samples": [asdict(sample) for sample in samples],
+        "tolerances": {
+            "memory": GROWN_MEMORY,
+            "descriptors": GROWN_DESCRIPTORS,
+            "threads": GROWN_THREADS,
+            "temporary_files": GROWN_FILES,
+            "log_bytes": LOG_BYTES,
+        },
         "holds": {
-            "/health within 1 s": slowest <= HEALTH_SECONDS and not watch.failures,
-            "an honest piece within three times its quiet time": max(found.values())
-            <= HONEST_FACTOR * quiet,
+            "/health within 1 s": max(slowest.values()) <= HEALTH_SECONDS
+            and not any(watch.failures for watch in health.values()),
+            "an honest piece within three times its quiet time": max(factors.values())
+            <= HONEST_FACTOR,
+            "jobs of those who left are ended": max(idle.values()) < IDLE_SECONDS,
+            "what would hold the models is refused": counted["long prompts"]["taken"] == 0
+            and counted["long prompts"]["refused"] > 0,
             f"{VISITS} visits within 60 MB of the tenth": grown <= VISIT_BYTES,
-            "memory flat": after.memory - before.memory <= GROWN_BYTES,
+            "memory flat": after.memory - before.memory <= GROWN_MEMORY,
+            "workers' memory flat": after.workers_memory - before.workers_memory
+            <= 2 * GROWN_MEMORY,
             "descriptors flat": after.descriptors - before.descriptors <= GROWN_DESCRIPTORS,
             "threads flat": after.threads - before.threads <= GROWN_THREADS,
-            "no error of the server": errors == 0,
+            "temporary files flat": after.temporary_files - before.temporary_files <= GROWN_FILES,
+            "log small": after.log_bytes <= LOG_BYTES,
+            "no error of the server": not soaked["server_errors"],
+            "every request of the soak is answered": not soaked["without_answer"],
             "the right token passes": "not right" not in right and "too often" not in right,
         },
     }
+
+
+def _say(name: str, found: Any) -> None:
+    print(f"{name}: {found}", file=sys.stderr, flush=True)
 
 
 def _piece(person: Person) -> float:
@@ -113,25 +154,38 @@ def _piece(person: Person) -> float:
     name, data = person.answer(person.generate("a calm tune", PIECE_SECONDS))
     if name != "complete":
         raise RuntimeError(f"the honest visitor got no piece: {data[:200]}")
-    return time.monotonic() - began
+    return round(time.monotonic() - began, 2)
 
 
-def _beside(server: Server, honest: Person, flood: Callable[[Server], None]) -> float:
-    """The honest visitor's time while a flood runs; all its jobs are ended afterwards."""
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(flood, server)
-        time.sleep(1.0)
-        seconds = _piece(honest)
-        running.result()
-    return seconds
+def _pieces(honest: Person, seconds: float, ended: Callable[[], bool]) -> list[float]:
+    """The honest visitor's times while strangers act: the first a second after they begin."""
+    began, found = time.monotonic(), []
+    time.sleep(1.0)
+    while True:
+        found.append(_piece(honest))
+        wait = min(PIECE_EVERY_SECONDS, began + seconds - time.monotonic())
+        if ended() or wait < PIECE_EVERY_SECONDS:
+            return found
+        time.sleep(wait)
+
+
+def _seconds_until_idle(server: Server) -> float:
+    began = time.monotonic()
+    while server.health()["jobs"]:
+        if time.monotonic() - began > IDLE_SECONDS:
+            return round(time.monotonic() - began, 1)
+        time.sleep(0.25)
+    return round(time.monotonic() - began, 1)
 
 
 @contextmanager
 def _watching(server: Server) -> Iterator[Watch]:
+    """Ask /health four times a second, each time over a new connection."""
     watch, stop = Watch(), threading.Event()
 
     def look() -> None:
-        with httpx.Client(base_url=server.address, timeout=30) as client:
+        fresh = {"Connection": "close"}
+        with httpx.Client(base_url=server.address, timeout=30, headers=fresh) as client:
             while not stop.wait(0.25):
                 began = time.monotonic()
                 try:
@@ -140,10 +194,28 @@ def _watching(server: Server) -> Iterator[Watch]:
                 except httpx.HTTPError:
                     watch.failures += 1
 
+    with _beside(look, stop):
+        yield watch
+
+
+@contextmanager
+def _sampling(server: Server) -> Iterator[list[Usage]]:
+    samples, stop = [_usage(server)], threading.Event()
+
+    def look() -> None:
+        while not stop.wait(SAMPLE_SECONDS):
+            samples.append(_usage(server))
+
+    with _beside(look, stop):
+        yield samples
+
+
+@contextmanager
+def _beside(look: Callable[[], None], stop: threading.Event) -> Iterator[None]:
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     try:
-        yield watch
+        yield
     finally:
         stop.set()
         thread.join()
@@ -151,159 +223,30 @@ def _watching(server: Server) -> Iterator[Watch]:
 
 def _usage(server: Server) -> Usage:
     process = psutil.Process(server.process.pid)
+    files = sum(len(names) for _, _, names in os.walk(Path(server.folder) / "temporary"))
     return Usage(
         process.memory_info().rss,
+        server.memory()["worker"],
         process.num_fds(),
         process.num_threads(),
-        sum(path.is_file() for path in (Path(server.folder) / "temporary").rglob("*")),
+        files,
+        server.log.stat().st_size if server.log else 0,
     )
 
 
-def _stranger(server: Server) -> httpx.Client:
-    transport = httpx.HTTPTransport(local_address=STRANGER)
-    return httpx.Client(
-        base_url=server.address, timeout=60, transport=transport, headers={"X-Studio": "1"}
-    )
-
-
-def _call(client: httpx.Client, prompt: str, seconds: float) -> str:
-    data = [prompt, seconds, "", "1", "", None, None, None, "", None, None, None]
-    return client.post("/gradio_api/call/generate", json={"data": data}).text
-
-
-def _long_prompts(server: Server) -> None:
-    with _stranger(server) as client:
-        for _ in range(30):
-            _call(client, LONGEST_PROMPT, 480.0)
-
-
-def _waiting_calls(server: Server) -> None:
-    """Sixty callers, each with a cookie of its own, of pieces that take long; then they leave."""
-
-    def caller(number: int) -> None:
-        with _stranger(server) as client:
-            client.get("/")
-            event = _call(client, "a long tune", 60.0)
-            if '"event_id"' not in event:
-                return
-            identity = event.split('"')[3]
-            try:
-                with client.stream(
-                    "GET", f"/gradio_api/call/generate/{identity}", timeout=8.0
-                ) as lines:
-                    until = time.monotonic() + 8.0
-                    for _line in lines.iter_lines():
-                        if time.monotonic() > until:
-                            return
-            except httpx.HTTPError:
-                return
-
-    with ThreadPoolExecutor(60) as pool:
-        list(pool.map(caller, range(60)))
-
-
-def _wrong_tokens(server: Server) -> None:
-    with _stranger(server) as client:
-        for number in range(100):
-            client.get("/rate/results/none", headers={"X-Admin-Token": f"wrong guess {number:04d}"})
-
-
-def _half_open(server: Server) -> None:
-    opened = []
-    for _ in range(400):
-        try:
-            one = socket.create_connection(
-                ("127.0.0.1", server.port), timeout=5, source_address=(STRANGER, 0)
-            )
-            one.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Never: ")
-            opened.append(one)
-        except OSError:
-            continue
-    time.sleep(5.0)
-    for one in opened:
-        one.close()
-
-
-def _aborted_uploads(server: Server) -> None:
-    for _ in range(200):
-        try:
-            with socket.create_connection(
-                ("127.0.0.1", server.port), timeout=5, source_address=(STRANGER, 0)
-            ) as one:
-                one.sendall(
-                    b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\n"
-                    b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 900000\r\n"
-                    b'\r\n--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
-                    + bytes(10_000)
-                )
-        except OSError:
-            continue
-
-
-def _visits(server: Server) -> int:
+def _visits(server: Server, strangers: ProcessPoolExecutor) -> int:
     """Bytes that the web process grew between the tenth visit and the last."""
-    process, tenth = psutil.Process(server.process.pid), 0
-    for number in range(VISITS):
-        with _stranger(server) as client:
-            client.get("/")
-            client.get("/config")
-            client.get("/studio/jobs")
-            body = {"data": [None] * 12, "fn_index": 0, "session_hash": f"visit{number}"}
-            client.post("/gradio_api/queue/join", json=body)
-        if number == 9:
-            tenth = process.memory_info().rss
-    return process.memory_info().rss - tenth
+    process = psutil.Process(server.process.pid)
+    strangers.submit(floods.visits, server.address, 0, WARM_VISITS).result()
+    tenth = process.memory_info().rss
+    rest = VISITS - WARM_VISITS
+    strangers.submit(floods.visits, server.address, WARM_VISITS, rest).result()
+    grown = process.memory_info().rss - tenth
+    _say("visits", {"memory_grown": grown})
+    return grown
 
 
-def _soak(server: Server, minutes: float) -> int:
-    """Random actions of eight visitors; how many of the answers were errors of the server."""
-    until = time.monotonic() + 60 * minutes
-
-    def visitor(number: int) -> int:
-        draw, wrong = random.Random(number), 0
-        with _stranger(server) as client:
-            client.get("/")
-            while time.monotonic() < until:
-                try:
-                    wrong += sum(a.status_code == 500 for a in _act(client, draw))
-                except httpx.HTTPError:
-                    wrong += 1
-                time.sleep(draw.uniform(0.0, 0.5))
-        return wrong
-
-    with ThreadPoolExecutor(8) as pool:
-        return sum(pool.map(visitor, range(8)))
-
-
-def _act(client: httpx.Client, draw: random.Random) -> list[httpx.Response]:
-    choice = draw.choice(["upload", "submit", "cancel", "look", "odd", "delete"])
-    if choice == "upload":
-        sound = io.BytesIO()
-        noise = np.random.default_rng(draw.randrange(99)).normal(
-            0, 0.1, 16000 * draw.randint(1, 60)
-        )
-        soundfile.write(sound, noise, 16000, format="FLAC")
-        given = client.post("/studio/uploads", content=sound.getvalue())
-        if given.status_code != 200:
-            return [given]
-        form = {"prompt": "on", "seconds": "2", "upload": given.json()["upload"]}
-        return [given, client.post("/studio/form/submit", json=form)]
-    if choice == "submit":
-        form = {"prompt": "a tune", "seconds": str(draw.randint(1, 5)), "variations": "2"}
-        return [client.post("/studio/form/submit", json=form)]
-    if choice == "cancel":
-        listed = client.get("/studio/jobs")
-        return [listed] + [
-            client.post(f"/studio/jobs/{job['id']}/cancel")
-            for job in listed.json()
-            if job["state"] in ("waiting", "running")
-        ]
-    if choice == "odd":
-        return [
-            client.post("/studio/uploads", content=draw.randbytes(2000)),
-            client.post("/studio/form/submit", json={"prompt": "\U0001f600" * 900, "seconds": "x"}),
-            client.get("/studio/results/" + "0" * 24),
-        ]
-    if choice == "delete":
-        return [client.delete("/studio/results")]
-    return [client.get("/studio/results"), client.get("/studio/jobs"), client.get("/")]
+def _with_token(server: Server, token: str) -> str:
+    return httpx.get(
+        f"{server.address}/rate/results/none", headers={"X-Admin-Token": token}, timeout=30
+    ).text

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from studio.checks.browsing import open_browser, open_page
 from studio.checks.server import Person, Server
 from studio.settings import Settings
 
-LONG_SECONDS, SHORT_SECONDS = 400.0, 1.0
+LONG_SECONDS, SOME_SECONDS, SHORT_SECONDS = 400.0, 20.0, 1.0
 COPY = "inspiremusic-0.5b-no-flow"  # a place where a copy of nano can be put, and broken
 CLICKS, SETTLE_MS = 50, 5000
 ACTIVE = ("waiting", "running")
@@ -41,7 +41,8 @@ def check_faults() -> dict:
             server.wait_until_loaded()
             person = Person(server)
             faults = {
-                "worker killed": lambda: _worker_killed(server, person),
+                "worker killed once": lambda: _worker_killed(server, person),
+                "worker killed twice": lambda: _worker_killed_twice(server, person),
                 "model file gone": lambda: _model_gone(person, Path(models)),
                 "model file cut short": lambda: _model_cut(person, Path(models)),
             }
@@ -92,27 +93,48 @@ def _works(person: Person) -> bool:
     return name == "complete"
 
 
-def _start_long(person: Person) -> str:
+def _start_long(person: Person, seconds: float = LONG_SECONDS) -> str:
     """Ask for a long piece; returns when its first sound is made.
 
     Raises: RuntimeError when it ends before.
     """
     known = {j["id"] for j in person.jobs()}
-    event = person.generate("a long tune", LONG_SECONDS)
+    event = person.generate("a long tune", seconds)
+    _wait_for(person, known, lambda job: job["sound_seconds"] > 0)
+    return event
+
+
+def _wait_for(person: Person, known: set[str], reached: Callable[[dict], bool]) -> None:
+    """Wait until the job that is not among `known` is so far."""
     while True:
         job = next((j for j in person.jobs() if j["id"] not in known), None)
         if job and job["state"] not in ACTIVE:
-            raise RuntimeError(f"the long piece ended before its first sound: {job}")
-        if job and job["sound_seconds"]:
-            return event
+            raise RuntimeError(f"the long piece ended too early: {job}")
+        if job and reached(job):
+            return
         time.sleep(0.1)
 
 
-def _worker_killed(server: Server, person: Person) -> tuple[str, bool]:
-    event = _start_long(person)
+def _kill_worker(server: Server) -> None:
     children = psutil.Process(server.process.pid).children(recursive=True)
-    worker = max(children, key=lambda p: p.memory_info().rss)
-    os.kill(worker.pid, signal.SIGKILL)
+    os.kill(max(children, key=lambda p: p.memory_info().rss).pid, signal.SIGKILL)
+
+
+def _worker_killed(server: Server, person: Person) -> tuple[str, bool]:
+    """The piece is made once more, and its person sees nothing of it."""
+    event = _start_long(person, SOME_SECONDS)
+    _kill_worker(server)
+    name, text = _answer(person, event)
+    return (text if name == "error" else "the piece was made"), name == "complete"
+
+
+def _worker_killed_twice(server: Server, person: Person) -> tuple[str, bool]:
+    known = {j["id"] for j in person.jobs()}
+    event = _start_long(person)
+    _kill_worker(server)
+    _wait_for(person, known, lambda job: job["sound_seconds"] == 0)
+    _wait_for(person, known, lambda job: job["sound_seconds"] > 0)
+    _kill_worker(server)
     return _told(person, event, "press Generate once more")
 
 

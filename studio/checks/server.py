@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 
@@ -24,12 +25,18 @@ class Server:
     Attributes:
         address: http://127.0.0.1:PORT
         folder: its $STUDIO_WORK.
+        log: the file of what it says, if it is kept.
         start_seconds: from starting the process until /health answered.
     """
 
     def __init__(
-        self, folder: Path | None = None, python: str = sys.executable, **variables: str
+        self,
+        folder: Path | None = None,
+        python: str = sys.executable,
+        log: str = "",
+        **variables: str,
     ) -> None:
+        """`log`: name of a file in its folder to keep what it says in, instead of passing it on."""
         self._python = python
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="studio-check-")
         self.folder = folder or Path(self._temporary.name)  # type: ignore[union-attr]
@@ -37,6 +44,7 @@ class Server:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
+        self.log = self.folder / log if log else None
         self._environment = {
             **os.environ,
             "STUDIO_WORK": str(self.folder),
@@ -47,13 +55,14 @@ class Server:
 
     def __enter__(self) -> Server:
         began = time.perf_counter()
-        self.process = subprocess.Popen(
-            [self._python, "app.py", "--port", str(self.port)],
-            cwd=REPOSITORY,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,
-            stderr=sys.stderr,
-        )
+        with open(self.log, "wb") if self.log else nullcontext(sys.stderr) as output:
+            self.process = subprocess.Popen(
+                [self._python, "app.py", "--port", str(self.port)],
+                cwd=REPOSITORY,
+                env=self._environment,
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+            )
         while time.perf_counter() - began < LONGEST_START_SECONDS:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the studio ended with code {self.process.returncode}")

@@ -15,6 +15,8 @@ from core.requests.request import GenerationRequest
 from studio.jobs.job import DONE, Job
 
 MOST_PROMPTS = 100
+MOST_BATCHES, OF_ADDRESS = 100, 10  # being made at once, each with a thread
+REMEMBERED = 1000
 LOOK_SECONDS = 0.5
 COLUMNS = ("prompt", "caption")
 
@@ -24,6 +26,7 @@ class Batch:
     """One person's list of requests and what has become of each."""
 
     person: str
+    address: str
     requests: Sequence[GenerationRequest]
     jobs: list[Job] = field(default_factory=list)
     stopped: bool = False
@@ -50,24 +53,40 @@ class Batches:
     Args:
         submit: queues one request of a person; a FailureError means that there is no room yet.
         cancel: ends a job of a person, by its id.
+        address_of: the network address of a person, "" where it is unknown.
     """
 
     def __init__(
-        self, submit: Callable[[str, GenerationRequest], Job], cancel: Callable[[str, str], object]
+        self,
+        submit: Callable[[str, GenerationRequest], Job],
+        cancel: Callable[[str, str], object],
+        address_of: Callable[[str], str] = lambda person: "",
     ) -> None:
-        self._submit, self._cancel = submit, cancel
+        self._submit, self._cancel, self._address_of = submit, cancel, address_of
         self._batches: dict[str, Batch] = {}
+        self._lock = threading.Lock()
 
     def start(self, person: str, requests: Sequence[GenerationRequest]) -> str:
         """Begin; returns the batch's opaque id.
 
-        Raises: InputError while another batch of this person is being made.
+        Raises: InputError while another batch of this person is being made, FailureError while
+            their address, or everybody, has too many.
         """
-        if any(b.person == person and b.as_dict()["active"] for b in self._batches.values()):
-            raise InputError("batch", "", "another list is being made; wait for it, or cancel it")
-        self._batches = {k: b for k, b in self._batches.items() if b.person != person}
-        identity, batch = secrets.token_hex(12), Batch(person, requests)
-        self._batches[identity] = batch
+        address = self._address_of(person)
+        identity, batch = secrets.token_hex(12), Batch(person, address, requests)
+        with self._lock:
+            active = [b for b in self._batches.values() if b.as_dict()["active"]]
+            if any(b.person == person for b in active):
+                raise InputError(
+                    "batch", "", "another list is being made; wait for it, or cancel it"
+                )
+            near = sum(bool(address) and b.address == address for b in active)
+            if near >= OF_ADDRESS or len(active) >= MOST_BATCHES:
+                raise FailureError(
+                    "lists", len(active), "are being made already; wait for some to finish"
+                )
+            kept = [(k, b) for k, b in self._batches.items() if b.person != person]
+            self._batches = {**dict(kept[-REMEMBERED:]), identity: batch}
         threading.Thread(target=self._feed, args=(batch,), daemon=True).start()
         return identity
 
@@ -110,7 +129,11 @@ def prompts_of(text: str) -> list[str]:
 
     Raises: InputError for none, too many, or a row without a prompt.
     """
-    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True))
+    try:
+        given = io.StringIO(text.removeprefix("\ufeff"), newline="")
+        rows = list(csv.reader(given, skipinitialspace=True))
+    except csv.Error as error:  # a field of 128 kB
+        raise InputError("batch", "", f"cannot be read as a table ({error})") from error
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     column = next((head.index(name) for name in COLUMNS if name in head), None)
     if column is None:

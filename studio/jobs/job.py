@@ -30,6 +30,7 @@ class Job:
         live: file of little-endian int16 samples, growing while a piece is made.
         submitted, began, ended: seconds since the epoch.
         stop_asked: when somebody asked to stop it.
+        address: from where its person asked for it; "" where that does not count.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Job:
     began: float | None = None
     ended: float | None = None
     stop_asked: float | None = None
+    address: str = ""
 
     @property
     def live(self) -> Path:

@@ -24,6 +24,7 @@ from studio.jobs.workers import LOADING, LOADING_SECONDS, Worker
 
 log = logging.getLogger("studio.jobs")
 FORGET_SECONDS = 3600.0  # an ended job is remembered this long, so that a page can show it
+MOST_ENDED = 5000  # ended jobs remembered; beyond them the oldest are forgotten
 WATCH_SECONDS = 1.0
 STOP_SECONDS = 15.0  # after which a worker that does not listen is ended
 STOPPING = "stopping"
@@ -335,6 +336,9 @@ class RunningJobs:
 
     def _forget(self) -> None:
         before = time.time() - FORGET_SECONDS
+        ends = sorted((j.ended for j in self._jobs.values() if j.ended is not None), reverse=True)
+        if len(ends) > MOST_ENDED:
+            before = max(before, ends[MOST_ENDED - 1])
         old = [j.id for j in self._jobs.values() if j.ended is not None and j.ended < before]
         for identity in old:
             del self._jobs[identity]

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from studio.jobs.job import Job
 
+OF_ADDRESS = 0.5  # of a worker's lanes, for the jobs of one network address
+LEAST_SHARED = 4  # lanes; fewer are not shared out
+
 
 @dataclass
 class Slot:
@@ -30,10 +33,19 @@ class Slot:
         """Whether these jobs can begin here now, together."""
         if self.closing or not self.running:
             return not self.closing
-        if len(self.running) + len(unit) > self.capacity:
+        if len(self.running) + len(unit) > self.capacity or self.crowded(unit):
             return False
         alone = any(job.goes_alone for job in (*self.running, *unit))
         return not alone and self.running[0].model == unit[0].model
+
+    def crowded(self, unit: Sequence[Job]) -> bool:
+        """Whether these jobs would give one network address more than its share of the lanes,
+        so that somebody from elsewhere would find none free, or all of them slow."""
+        address = unit[0].address
+        if not address or not self.running or self.capacity < LEAST_SHARED:
+            return False
+        near = sum(job.address == address for job in self.running)
+        return near + len(unit) > self.capacity * OF_ADDRESS
 
     def preference(self, unit: Sequence[Job]) -> tuple[int, int]:
         """Lower is better: a free worker with the model, one that makes others of it, a free one
@@ -72,19 +84,26 @@ def assign(waiting: Iterable[Job], slots: Sequence[Slot]) -> list[tuple[int, lis
 
     Jobs are looked at in the order of their turns. One that fits nowhere keeps the worker that
     will be free first for itself, so that later ones of a running model cannot pass it for ever.
+    One whose address has its share of the lanes waits for these, and so do later ones from there.
     """
     if not slots:
         return []
     capacity = max(slot.capacity for slot in slots)
     begun: list[tuple[int, list[Job]]] = []
     kept: set[int] = set()
+    served: set[str] = set()  # addresses that have their share
     for unit in units(waiting, capacity):
         open_slots = [n for n in range(len(slots)) if n not in kept]
         if not open_slots:
             break
+        if unit[0].address in served:
+            continue
         fitting = [n for n in open_slots if slots[n].fits(unit)]
         if not fitting:
-            kept.add(min(open_slots, key=lambda n: slots[n].remaining()))
+            if any(slots[n].crowded(unit) for n in open_slots):
+                served.add(unit[0].address)
+            else:
+                kept.add(min(open_slots, key=lambda n: slots[n].remaining()))
             continue
         best = min(fitting, key=lambda n: slots[n].preference(unit))
         slots[best].running = [*slots[best].running, *unit]

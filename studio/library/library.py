@@ -28,6 +28,7 @@ ID = re.compile(r"[0-9a-f]{24}")
 PERSON = re.compile(r"[0-9a-f]{32}")
 TITLE_CHARACTERS = 80
 LEAST_FREE_BYTES = 64 * 2**20
+UNNAMED_SECONDS = 86400.0  # that an upload is kept without a result that goes on from it
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,7 @@ class Library:
     def _drop_uploads(self, person: str, excess: int, needed: set[str]) -> int:
         """Delete uploads that no record and no job names, oldest first and never the youngest,
         until `excess` bytes are free. Returns how many came free."""
-        given = [r.request["audio"] for r in self.records(person) if r.request.get("audio")]
-        named = needed | {audio["path"] for audio in given}
-        found = []
+        named, found = needed | self._named(person), []
         for path in self._of(person, "uploads").glob("*"):
             try:
                 state = path.stat()
@@ -297,8 +296,9 @@ class Library:
             )
 
     def sweep(self, needed: set[str], now: float | None = None) -> int:
-        """Delete what is older than `keep_seconds`, and unfinished results, but nothing that a
-        job still needs (by name). Returns how many were deleted."""
+        """Delete what is older than `keep_seconds`, unfinished results, and uploads of the day
+        before that no result names, but nothing that a job still needs (by name). Returns how
+        many were deleted."""
         now = time.time() if now is None else now
         count = 0
         for path in self.folder.glob("*/*/*"):
@@ -307,7 +307,8 @@ class Library:
             try:
                 age = now - path.stat().st_mtime
                 unfinished = path.is_dir() and not (path / "record.json").exists()
-                if age <= self.keep_seconds and not (unfinished and age > 3600):
+                old = age > self.keep_seconds or self._unnamed(path, age)
+                if not old and not (unfinished and age > 3600):
                     continue
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
@@ -317,6 +318,16 @@ class Library:
                 continue
             count += 1
         return count
+
+    def _unnamed(self, path: Path, age: float) -> bool:
+        """Whether it is an upload of the day before that no result goes on from."""
+        is_old = path.parent.name == "uploads" and age > UNNAMED_SECONDS
+        return is_old and path.name not in self._named(path.parents[1].name)
+
+    def _named(self, person: str) -> set[str]:
+        """Names of the uploads that this person's results go on from."""
+        given = [r.request["audio"] for r in self.records(person) if r.request.get("audio")]
+        return {audio["path"] for audio in given}
 
 
 def folder_bytes(folder: Path) -> int:

@@ -47,7 +47,7 @@ class Votes:
         """
         pair = [str(given.get(side, "")) for side in ("first", "second")]
         choice, heard = given.get("choice"), given.get("heard")
-        if choice not in CHOICES:
+        if not isinstance(choice, str) or choice not in CHOICES:
             raise InputError("choice", choice, f"give one of {', '.join(CHOICES)}")
         if pair[0] == pair[1]:
             raise InputError("vote", "on one piece", "name two different results")

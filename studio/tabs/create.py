@@ -120,7 +120,7 @@ def _sections() -> str:
         '<div class="section-bar" id="create-section-bar"></div>'
         '<input type="hidden" id="create-sections-input" name="sections">'
     )
-    note = "Drag a border to move it. Without sections the model decides"
+    note = "Seconds. Drag a border to move it. Without sections the model decides"
     return (
         f'<div class="field" id="create-sections" data-field="sections">{control}'
         f'<small id="create-sections-hint">{note}</small>{error_line("sections")}</div>'

@@ -36,7 +36,7 @@ def found_html(state: FineTuneState) -> str:
     refused = f"<p>Left out:</p><ul>{left}</ul>" if left else ""
     return (
         f"<p><b>{len(state.pieces)} pieces, {hours:.2f} hours.</b></p>"
-        f'<div class="results table-scroll" tabindex="0" role="region" aria-label="Pieces"><table>'
+        f'<div class="training table-scroll" tabindex="0" role="region" aria-label="Pieces"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{rest}{refused}"
     )
 
@@ -96,8 +96,8 @@ def _samples(report: Path, name: str) -> str:
     )
     return (
         "<h3>The same captions and seeds, before and after</h3>"
-        f'<div class="results table-scroll" tabindex="0" role="region" aria-label="Samples"><table>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        '<div class="training table-scroll" tabindex="0" role="region" aria-label="Samples">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 

@@ -64,9 +64,9 @@ export class PieceCard {
     this.title = make("h3", { class: "piece-title" }, title);
     const star = button("round star", icon("star"), attempt(() => this.change({ favourite: !favourite })),
       { "aria-pressed": String(favourite), "aria-label": favourite ? "Remove the star" : "Star" });
-    const facts = [clock(about.seconds), "AI-generated", about.channels > 1 ? "stereo" : "mono", request.variant, `seed ${request.seed}`];
-    const choice = about.choice;
-    if (choice) facts.push(`${choice.rank === 1 ? "best" : `no. ${choice.rank}`} of ${choice.of}: ${choice.by === "adherence" ? `${Math.round(100 * choice.score)} % as asked` : `${choice.score.toFixed(2)} nats a token`}`);
+    const { choice } = about; // the score first: what does not fit is cut at the end
+    const scored = choice && `${choice.rank === 1 ? "best" : `no. ${choice.rank}`} of ${choice.of}: ${choice.by === "adherence" ? `${Math.round(100 * choice.score)} % as asked` : `likelihood ${choice.score.toFixed(2)}`}`;
+    const facts = [clock(about.seconds), ...(scored ? [scored] : []), "AI-generated", about.channels > 1 ? "stereo" : "mono", request.variant, `seed ${request.seed}`];
     if (edited) facts.push("edited");
     this.panel = make("div", { class: "piece-panel" });
     this.node.replaceChildren(

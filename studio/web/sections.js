@@ -60,7 +60,7 @@ export function sectionBar(node, input, lengthNow, onChange) {
     const times = input.value.split(", ").map((text) => text.split(":")[1]);
     [...node.querySelectorAll(".section-part")].forEach((part, i) => {
       part.style.flexGrow = parts[i].share;
-      part.querySelector("small").textContent = times[i] ? `${times[i].replace("-", "–")} s` : "";
+      part.querySelector("small").textContent = times[i] ? times[i].replace("-", "–") : "";
     });
   }
 

@@ -75,9 +75,15 @@ def test_a_negative_prompt_changes_the_music(nano):
 
 @pytest.mark.parametrize("field", ["prompt", "negative"])
 def test_a_text_of_too_many_tokens_is_refused_with_their_number(nano, field):
-    texts = {"prompt": "rock", field: "\ufdfa" * 2000}
+    texts = {"prompt": "rock", field: "\U0001f600" * 2000}
     with pytest.raises(InputError, match=rf"{field} of \d+ tokens .*{MAX_TEXT_TOKENS}"):
         nano.generate(GenerationRequest(**texts, seconds=1.0, variant="nano-no-flow"))
+
+
+def test_letters_that_stand_for_many_count_as_many():
+    with pytest.raises(InputError, match="2000 characters, 36000 when written out"):
+        GenerationRequest("\ufdfa" * 2000, 1.0)
+    assert GenerationRequest("\ufdfa" * 100 + "\U0001f600" * 200, 1.0).prompt
 
 
 def test_a_prompt_in_another_script_gets_a_word_of_warning():

@@ -175,7 +175,7 @@ def routes(router, prefix: str = ""):
 # Of the installed Gradio: known, used by nothing on the page, and closed.
 CLOSED = re.compile(
     r"/(login|logout|openapi\.json|pwa_icon|monitoring).*"
-    r"|/gradio_api/(user|login_check|token|dev/reload|deep_link|runs|run-history|custom_component"
+    r"|/gradio_api/(upload_progress|user|login_check|token|dev/reload|deep_link|runs|run-history|custom_component"
     r"|proxy=|stream|queue/status|run/|api/|component_server|process_recording|vibe|undo-vibe|profiling|logo|app_id_check).*"
     r"|/(svelte|assets|static)/.*"
 )
@@ -189,6 +189,13 @@ def test_every_route_of_the_installed_gradio_is_known(application):
         assert route_guard.allowed(method, path) or CLOSED.fullmatch(path), (method, path)
     closed = {path for method, path in found if not route_guard.allowed(method, path)}
     assert {"/gradio_api/process_recording", "/monitoring/summary"} <= closed
+
+
+def test_what_cannot_be_the_name_of_a_file_is_not_found(web):
+    """Gradio asks the disk for it, and the answer was an error with a trace in the log."""
+    for base in ("/static/", "/assets/", "/svelte/", "/studio/web/", "/gradio_api/file="):
+        for name in ("a" * 5000, "a%00b"):
+            assert web.get(base + name).status_code == 404, (base, name[:9])
 
 
 def test_routes_nobody_uses_are_closed(web):

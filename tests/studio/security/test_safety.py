@@ -243,7 +243,7 @@ def test_uploads_have_a_share_and_a_sum(monkeypatch, tmp_path):
         if cookie:
             headers.append((b"cookie", f"studio_person={cookie}".encode()))
         scope = {
-            "type": "http", "method": "POST", "path": upload_guard.PATH, "headers": headers,
+            "type": "http", "method": "POST", "path": upload_guard.GRADIO, "headers": headers,
             "client": (client, 1), "query_string": b"",
         }  # fmt: skip
         said = []

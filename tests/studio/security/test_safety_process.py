@@ -64,6 +64,23 @@ def test_no_secret_is_in_the_environment_of_the_page_or_its_children(started):
     assert "not right" not in right.text and "not right" in wrong.text
 
 
+def test_closed_streams_are_nobodys_socket(started):
+    """What is written to them must not go to the first visitor whose connection gets the number."""
+    process, web = started
+    for number in (0, 1, 2):
+        assert os.readlink(f"/proc/{process.pid}/fd/{number}") == os.devnull
+    assert web.get("/health").status_code == 200
+
+
+def test_a_socks_proxy_in_the_environment_hinders_nothing(started):
+    process, web = started
+    assert b"ALL_PROXY=socks5://" in Path(f"/proc/{process.pid}/environ").read_bytes()
+    session = {"data": [None] * 12, "fn_index": 0, "session_hash": "socks"}
+    assert web.post("/gradio_api/queue/join", json=session).status_code == 200
+    said = web.get("/gradio_api/queue/data?session_hash=socks").text
+    assert "describe the music" in said  # it got through to the request itself
+
+
 def test_nobody_is_believed_to_come_from_elsewhere(started):
     _, web = started
     found = [

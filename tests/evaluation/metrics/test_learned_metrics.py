@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from drawn_state import sound, state
 from safetensors.torch import save_file
 
 from core.errors import FailureError, InputError
@@ -33,7 +33,7 @@ from evaluation.metrics.windows import consecutive
 from evaluation.suite import MauveDivergence, MetricData, PredictedRatings, recipes
 from evaluation.suite.frechet_infinity import FrechetInfinity
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 RATE = 24_000
 
 
@@ -183,11 +183,6 @@ def test_everything_that_is_missing_is_said_at_once(tmp_path, monkeypatch):
 
 
 def test_a_recipe_rates_a_folder_with_weights_that_were_checked(tmp_path, monkeypatch):
-    sys.path.insert(0, str(GOLDEN))
-    try:
-        from drawn_state import sound, state
-    finally:
-        sys.path.remove(str(GOLDEN))
     shapes = json.loads((GOLDEN / "vectors/encoders/audiobox.json").read_text())
     kept = {key: torch.from_numpy(value) for key, value in state(shapes).items()}
     monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
