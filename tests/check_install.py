@@ -41,7 +41,11 @@ def run(*command: object, cwd: Path) -> str:
 def check_contents(wheel: Path) -> int:
     """Raises: SystemExit when a tracked file of a package is not in the wheel."""
     tracked = run("git", "ls-files", *PACKAGES, cwd=ROOT).splitlines()
-    wanted = {name for name in tracked if not name.startswith("assets/screenshots/")}
+    wanted = {
+        name
+        for name in tracked
+        if not name.startswith(("assets/screenshots/", "assets/candidates/"))
+    }
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
     if missing := sorted(wanted - held):

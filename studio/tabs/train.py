@@ -81,7 +81,9 @@ def build(studio: Studio) -> None:
         figure = gr.Dropdown(
             [LOSS], value=LOSS, label="Curve", elem_id="train-figure", filterable=False
         )
-        chart = gr.Plot(label="Curve over steps", show_label=False, elem_id="train-chart")
+        chart = gr.Plot(
+            label="Curve over steps", show_label=False, visible=False, elem_id="train-chart"
+        )
         step = gr.Dropdown([], label="Samples of step", elem_id="train-step", filterable=False)
         samples = gr.HTML(elem_id="train-samples", js_on_load=None)
         timer = gr.Timer(WATCH_SECONDS, active=False)
@@ -176,7 +178,7 @@ class _Handlers:
             empty = '<p class="card-facts">No run here yet: python -m trainers train CONFIG</p>'
             return {
                 parts.state: empty,
-                parts.chart: None,
+                parts.chart: gr.Plot(None, visible=False),
                 parts.samples: "",
                 parts.seen: None,
                 parts.step: gr.Dropdown([], value=None),
@@ -188,7 +190,7 @@ class _Handlers:
             parts.state: _state_html(run, rows),
             parts.seen: _seen(run),
             parts.figure: gr.Dropdown(figure_names(rows), value=LOSS),
-            parts.chart: curves(rows, LOSS),
+            parts.chart: gr.Plot(curves(rows, LOSS), visible=True),
             parts.step: gr.Dropdown(steps, value=first),
             parts.samples: _samples_html(run, first),
         }
