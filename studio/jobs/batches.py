@@ -14,6 +14,7 @@ from core.errors import FailureError, InputError, StudioError
 from core.requests.request import GenerationRequest
 from studio.jobs.job import DONE, Job
 
+LONGEST_CELL = 100_000
 MOST_PROMPTS = 100
 MOST_BATCHES, OF_ADDRESS = 100, 10  # being made at once, each with a thread
 REMEMBERED = 1000
@@ -132,7 +133,9 @@ def prompts_of(text: str) -> list[str]:
     try:
         given = io.StringIO(text.removeprefix("\ufeff"), newline="")
         rows = list(csv.reader(given, skipinitialspace=True))
-    except csv.Error as error:  # a field of 128 kB
+        if any(len(cell) > LONGEST_CELL for row in rows for cell in row):
+            raise csv.Error(f"a cell of more than {LONGEST_CELL:,} characters")
+    except csv.Error as error:  # also for such a cell, unless somebody raised csv's own limit
         raise InputError("batch", "", f"cannot be read as a table ({error})") from error
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     column = next((head.index(name) for name in COLUMNS if name in head), None)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from evaluation.benchmark import System, Task
+from evaluation.benchmark import DatasetChoice, Plan, System, Task, preflight
 from evaluation.benchmark.sets.paired_sets import pair_sets
 from evaluation.datasets import read_captioned_folder
 from evaluation.suite import recipe
@@ -150,3 +150,40 @@ def test_formats_that_only_ffmpeg_reads_are_used(good: Path, tmp_path: Path, suf
 
     found = musicnn_signal(target)
     assert len(found) / RATE == pytest.approx(3.2, abs=0.2) and np.abs(found).max() > 0.1
+
+
+def test_preflight_says_all_that_is_missing_at_once(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evaluation.benchmark import Run, RunOptions
+
+    monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path / "work"))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    plan = Plan(
+        "p",
+        "p",
+        DatasetChoice("folder", good / "t.csv", good / "real"),
+        recipe("paper"),
+        (
+            System("empty", Task("text-to-music"), folder=empty),
+            System("gone", Task("text-to-music"), folder=tmp_path / "gone"),
+        ),
+    )
+    with pytest.raises(preflight.Refusals) as caught:
+        Run(plan, RunOptions(out=tmp_path / "out")).run()
+    told = str(caught.value)
+    for part in (
+        "openl3_audio_mel256_music-v0_4_0.h5.gz",
+        "e379f41e880b78e157c199ebddac80d3764e6a46282bcccdbe875bcf538f9afd",
+        "passt-s-f128-p16-s10-ap.476-swa.pt",
+        str(tmp_path / "models" / "metrics"),
+        "STUDIO_PASST",
+        "--fetch",
+        "no folder",
+        "0 of 4",
+        "no audio files lie in",
+    ):
+        assert part in told
+    assert not (tmp_path / "out").exists()  # nothing was begun

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from core.errors import InputError
-from evaluation.benchmark import DatasetChoice, Plan, System, Task, preflight
+from evaluation.benchmark import DatasetChoice, Plan, System, Task
 from evaluation.benchmark.sets.items import chosen_items
 from evaluation.benchmark.sets.paired_sets import PairedSets, pair_sets
 from evaluation.datasets import AudioFolder, read_captioned_folder, read_musiccaps
@@ -195,48 +195,8 @@ def test_whole_videos_against_a_table_of_ten_seconds_are_refused(tmp_path: Path)
     assert paired(Task("text-to-music", reference=Span(0, 10))).counts == "2 of 2"
 
 
-# Bad files: name -> what writes it, and the problem under which it is named.
-
-
 def test_there_are_thirty_layouts() -> None:
     assert len(MUSICCAPS_NAMES) + len(TABLES) >= 30
-
-
-def test_preflight_says_all_that_is_missing_at_once(
-    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from evaluation.benchmark import Run, RunOptions
-
-    monkeypatch.setenv("STUDIO_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("STUDIO_WORK", str(tmp_path / "work"))
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    plan = Plan(
-        "p",
-        "p",
-        DatasetChoice("folder", good / "t.csv", good / "real"),
-        recipe("paper"),
-        (
-            System("empty", Task("text-to-music"), folder=empty),
-            System("gone", Task("text-to-music"), folder=tmp_path / "gone"),
-        ),
-    )
-    with pytest.raises(preflight.Refusals) as caught:
-        Run(plan, RunOptions(out=tmp_path / "out")).run()
-    told = str(caught.value)
-    for part in (
-        "openl3_audio_mel256_music-v0_4_0.h5.gz",
-        "e379f41e880b78e157c199ebddac80d3764e6a46282bcccdbe875bcf538f9afd",
-        "passt-s-f128-p16-s10-ap.476-swa.pt",
-        str(tmp_path / "models" / "metrics"),
-        "STUDIO_PASST",
-        "--fetch",
-        "no folder",
-        "0 of 4",
-        "no audio files lie in",
-    ):
-        assert part in told
-    assert not (tmp_path / "out").exists()  # nothing was begun
 
 
 def test_unequal_segments_are_refused_before_anything_is_embedded(tmp_path: Path) -> None:

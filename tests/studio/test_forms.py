@@ -47,7 +47,7 @@ def candidates(draw, seconds: float) -> dict:
 @st.composite
 def requests(draw) -> GenerationRequest:
     seconds = draw(TIMES)
-    cut = draw(st.floats(0.1, seconds - 0.1).map(lambda t: round(t, 2)))
+    cut = draw(st.floats(0.1, seconds - 0.1, allow_subnormal=False).map(lambda t: round(t, 2)))
     plan = (Section("intro", 0.0, cut), Section("verse", cut, seconds))
     return GenerationRequest(
         prompt=draw(WORDS),
@@ -58,12 +58,12 @@ def requests(draw) -> GenerationRequest:
         sections=draw(st.sampled_from([(), plan])),
         preset=draw(st.sampled_from(PRESETS)),
         steps=draw(st.none() | st.integers(1, 1000)),
-        guidance=draw(st.floats(1.5, 20)),
+        guidance=draw(st.floats(1.5, 20, allow_subnormal=False)),
         top_k=draw(st.integers(1, 100_000)),
-        top_p=draw(st.floats(0.01, 1.0)),
-        temperature=draw(st.floats(0, 5)),
+        top_p=draw(st.floats(0.01, 1.0, allow_subnormal=False)),
+        temperature=draw(st.floats(0, 5, allow_subnormal=False)),
         negative=draw(st.just("") | WORDS),
-        tempo=draw(st.none() | st.floats(30, 300)),
+        tempo=draw(st.none() | st.floats(30, 300, allow_subnormal=False)),
         meter=draw(st.none() | st.sampled_from(METERS)),
         instruments=draw(st.lists(WORDS, max_size=3).map(tuple)),
         drums=draw(st.none() | st.booleans()),

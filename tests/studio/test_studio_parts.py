@@ -28,6 +28,7 @@ from core.errors import FailureError, InputError
 from core.requests.request import AudioPrompt, GenerationRequest
 from studio import command, context
 from studio.api import comparison_routes as comparison_routes
+from studio.api.heavy_work import HeavyWork
 from studio.api.people import COOKIE, person_of
 from studio.context import Studio
 from studio.library import comparison, downloads
@@ -279,7 +280,7 @@ def test_whole_pieces_are_read_one_at_a_time(library, monkeypatch):
 
     monkeypatch.setattr(audio, "read", slow)
     app, router = FastAPI(), APIRouter()
-    comparison_routes.add(router, SimpleNamespace(library=library))
+    comparison_routes.add(router, SimpleNamespace(library=library, heavy=HeavyWork()))
     app.include_router(router)
     client = TestClient(app, cookies={COOKIE: key})
     asked = [f"/results/{identity}/spectrogram.png"] * 2 + [f"/compare?ids={identity},{identity}"]

@@ -48,7 +48,7 @@ def test_digest_tells_designs_apart_and_moves_with_the_folder(folder, content, t
     "change, named",
     [
         ({"task": "text-to-speech"}, "task"),
-        ({"method": "MUSHRA"}, "method"),
+        ({"method": "ABX"}, "method"),
         ({"speed": 2}, "speed"),
         ({"name": "../up"}, "name"),
         ({"seed": -1}, "seed"),
