@@ -46,7 +46,8 @@ class FineTuneState:
         busy: whether a job of it waits or runs, or its training is still saving.
         text: what it does, or why its last job failed.
         failed: whether that failed.
-        pieces, left_out: of the prepared folder; left_out are (file, reason).
+        pieces, left_out: of the prepared folder, none while it is being prepared; left_out are
+            (file, reason).
         training: None before the first training.
     """
 
@@ -144,9 +145,10 @@ class FineTunes:
             text, failed = str(job.error or job.stage), job.state == FAILED
         elif runs:
             text = "saving"
-        return FineTuneState(
-            name, active or runs, text, failed, _pieces(name), _left_out(name), training
-        )
+        # The folder is written several times until its test split holds enough clips.
+        preparing = active and job is not None and "music" in job.request
+        pieces, left_out = ((), ()) if preparing else (_pieces(name), _left_out(name))
+        return FineTuneState(name, active or runs, text, failed, pieces, left_out, training)
 
     def _free(self, name: str) -> Path:
         place, job = self.music.place(name), self._job(name)

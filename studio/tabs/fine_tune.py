@@ -21,8 +21,14 @@ from studio.tabs.training_chart import LOSS, curves
 WATCH_SECONDS = 2.0
 MINUTES, STEPS = "minutes", "steps"
 BAR = " | "  # between a file and its caption
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 2}
-QUIET = {**PRIVATE, "show_progress": "hidden"}
+# One after the other: leaving the field of the name for a button calls two handlers at once, and
+# what the later one says has to be what stays.
+QUIET: dict[str, Any] = {
+    "api_visibility": "private",
+    "concurrency_id": "fine-tune",
+    "concurrency_limit": 1,
+    "show_progress": "hidden",
+}
 NOTE = (
     "<h2>Train a model on your music</h2>"
     '<p class="tab-note">Drop music, see what was found in it, correct the captions, and train. It '
@@ -39,6 +45,9 @@ class _Parts:
     found: gr.HTML
     captions: gr.Textbox
     choices: gr.Column
+    save: gr.Button
+    start: gr.Button
+    stop: gr.Button
     state: gr.HTML
     chart: gr.Plot
     outcome: gr.HTML
@@ -51,6 +60,9 @@ class _Parts:
             self.found,
             self.captions,
             self.choices,
+            self.save,
+            self.start,
+            self.stop,
             self.state,
             self.chart,
             self.outcome,
@@ -107,13 +119,15 @@ class FineTuneHandlers:
         outcome = gr.HTML(elem_id="tune-outcome", js_on_load=None)
         timer = gr.Timer(WATCH_SECONDS, active=False)
         seen = gr.State(None)
-        self.parts = _Parts(name, found, captions, choices, state, chart, outcome, seen, timer)
+        self.parts = _Parts(
+            name, found, captions, choices, save, start, stop, state, chart, outcome, seen, timer
+        )
         outputs = [*self.parts.shown, *self.errors.outputs]
         look.click(self.look, [token, name, dropped, archive, folder], outputs, **QUIET)
         save.click(self.save, [token, name, captions], outputs, **QUIET)
         start.click(self.train, [token, name, self.base, bound, amount, rank], outputs, **QUIET)
         stop.click(self.stop, [token, name], outputs, **QUIET)
-        name.change(self.choose, [token, name], outputs, **QUIET)
+        name.change(self.choose, [token, name, seen], outputs, **QUIET)
         timer.tick(self.watch, [token, name, seen], outputs, **QUIET)
 
     @property
@@ -173,7 +187,9 @@ class FineTuneHandlers:
     def stop(self, token: str, name: str, request: gr.Request) -> dict:
         return self._act(token, request, name, lambda who: self._tunes.stop(name))
 
-    def choose(self, token: str, name: str | None, request: gr.Request) -> dict:
+    def choose(self, token: str, name: str | None, seen: Any, request: gr.Request) -> dict:
+        if name and isinstance(seen, list) and seen[:1] == [name]:
+            return self.watch(token, name, seen, request)  # a button's error stays
         return self._act(token, request, name or "", lambda who: None)
 
     def watch(self, token: str, name: str, seen: Any, request: gr.Request) -> dict:
@@ -194,7 +210,7 @@ class FineTuneHandlers:
             act(person_asking(request))
             return {**self.errors.clear(), **self._shown(name, None)}
         except StudioError as error:
-            return self.errors.show(error)
+            return {**self.errors.show(error), self.parts.seen: [name, None, None, None]}
 
     def _shown(self, name: str, seen: Any) -> dict:
         """Updates for what has changed since `seen`; typed captions stay until pieces change."""
@@ -211,7 +227,10 @@ class FineTuneHandlers:
             parts.state: state_html(state),
             parts.seen: now,
             parts.timer: gr.Timer(active=state.busy),
-            parts.choices: gr.Column(visible=bool(state.pieces)),
+            parts.choices: gr.Column(visible=bool(state.pieces) or state.busy),
+            parts.save: gr.Button(interactive=not state.busy),
+            parts.start: gr.Button(interactive=not state.busy),
+            parts.stop: gr.Button(interactive=state.busy),
         }
         if pieces != before[1]:
             lines = "\n".join(f"{p.file}{BAR}{p.caption}" for p in state.pieces)

@@ -12,6 +12,9 @@ import yaml
 from playwright.sync_api import expect
 from studio_visit import Visit
 
+from studio.fine_tunes import FineTunes
+from studio.jobs.service import JobLimits, JobService
+from studio.jobs.store import JobStore
 from tests.trainers import tiny
 from trainers.runs import config as run_config
 from trainers.runs import folder as run_folder
@@ -113,6 +116,24 @@ def tiny_model(studio_folder, tmp_path):
     tiny.model_folder(studio_folder / "models/tiny", tmp_path / "text/tokenizer.json")
 
 
+def test_a_folder_shows_no_pieces_before_it_is_prepared(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_WORK", str(tmp_path / "work"))
+    service = JobService(JobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}"), JobLimits(4, 4, 4), {})
+    tunes = FineTunes(tmp_path / "training", 10**8, service)
+    (tmp_path / "tones.zip").write_bytes(_tones())
+    tunes.take("somebody", "mine", [tmp_path / "tones.zip"], "")
+    prepared = tmp_path / "work/mine"  # as written for a test split that is still too small
+    prepared.mkdir(parents=True)
+    (prepared / "corpus.csv").write_text(
+        "source,caption,caption_source,duration_s,split\ntone 0.wav,a tone,sidecar,22,train\n"
+    )
+    state = tunes.state("mine")
+    assert state.busy and state.pieces == ()
+    tunes.stop("mine")
+    state = tunes.state("mine")
+    assert not state.busy and [piece.file for piece in state.pieces] == ["tone 0.wav"]
+
+
 def test_a_dropped_zip_becomes_a_model_that_is_used(browser, studio_address, tiny_model):
     with Visit(browser, studio_address) as visit:
         page = visit.page
@@ -138,7 +159,6 @@ def test_a_dropped_zip_becomes_a_model_that_is_used(browser, studio_address, tin
         frame.locator("#tune-error-captions").get_by_text("tone 99.wav").wait_for()
         captions.fill(edited)
         frame.locator("#tune-save").click()
-        expect(frame.locator("#tune-state")).to_contain_text("reading")
         expect(found).to_contain_text("table")  # where captions are from now
         assert "the third" in captions.input_value()
 
@@ -182,7 +202,9 @@ def test_training_is_stopped_and_resumed_on_the_page(browser, studio_address, ti
         expect(state).to_contain_text("train step", timeout=WAIT_MS)
         frame.locator("#tune-stop").click()
         expect(state).to_contain_text("Train resumes it", timeout=WAIT_MS)
+        expect(frame.locator("#tune-stop")).to_be_disabled()
         frame.locator("#tune-start").click()
+        expect(state).not_to_contain_text("Train resumes it")
         expect(state).to_contain_text("train step", timeout=WAIT_MS)
         frame.locator("#tune-stop").click()
         expect(state).to_contain_text("Train resumes it", timeout=WAIT_MS)
