@@ -134,6 +134,7 @@ def test_a_folder_shows_no_pieces_before_it_is_prepared(tmp_path, monkeypatch):
     assert not state.busy and [piece.file for piece in state.pieces] == ["tone 0.wav"]
 
 
+@pytest.mark.timing  # its work has the lowest priority: tests beside it would starve it
 def test_a_dropped_zip_becomes_a_model_that_is_used(browser, studio_address, tiny_model):
     with Visit(browser, studio_address) as visit:
         page = visit.page
@@ -148,7 +149,7 @@ def test_a_dropped_zip_becomes_a_model_that_is_used(browser, studio_address, tin
         frame.locator("#tune-zip").get_by_text("tones").first.wait_for()
         frame.locator("#tune-look").click()
         found = frame.locator("#tune-found")
-        expect(found).to_contain_text("8 pieces, 0.05 hours")
+        expect(found).to_contain_text("8 pieces, 0.05 hours", timeout=WAIT_MS)
         expect(found).to_contain_text("broken.wav")  # left out, with the reason
 
         captions = frame.locator("#tune-captions textarea")
@@ -159,7 +160,7 @@ def test_a_dropped_zip_becomes_a_model_that_is_used(browser, studio_address, tin
         frame.locator("#tune-error-captions").get_by_text("tone 99.wav").wait_for()
         captions.fill(edited)
         frame.locator("#tune-save").click()
-        expect(found).to_contain_text("table")  # where captions are from now
+        expect(found).to_contain_text("table", timeout=WAIT_MS)  # where captions are from now
         assert "the third" in captions.input_value()
 
         frame.locator("#tune-base input").click()
@@ -181,6 +182,7 @@ def test_a_dropped_zip_becomes_a_model_that_is_used(browser, studio_address, tin
         expect(page.locator("#create-variant-input")).to_have_value("mine")
 
 
+@pytest.mark.timing  # its work has the lowest priority: tests beside it would starve it
 def test_training_is_stopped_and_resumed_on_the_page(browser, studio_address, tiny_model):
     with Visit(browser, studio_address) as visit:
         visit.open("?tab=train")
@@ -192,7 +194,7 @@ def test_training_is_stopped_and_resumed_on_the_page(browser, studio_address, ti
         )
         frame.locator("#tune-zip").get_by_text("tones").first.wait_for()
         frame.locator("#tune-look").click()
-        expect(frame.locator("#tune-found")).to_contain_text("8 pieces")
+        expect(frame.locator("#tune-found")).to_contain_text("8 pieces", timeout=WAIT_MS)
         frame.locator("#tune-base input").click()
         frame.get_by_role("option", name="tiny", exact=True).click()
         frame.get_by_label("steps").check()
