@@ -53,9 +53,10 @@ def table_html(table: Table) -> str:
             cells += f"<td>{value}<br><small>{interval}</small></td>"
         rows.append(f"<tr>{cells}</tr>")
     notes = "".join(f"<p class=note>{html.escape(note)}</p>" for note in table.notes)
-    return (
-        f"<section><h2>{html.escape(table.title)}</h2><div class=wide><table><thead><tr>{heads}"
-        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{notes}</section>"
+    title = html.escape(table.title)
+    return (  # what scrolls sideways is reached by the keyboard
+        f'<section><h2>{title}</h2><div class=wide tabindex=0 role=group aria-label="{title}">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{notes}</section>"
     )
 
 
