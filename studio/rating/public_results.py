@@ -53,7 +53,8 @@ def _content(service: RatingService, is_demo: bool) -> dict[str, Any]:
     note = [DEMO_NOTE] if is_demo else []
     if study.is_pairs and study.baseline:
         note.append(f"Scores are system minus {study.label(study.baseline)}.")
-    note.append(f"Interval: {found.interval_method}. All raters.")
+    if table.n_answers:
+        note.append(f"Interval: {found.interval_method}. All raters.")
     note += [text] if (text := headphone_text(found)) else []
     return {
         "name": study.name,

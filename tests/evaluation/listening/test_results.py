@@ -164,6 +164,17 @@ def test_pairs_are_turned_to_system_minus_baseline(tmp_path):
         ("system-c", 2.0, 16),
     ]
     assert abs(result.order_all.mean) <= 0.5
+    noted = {
+        (row.labels[1], row.cells[-1].text)
+        for table in report_tables(study, found, screened=False)
+        if "order" in table.title.lower()
+        for row in table.rows
+    }
+    assert noted == {
+        *((study.label(name), one.note) for name, one in result.order_by_system.items()),
+        ("all systems", result.order_all.note),
+    }
+    assert any(note for _, note in noted)  # one of them could not be computed as the rule says
     assert result.controls.n == 8 and sum(result.controls.rater_passes.values()) == 3
     assert [verdict.kept for verdict in found.verdicts] == [True, True, False, True]
     assert found.paper == [] and "CCR" in found.method
